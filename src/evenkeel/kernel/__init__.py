@@ -1,0 +1,1 @@
+"""Nouns that every act shares. Imports no act."""
