@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 import msgspec
+
+Role = Literal["language", "database", "orm", "driver", "web", "async", "queue", "cache", "other"]
 
 
 class Source(msgspec.Struct, frozen=True, gc=False):
@@ -12,15 +15,24 @@ class Source(msgspec.Struct, frozen=True, gc=False):
 
     file: str
     line: int = 0
+    says: str = ""  # what stands there, when several sources state the same thing differently: `>=2`, `16-alpine`
 
 
 class Technology(msgspec.Struct, frozen=True, gc=False):
-    """A technology in use. `version` is as declared ("" unknown): `2.0.31`, `>=0.115,<1`, `16-alpine`."""
+    """A technology in use. `version` is as declared ("" unknown): `2.0.31`, `>=0.115,<1`, `16-alpine`.
+
+    The version is the one of the strongest source that states one: lock file, configuration, manifest, import, document.
+    Sources are sorted strongest first."""
 
     name: str  # canonical lower case: postgresql, sqlalchemy, fastapi, asyncio
-    role: Literal["language", "database", "orm", "driver", "web", "async", "queue", "cache", "other"]
+    role: Role
     version: str = ""
     sources: tuple[Source, ...] = ()
+
+    @property
+    def release(self) -> tuple[int, ...]:
+        """The lowest release that the declaration allows, as numbers: `2.0.31` and `>=2.0.31,<3` give (2, 0, 31); () unknown."""
+        return lowest_release(self.version)
 
 
 class Trigger(msgspec.Struct, frozen=True, gc=False):
@@ -39,6 +51,21 @@ class Setting(msgspec.Struct, frozen=True, gc=False):
 
     name: str  # expire_on_commit, pool_size, max_overflow, autoflush, isolation_level, ATOMIC_REQUESTS, ...
     value: str
+    source: Source
+    call: str = ""  # the factory it is passed to: create_async_engine, async_sessionmaker, DATABASES, ...
+    default: str = ""  # when the value is a name: the literal which that name is given where settings are declared
+
+    @property
+    def literal(self) -> str:
+        """The value as far as it is known without running the code: `default` when the value is a name that has one."""
+        return self.default or self.value
+
+
+class Factory(msgspec.Struct, frozen=True, gc=False):
+    """A call that makes an engine, a session factory or a pool. Its keyword arguments are in `Profile.settings`."""
+
+    call: str  # create_engine, create_async_engine, sessionmaker, async_sessionmaker, asyncpg.create_pool, ...
+    arguments: str  # as written, white space folded, cut at 300 characters
     source: Source
 
 
@@ -78,6 +105,7 @@ class Profile(msgspec.Struct, frozen=True, gc=False):
     root: str
     technologies: tuple[Technology, ...] = ()
     settings: tuple[Setting, ...] = ()
+    factories: tuple[Factory, ...] = ()
     triggers: tuple[Trigger, ...] = ()
     listeners: tuple[Listener, ...] = ()
     decisions: tuple[Decision, ...] = ()
@@ -90,5 +118,22 @@ class Profile(msgspec.Struct, frozen=True, gc=False):
         return next((each for each in self.technologies if each.name == name), None)
 
     def setting(self, name: str) -> Setting | None:
-        """The first setting of that name."""
+        """The first setting of that name; configuration of the session and engine comes before anything that overrides it."""
         return next((each for each in self.settings if each.name == name), None)
+
+    def first(self, role: Role) -> Technology | None:
+        """The technology of that role with the strongest evidence: technologies are sorted by role, then by evidence."""
+        return next((each for each in self.technologies if each.role == role), None)
+
+
+_LOWER_BOUND = re.compile(r"(?P<operator>>=|==|~=|<=|!=|[\^~=<>]?)\s*v?(?P<number>\d+(?:\.\d+)*)")
+
+
+def lowest_release(version: str) -> tuple[int, ...]:
+    """The lowest release that a declared version or range allows, as numbers; () when it names no lower bound.
+
+    `2.0.31`, `==2.0.31`, `^2.0.31`, `>=2.0.31,<3`, `16-alpine` have one; `<3`, `!=2.1`, `latest` and `*` have none."""
+    for match in _LOWER_BOUND.finditer(version):
+        if match["operator"] not in {"<", "<=", "!="}:
+            return tuple(int(part) for part in match["number"].split("."))
+    return ()
