@@ -1,0 +1,109 @@
+"""The result of a whole audit: what the reports, the tracker and the exit status are made from. A frozen value."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any, Literal
+
+import msgspec
+
+from evenkeel.audit.model.finding import Finding, Gap, Severity
+
+
+class SeverityCounts(msgspec.Struct, frozen=True, gc=False):
+    """How many findings of each severity."""
+
+    critical: int = 0
+    high: int = 0
+    medium: int = 0
+    low: int = 0
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.critical + self.high + self.medium + self.low
+
+    def of(self, severity: Severity) -> int:
+        """The count of one severity."""
+        return int(getattr(self, severity.lower()))
+
+
+def count(findings: Iterable[Finding]) -> SeverityCounts:
+    """Severity counts of these findings."""
+    tally = Counter(each.severity for each in findings)
+    return SeverityCounts(tally["CRITICAL"], tally["HIGH"], tally["MEDIUM"], tally["LOW"])
+
+
+class ConsultedSource(msgspec.Struct, frozen=True, gc=False):
+    """A page that the audit relied on, and which provider brought it."""
+
+    title: str
+    url: str
+    provider: str
+
+
+class Criterion(msgspec.Struct, frozen=True, gc=False):
+    """One item of the definition of done. `note` says why not, or what was done."""
+
+    item: str
+    done: bool
+    note: str = ""
+
+
+class CategoryResult(msgspec.Struct, frozen=True, gc=False):
+    """What one worker's category came to, after the context rules.
+
+    `findings` are reported and scored; `advisories` and `unsettled` (confidence needs-context) are listed and cost nothing.
+    `score` is None when the worker failed; `note` then says why.
+    """
+
+    category: str
+    worker: str
+    status: Literal["completed", "failed"]
+    score: float | None = None
+    findings: tuple[Finding, ...] = ()
+    advisories: tuple[Finding, ...] = ()
+    unsettled: tuple[Finding, ...] = ()
+    lines: int = 0
+    files: int = 0
+    note: str = ""
+
+    @property
+    def counts(self) -> SeverityCounts:
+        """Severity counts of the findings that are scored."""
+        return count(self.findings)
+
+
+class AuditResult(msgspec.Struct, frozen=True, gc=False):
+    """One run. `context` is the context store as the workers had it, as plain data; paths are relative to the root."""
+
+    date: str  # YYYY-MM-DD
+    context: dict[str, Any]
+    categories: tuple[CategoryResult, ...]
+    overall_score: float | None
+    summary: str  # the executive summary, two or three sentences
+    sources: tuple[ConsultedSource, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    definition_of_done: tuple[Criterion, ...] = ()
+    notes: tuple[str, ...] = ()  # what discovery and research want the reader to know
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """All scored findings, category by category."""
+        return tuple(each for category in self.categories for each in category.findings)
+
+    @property
+    def counts(self) -> SeverityCounts:
+        """Severity counts of all scored findings."""
+        return count(self.findings)
+
+    @property
+    def lines(self) -> int:
+        """Audited lines of code: the workers read the same files, so the largest count stands for all."""
+        return max((each.lines for each in self.categories), default=0)
+
+    @property
+    def files(self) -> int:
+        """Audited files, counted like `lines`."""
+        return max((each.files for each in self.categories), default=0)
