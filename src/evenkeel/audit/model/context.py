@@ -1,18 +1,20 @@
 """The context store: built once after discovery and research, passed to every worker, never changed.
 
-Its published form is the `context` object of the machine-readable result. Workers get the whole profile as well, so that
-rules can name the file and line of a fact.
+Its published form is the `context` object of the machine-readable result. Workers get the whole profile as well, so
+that rules can name the file and line of a fact.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from evenkeel.audit.model.profile import Profile, Role, Setting, Trigger
+from evenkeel.audit.model.profile import Profile, Role, Setting, Trigger  # noqa: TC001 - msgspec decodes by them
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 # What each setting is when the factory that takes it is called without it: the library's documented default.
 FACTORY_DEFAULTS: dict[str, dict[str, bool | int | str]] = {

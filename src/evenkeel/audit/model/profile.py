@@ -1,4 +1,7 @@
-"""The profile: metadata of the audited code base, each fact with its source. Built by discovery, before any worker starts."""
+"""The profile: metadata of the audited code base, each fact with its source.
+
+Built by discovery, before any worker starts.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +24,8 @@ class Source(msgspec.Struct, frozen=True, gc=False):
 class Technology(msgspec.Struct, frozen=True, gc=False):
     """A technology in use. `version` is as declared ("" unknown): `2.0.31`, `>=0.115,<1`, `16-alpine`.
 
-    The version is the one of the strongest source that states one: lock file, configuration, manifest, import, document.
-    Sources are sorted strongest first."""
+    The version is the one of the strongest source that states one: lock file, configuration, manifest, import,
+    document. Sources are sorted strongest first."""
 
     name: str  # canonical lower case: postgresql, sqlalchemy, fastapi, asyncio
     role: Role
@@ -31,7 +34,7 @@ class Technology(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def release(self) -> tuple[int, ...]:
-        """The lowest release that the declaration allows, as numbers: `2.0.31` and `>=2.0.31,<3` give (2, 0, 31); () unknown."""
+        """The lowest release that the declaration allows, as numbers: `>=2.0.31,<3` gives (2, 0, 31); () unknown."""
         return lowest_release(self.version)
 
 
@@ -118,11 +121,11 @@ class Profile(msgspec.Struct, frozen=True, gc=False):
         return next((each for each in self.technologies if each.name == name), None)
 
     def setting(self, name: str) -> Setting | None:
-        """The first setting of that name; configuration of the session and engine comes before anything that overrides it."""
+        """The first setting of that name: settings are sorted by file and line, factories' arguments first."""
         return next((each for each in self.settings if each.name == name), None)
 
     def first(self, role: Role) -> Technology | None:
-        """The technology of that role with the strongest evidence: technologies are sorted by role, then by evidence."""
+        """The technology of that role with the strongest evidence (technologies are sorted by role and evidence)."""
         return next((each for each in self.technologies if each.role == role), None)
 
 
