@@ -1,0 +1,67 @@
+# Every target works on a fresh clone with nothing but Python 3.11+, git and make: the tools are put into .venv first.
+#
+#   make audit REPO=../your-backend     audit a backend (default: the example in examples/job_board)
+#   make test                           run the tests (brings its own PostgreSQL)
+
+REPO ?= examples/job_board
+ARGS ?=
+VENV ?= .venv
+PYTHON ?=
+JOBS ?= auto
+
+BIN := $(VENV)/bin
+LOCK_FLAGS := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url \
+	--quiet $(if $(UPGRADE),--upgrade)
+PY_TREES := src tests tools examples
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help audit test check lint types contracts docs docs-check lock bench-audit clean
+
+help: ## print this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+audit: $(VENV)/.base ## audit REPO (default: the example backend); more options in ARGS
+	@$(BIN)/evenkeel audit $(REPO) $(ARGS)
+
+test: $(VENV)/.dev ## run the tests; options for pytest in ARGS
+	@$(BIN)/pytest -n $(JOBS) $(ARGS)
+
+check: lint types contracts docs-check ## lint, formatting, types, import contracts, generated docs
+
+lint: $(VENV)/.dev
+	@$(BIN)/ruff check $(PY_TREES)
+	@$(BIN)/ruff format --check $(PY_TREES)
+
+types: $(VENV)/.dev
+	@$(BIN)/mypy
+
+contracts: $(VENV)/.dev
+	@$(BIN)/lint-imports
+
+docs: $(VENV)/.dev ## write docs/reference again from the code
+	@$(BIN)/python tools/reference.py
+
+docs-check: $(VENV)/.dev
+	@$(BIN)/python tools/reference.py --check
+
+bench-audit: $(VENV)/.dev ## speed and memory of the audit, as ratios
+	@$(BIN)/python tools/bench_audit.py $(ARGS)
+
+# requirements.lock: the audit and what installs it. requirements-dev.lock: that, every extra, and what tests and checks
+# need, at the same versions. UPGRADE=1 takes the newest versions; without it, pins that still fit are kept.
+lock: $(VENV)/.dev ## resolve pyproject.toml into the two lock files again
+	@$(BIN)/uv pip compile pyproject.toml --group build $(LOCK_FLAGS) -o requirements.lock
+	@$(BIN)/uv pip compile pyproject.toml --group dev --all-extras -c requirements.lock $(LOCK_FLAGS) -o requirements-dev.lock
+
+clean: ## remove .venv and every cache
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
+	@find src tests tools examples -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.base: requirements.lock pyproject.toml tools/bootstrap.sh
+	@VENV="$(VENV)" PYTHON="$(PYTHON)" sh tools/bootstrap.sh requirements.lock
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.base
+	@VENV="$(VENV)" PYTHON="$(PYTHON)" sh tools/bootstrap.sh requirements-dev.lock
+	@touch $@
