@@ -1,4 +1,4 @@
-"""The briefing: what is known to be good practice for the technologies in use, gathered once and before any worker starts."""
+"""The briefing: what is good practice for the technologies in use, gathered once and before any worker starts."""
 
 from __future__ import annotations
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from evenkeel.audit.model.finding import Finding, Gap, Severity
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from evenkeel.audit.model.finding import Finding, Gap, Severity
 
 
 class SeverityCounts(msgspec.Struct, frozen=True, gc=False):
@@ -54,7 +56,7 @@ class Criterion(msgspec.Struct, frozen=True, gc=False):
 class CategoryResult(msgspec.Struct, frozen=True, gc=False):
     """What one worker's category came to, after the context rules.
 
-    `findings` are reported and scored; `advisories` and `unsettled` (confidence needs-context) are listed and cost nothing.
+    `findings` are reported and scored; `advisories` and `unsettled` (needs-context) are listed and cost nothing.
     `score` is None when the worker failed; `note` then says why.
     """
 

@@ -1,0 +1,110 @@
+"""Aggregation: three worker reports in, categories with scores out. Pure, and blind to the order in which things come.
+
+Per category, in this order: equal findings are merged, fingerprints given, decision records and the execution context
+weighed, findings sorted into reported, advisory and unsettled, and the reported ones scored.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from evenkeel.audit.decisions import covering_decision, label
+from evenkeel.audit.fingerprints import with_fingerprints
+from evenkeel.audit.model.finding import CATEGORIES, SEVERITIES, Advisory, Finding, Gap, WorkerReport
+from evenkeel.audit.model.result import CategoryResult, count
+from evenkeel.audit.scoring import score
+from evenkeel.audit.validation import weigh_context
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from evenkeel.audit.model.profile import Decision, Profile
+
+_CONFIDENCES = ("definite", "likely", "needs-context")
+
+
+def aggregate(reports: Iterable[WorkerReport], profile: Profile) -> tuple[CategoryResult, ...]:
+    """One result per category, in the fixed order of the three. A category without a report has failed and says so."""
+    by_worker = {each.worker: each for each in reports}
+    technologies = frozenset(each.name for each in profile.technologies)
+    return tuple(
+        _category(by_worker[worker], profile.decisions, technologies)
+        if worker in by_worker
+        else CategoryResult(title, worker, "failed", note="the worker gave no answer")
+        for worker, title, _ in CATEGORIES
+    )
+
+
+def merged_gaps(reports: Iterable[WorkerReport]) -> tuple[Gap, ...]:
+    """What was not looked at, sorted. Workers read the same files, so the same gap of two workers is listed once,
+    with the larger count; a failed worker is a gap too."""
+    largest: dict[tuple[str, str, str], Gap] = {}
+    for report in reports:
+        failed = (Gap("worker", report.worker, report.note or "failed"),) if report.status == "failed" else ()
+        for gap in (*report.gaps, *failed):
+            key = (gap.kind, gap.what, gap.why)
+            if key not in largest or largest[key].count < gap.count:
+                largest[key] = gap
+    return tuple(largest[key] for key in sorted(largest))
+
+
+def order(finding: Finding) -> tuple[int, str, int, str, str]:
+    """Sort key: CRITICAL first, then file, line, rule, function."""
+    return SEVERITIES.index(finding.severity), finding.file, finding.line, finding.rule, finding.function
+
+
+def worst_first(findings: Iterable[Finding]) -> list[Finding]:
+    """By severity, then the hot path before the rest, then the quicker repair, then place."""
+    return sorted(findings, key=lambda each: (order(each)[0], not each.hot_path, "SML".index(each.effort), order(each)))
+
+
+def distinct(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """One finding per rule, file, line and function: the severest, then the surest, then the one on the hot path."""
+    kept: dict[tuple[str, str, int, str], Finding] = {}
+    for each in sorted(findings, key=_preference):
+        kept.setdefault((each.rule, each.file, each.line, each.function), each)
+    return tuple(sorted(kept.values(), key=order))
+
+
+def judged(finding: Finding, decisions: Iterable[Decision], technologies: frozenset[str]) -> Finding:
+    """The finding after the context rules: a recorded decision first, as it explains more, then where the code runs."""
+    if finding.advisory is not None:
+        return finding
+    decision = covering_decision(finding, decisions, technologies)
+    if decision is None:
+        return weigh_context(finding)
+    place = f"{decision.source.file}:{decision.source.line}" if decision.source.line else decision.source.file
+    evidence = (f"{decision.title} ({place}, {decision.status})",)
+    return msgspec.structs.replace(finding, advisory=Advisory(label(decision), evidence, finding.severity))
+
+
+def _category(report: WorkerReport, decisions: tuple[Decision, ...], technologies: frozenset[str]) -> CategoryResult:
+    failed = report.status == "failed"
+    named = with_fingerprints(distinct(report.findings))
+    findings = sorted((judged(each, decisions, technologies) for each in named), key=order)
+    settled = [each for each in findings if each.confidence != "needs-context"]
+    reported = tuple(each for each in settled if each.advisory is None)
+    return CategoryResult(
+        category=report.category,
+        worker=report.worker,
+        status=report.status,
+        score=None if failed else score(count(reported), report.lines),
+        findings=reported,
+        advisories=tuple(each for each in settled if each.advisory is not None),
+        unsettled=tuple(each for each in findings if each.confidence == "needs-context"),
+        lines=report.lines,
+        files=report.files,
+        note=report.note,
+    )
+
+
+def _preference(finding: Finding) -> tuple[int, int, bool, int, bytes]:
+    return (
+        SEVERITIES.index(finding.severity),
+        _CONFIDENCES.index(finding.confidence),
+        not finding.hot_path,
+        len(finding.path),
+        msgspec.msgpack.encode(finding),
+    )

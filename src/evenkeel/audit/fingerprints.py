@@ -1,0 +1,65 @@
+"""Fingerprints: a name for a finding that survives line shifts, reformatting, and a move of its file.
+
+Made from the rule, the function without its module, and the issue without what moves: numbers, paths, module prefixes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import re
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from evenkeel.audit.model.finding import Finding
+
+_FILE = re.compile(r"[\w./\\-]*[\w-]\.(?:pyi?|rs|tsx?|jsx?|mjs|cjs|go|sql)\b(?::\d+)*")
+_DOTTED = re.compile(r"(?:\w+\.)+(?=[\w<])")
+_NUMBER = re.compile(r"\d+")
+
+
+def fingerprint(finding: Finding) -> str:
+    """16 hexadecimal digits. Equal findings elsewhere in the same function share it: see `with_fingerprints`."""
+    parts = (finding.rule, local_name(finding.function, finding.file), normalised(finding.issue))
+    return hashlib.blake2b("\0".join(parts).encode("utf-8", "backslashreplace"), digest_size=8).hexdigest()
+
+
+def with_fingerprints(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The findings with fingerprints, in the order given; the second and later of equal ones get `-2`, `-3`, ...
+
+    Ordinals follow file and line, whatever the order given. A fingerprint that is already set stays."""
+    items = list(findings)
+    names = {index: each.fingerprint for index, each in enumerate(items) if each.fingerprint}
+    used = set(names.values())
+    for index in sorted(range(len(items)), key=lambda i: (items[i].file, items[i].line, items[i].end_line)):
+        if index not in names:
+            names[index] = _free_name(fingerprint(items[index]), used)
+            used.add(names[index])
+    return tuple(msgspec.structs.replace(each, fingerprint=names[index]) for index, each in enumerate(items))
+
+
+def _free_name(base: str, used: set[str]) -> str:
+    candidates = itertools.chain((base,), (f"{base}-{ordinal}" for ordinal in itertools.count(2)))
+    return next(name for name in candidates if name not in used)
+
+
+def local_name(function: str, file: str) -> str:
+    """The qualified name without the module: `app.jobs.Worker.run` in `src/app/jobs.py` is `Worker.run`."""
+    parts = re.sub(r"\.\w+$", "", file).split("/")
+    if parts[-1] in {"__init__", "mod", "index"}:
+        parts.pop()
+    for start in range(len(parts)):
+        module = ".".join(parts[start:])
+        if function.startswith(f"{module}."):
+            return function[len(module) + 1 :]
+    return function
+
+
+def normalised(issue: str) -> str:
+    """The issue without paths, module prefixes and numbers, white space folded, lower case."""
+    text = _DOTTED.sub("", _FILE.sub("", issue))
+    return " ".join(_NUMBER.sub("#", text).split()).lower()

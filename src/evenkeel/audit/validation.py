@@ -1,0 +1,74 @@
+"""The context rules: evidence about where code runs, and recorded decisions, lower a finding or make it an advisory.
+
+They are applied in aggregation. The evidence was gathered by the workers and stands in `Finding.contexts`; nothing here
+looks at code.
+"""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from evenkeel.audit.model.finding import SEVERITIES, Advisory, Finding, Severity
+
+EXECUTION_CONTEXT_RULES = frozenset(
+    {"blocking-io-in-async", "cpu-bound-in-async", "redundant-fetch", "wide-transaction", "session-across-stream"}
+)
+_ALWAYS_EXEMPT = frozenset({"n-plus-one", "unclaimed-queue-read", "lock-across-await"})
+ADVISORY_FROM = 3  # kinds of evidence; fewer lower the severity by one
+
+# The four kinds that count, by words that a piece of evidence uses. The first kind that fits is the one it counts for.
+_KINDS: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("small-data", re.compile(r"\bsmall\b|\bunder 100\b|\b100 (items|kb)\b", re.IGNORECASE)),
+    ("safeguard", re.compile(r"time-?\s?out|safeguard|semaphore|deadline", re.IGNORECASE)),
+    ("job-file", re.compile(r"\b(file|module|folder)\b.*\b(tasks?|jobs?|cron)\b|\bcron\b", re.IGNORECASE)),
+    ("set-up", re.compile(r"set-?\s?up|\binit|bootstrap|migrat|start-?\s?up", re.IGNORECASE)),
+)
+
+
+def evidence_kind(evidence: str) -> str:
+    """Which kind a piece of evidence is. Evidence of no known kind stands for itself, without the names it quotes."""
+    words = re.sub(r"`[^`]*`", "", evidence)
+    known = next((kind for kind, pattern in _KINDS if pattern.search(words)), None)
+    return known or re.sub(r"[\W\d]+", " ", words).strip().lower()
+
+
+def is_exempt(finding: Finding) -> bool:
+    """Whether the finding may never be lowered, whatever its context."""
+    return (
+        finding.rule in _ALWAYS_EXEMPT
+        or (finding.rule == "n-write-loop" and finding.hot_path)
+        or (finding.rule == "missing-rollback" and finding.severity == "CRITICAL")
+    )
+
+
+def one_lower(severity: Severity) -> Severity:
+    """The next lower severity; LOW stays LOW."""
+    return SEVERITIES[min(SEVERITIES.index(severity) + 1, len(SEVERITIES) - 1)]
+
+
+def weigh_context(finding: Finding) -> Finding:
+    """The finding after the execution-context rule. Used evidence moves into its text, so a second pass is idle."""
+    if not finding.contexts or finding.advisory is not None:
+        return finding
+    if finding.rule not in EXECUTION_CONTEXT_RULES or is_exempt(finding):
+        return finding
+    kinds = {evidence_kind(each) for each in finding.contexts}
+    if len(kinds) >= ADVISORY_FROM:
+        return _advised(finding)
+    return _lowered(finding)
+
+
+def _advised(finding: Finding) -> Finding:
+    advisory = Advisory("execution-context", finding.contexts, finding.severity)
+    return msgspec.structs.replace(finding, advisory=advisory, contexts=())
+
+
+def _lowered(finding: Finding) -> Finding:
+    lower = one_lower(finding.severity)
+    if lower == finding.severity:
+        return msgspec.structs.replace(finding, contexts=())
+    why = "; ".join(finding.contexts)
+    issue = f"{finding.issue} ({finding.severity} lowered to {lower}: {why})"
+    return msgspec.structs.replace(finding, severity=lower, issue=issue, contexts=())
