@@ -5,7 +5,8 @@ dotted as importers write them, builtins bare (`open`, `list`); every other path
 same thing is an alias.
 
 Keys
-    `{a,b}` in a key stands for each of the alternatives: `"requests.{get,post}"` are two calls
+    `{a,b}` in a key stands for each of the alternatives: `"requests.{get,post}"` are two calls; in the value of an
+              alias `{}` is the alternative chosen last: `"sqlmodel.{select,text}" = "sqlalchemy.{}"`
     `module.Class.*` (calls and attributes) is every public member that no other key names
     `module.Class.__call__` is a call of an instance, `module.Class.__getitem__` a subscript of it
     `module.function()` (types) is what the function gives when the library has no public name for it
@@ -159,7 +160,7 @@ class TypeExpression(msgspec.Struct, frozen=True, array_like=True):
 
 
 _Spec = TypeVar("_Spec", CallSpec, AttributeSpec, DecoratorSpec)
-_TOKEN = re.compile(r"\s*(\$keyword:\w+|\$[re]?\d+|\$?[A-Za-z_][\w.]*(?:\(\))?|[\[\],|])")
+_TOKEN = re.compile(r"\s*(\$keyword:\w+|\$[re]?\d+|\$?[A-Za-z_][\w.]*(?:\(\)[\w.]*)*|[\[\],|])")
 
 
 @functools.lru_cache(maxsize=4096)

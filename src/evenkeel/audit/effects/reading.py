@@ -20,7 +20,7 @@ from evenkeel.kernel.errors import ConfigurationError
 EFFECT_KINDS: frozenset[str] = frozenset(get_args(EffectKind))
 _EFFECT_FIELDS = ("effects", "adds", "enter_effects", "exit_effects", "iterate_effects", "statement_effects")
 _TYPE_FIELDS = ("returns", "enter", "iterates", "type")
-_NAME = re.compile(r"[A-Za-z_][\w]*(\.[A-Za-z_]\w*)*(\.\*|\(\))?")
+_NAME = re.compile(r"[A-Za-z_]\w*(\(\))?(\.[A-Za-z_]\w*(\(\))?)*(\.\*)?")
 _Spec = TypeVar("_Spec", CallSpec, TypeSpec, AttributeSpec, DecoratorSpec)
 
 
@@ -52,11 +52,19 @@ def read_catalogue(table: Mapping[str, object], origin: str) -> Catalogue:
 
 def expand(key: str) -> list[str]:
     """`a.{b,c}.d` is `a.b.d` and `a.c.d`; without braces the key alone. Raises ValueError on an unclosed brace."""
-    pieces = re.split(r"\{([^{}]*)\}", key)
+    return ["".join(choice) for choice in _choices(key)]
+
+
+def _choices(key: str) -> list[tuple[str, ...]]:
+    """Every way through the key; the odd pieces are the alternatives chosen."""
+    pieces = re.split(r"\{([^{}]*)\}", key.replace(" ", ""))
     if any("{" in piece or "}" in piece for piece in pieces):
         raise ValueError("a brace is not closed")
-    choices = [piece.split(",") if index % 2 else [piece] for index, piece in enumerate(pieces)]
-    return ["".join(choice).replace(" ", "") for choice in itertools.product(*choices)]
+    return list(itertools.product(*(piece.split(",") if odd % 2 else [piece] for odd, piece in enumerate(pieces))))
+
+
+def _chosen(key: str) -> list[str]:
+    return [choice[-2] if len(choice) > 1 else "" for choice in _choices(key)]
 
 
 def _section(table: Mapping[str, object], section: str, shape: type[_Spec], origin: str) -> dict[str, _Spec]:

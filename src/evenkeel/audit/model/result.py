@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from evenkeel.audit.model.finding import SEVERITIES
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -35,6 +37,16 @@ def count(findings: Iterable[Finding]) -> SeverityCounts:
     """Severity counts of these findings."""
     tally = Counter(each.severity for each in findings)
     return SeverityCounts(tally["CRITICAL"], tally["HIGH"], tally["MEDIUM"], tally["LOW"])
+
+
+def order(finding: Finding) -> tuple[int, str, int, str, str]:
+    """Sort key: CRITICAL first, then file, line, rule, function."""
+    return SEVERITIES.index(finding.severity), finding.file, finding.line, finding.rule, finding.function
+
+
+def worst_first(findings: Iterable[Finding]) -> list[Finding]:
+    """By severity, then the hot path before the rest, then the quicker repair, then place."""
+    return sorted(findings, key=lambda each: (order(each)[0], not each.hot_path, "SML".index(each.effort), order(each)))
 
 
 class ConsultedSource(msgspec.Struct, frozen=True, gc=False):

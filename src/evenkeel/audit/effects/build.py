@@ -1,0 +1,161 @@
+"""Facts in, linked index out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import msgspec
+
+from evenkeel.audit.effects.catalogue import Catalogue
+from evenkeel.audit.effects.entities import find_entities
+from evenkeel.audit.effects.entries import declared_entry, is_consumer, registered_entries
+from evenkeel.audit.effects.link import Linker
+from evenkeel.audit.effects.propagate import propagate
+from evenkeel.audit.effects.resolve import Resolver
+from evenkeel.audit.effects.summary import Summary, summarise
+from evenkeel.audit.effects.symbols import Symbols
+from evenkeel.audit.effects.types import Type
+from evenkeel.audit.model.facts import Function
+from evenkeel.audit.model.index import FunctionInfo, Index, Role
+from evenkeel.kernel.forks import Send, can_fork, run_forked
+
+PARALLEL_FROM = 60  # files; forking costs more than it saves below
+LONGEST_LINK_S = 900.0
+
+SourceFile = tuple[str, str, bytes]  # path, kind, encoded facts
+
+
+class FileLinks(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What linking one file gives."""
+
+    linked: bytes
+    summaries: tuple[Summary, ...]
+    entries: tuple[tuple[int, Role], ...]
+    local_kinds: tuple[str, ...]  # of its own calls, those that do not propagate included
+
+
+def build_index(files: Sequence[SourceFile], catalogue: Catalogue, *, jobs: int = 2) -> Index:
+    """Link every file, propagate effects, find entry points and entities. Order of `files` decides ids: keep it stable."""
+    symbols = Symbols((kind, encoded) for _, kind, encoded in files)
+    resolver = Resolver(symbols, catalogue)
+    entities = find_entities(resolver)
+    functions = [_info(resolver, each) for each in range(len(symbols.places))]
+    linker = Linker(resolver, _overrides(resolver), _unique_methods(symbols), entities)
+    parameters = {info.id: info.parameters for info in functions}
+    results = _link_all(linker, parameters, jobs)
+    summaries = [each for result in results for each in result.summaries]
+    _mark_entries(functions, symbols, results, summaries)
+    propagate(functions, summaries)
+    lines = sum(symbols.facts(file).lines for file in range(len(files)))
+    return Index(
+        files=tuple((path, kind) for path, kind, _ in files),
+        facts=[encoded for _, _, encoded in files],
+        linked=[each.linked for each in results],
+        functions=functions,
+        entities=entities,
+        kinds=_kinds(functions, results, symbols),
+        lines=lines,
+        unresolved=sum(each.unresolved for each in summaries),
+    )
+
+
+def _kinds(functions: list[FunctionInfo], results: list[FileLinks], symbols: Symbols) -> list[frozenset[str]]:
+    """Per file: every effect kind that one of its functions has or reaches."""
+    found = [set(each.local_kinds) for each in results]
+    for info in functions:
+        found[symbols.places[info.id].file].update(each.effect.kind for each in info.reaches)
+    return [frozenset(each) for each in found]
+
+
+def _info(resolver: Resolver, function_id: int) -> FunctionInfo:
+    symbols = resolver.symbols
+    function = symbols.function(function_id)
+    module = symbols.module_of(function_id)
+    names = tuple(each.name for each in _own_parameters(function))
+    return FunctionInfo(
+        id=function_id,
+        name=symbols.qualified(function_id),
+        file=module.path,
+        line=function.line,
+        end_line=function.end_line,
+        is_async=function.is_async,
+        parameters=names,
+        kind=module.kind,
+        is_property=resolver.is_property(function_id) if function.decorators else False,
+        entry=declared_entry(resolver, function_id, function, module.kind),
+    )
+
+
+def _own_parameters(function: Function) -> tuple[object, ...]:
+    parameters = [each for each in function.parameters if each.kind in {"positional", "keyword"}]
+    static = any(each.chain == "staticmethod" for each in function.decorators)
+    return tuple(parameters[1:] if function.owner >= 0 and not static else parameters)
+
+
+def _overrides(resolver: Resolver) -> dict[int, tuple[int, ...]]:
+    """Method -> methods of subclasses that replace it."""
+    found: dict[int, list[int]] = {}
+    for symbol in resolver.symbols.classes.values():
+        for base in resolver.lineage(Type(symbol.name))[1:]:
+            parent = resolver.symbols.classes.get(base.name)
+            if parent is None:
+                continue
+            for name, method in symbol.methods.items():
+                if name in parent.methods and not name.startswith("__"):
+                    found.setdefault(parent.methods[name], []).append(method)
+    return {method: tuple(each) for method, each in found.items()}
+
+
+def _unique_methods(symbols: Symbols) -> dict[str, int]:
+    counts: dict[str, list[int]] = {}
+    for symbol in symbols.classes.values():
+        for name, method in symbol.methods.items():
+            counts.setdefault(name, []).append(method)
+    return {name: each[0] for name, each in counts.items() if len(each) == 1 and not name.startswith("_")}
+
+
+def _link_file(linker: Linker, parameters: dict[int, tuple[str, ...]], file: int) -> FileLinks:
+    linked = linker.link_file(file)
+    facts = linker.symbols.facts(file)
+    summaries = tuple(
+        summarise(function, each, parameters) for function, each in zip(facts.functions, linked, strict=True)
+    )
+    entries = tuple(
+        entry
+        for function, each in zip(facts.functions, linked, strict=True)
+        for entry in registered_entries(linker, each.id, function)
+    )
+    local = {effect.kind for each in linked for link in each.links for effect in link.effects}
+    return FileLinks(msgspec.msgpack.encode(linked), summaries, entries, tuple(sorted(local)))
+
+
+def _link_all(linker: Linker, parameters: dict[int, tuple[str, ...]], jobs: int) -> list[FileLinks]:
+    count = len(linker.symbols.modules)
+    if jobs < 2 or count < PARALLEL_FROM or not can_fork():
+        return [_link_file(linker, parameters, file) for file in range(count)]
+    chunks = [range(start, count, jobs) for start in range(jobs)]
+    answers = run_forked([partial(_link_chunk, linker, parameters, chunk) for chunk in chunks], timeout_s=LONGEST_LINK_S)
+    results: dict[int, FileLinks] = {}
+    for chunk, answer in zip(chunks, answers, strict=True):
+        if answer.error:  # whatever went wrong over there is a plain exception here
+            results.update((file, _link_file(linker, parameters, file)) for file in chunk)
+        else:
+            results.update(zip(chunk, msgspec.msgpack.decode(answer.result, type=list[FileLinks]), strict=True))
+    return [results[file] for file in range(count)]
+
+
+def _link_chunk(linker: Linker, parameters: dict[int, tuple[str, ...]], files: range, _: Send) -> bytes:
+    return msgspec.msgpack.encode([_link_file(linker, parameters, file) for file in files])
+
+
+def _mark_entries(
+    functions: list[FunctionInfo], symbols: Symbols, results: list[FileLinks], summaries: list[Summary]
+) -> None:
+    for result in results:
+        for function_id, role in result.entries:
+            functions[function_id].entry = functions[function_id].entry or role
+    for summary in summaries:
+        info = functions[summary.id]
+        if not info.entry and is_consumer(symbols.function(summary.id), summary):
+            info.entry = "consumer"

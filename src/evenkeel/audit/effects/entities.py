@@ -1,0 +1,130 @@
+"""Persistent classes of the project: tables, columns, relationships, from class bodies and the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from evenkeel.audit.effects.resolve import Resolver
+from evenkeel.audit.effects.symbols import ClassSymbol
+from evenkeel.audit.effects.types import Type, parse_type
+from evenkeel.audit.model.facts import Argument, Assignment, Call
+from evenkeel.audit.model.index import Entity, Relation
+
+COLUMN_MAKERS = ("Column", "mapped_column", "Field", "deferred", "column_property")
+RELATION_MAKERS = ("relationship", "ForeignKey", "ForeignKeyField", "OneToOneField", "ManyToManyField", "Relationship")
+MANY = ("list", "List", "set", "Set", "Sequence", "ReverseRelation", "ManyToManyRelation", "Collection")
+EAGER = ("joined", "selectin", "subquery", "immediate", "False")
+NEVER = ("noload", "raise", "raise_on_sql", "dynamic", "write_only")
+WIDE = ("Text", "JSON", "JSONB", "LargeBinary", "BYTEA", "BinaryField", "TextField", "JSONField", "Vector")
+
+
+def find_entities(resolver: Resolver) -> dict[str, Entity]:
+    """Every persistent class by qualified name, relationship targets resolved to qualified names."""
+    found = {name: _read(resolver, symbol) for name, symbol in resolver.symbols.classes.items() if is_entity(resolver, name)}
+    by_short: dict[str, list[str]] = {}
+    for name in found:
+        by_short.setdefault(name.rpartition(".")[2], []).append(name)
+    return {name: _with_targets(entity, found, by_short) for name, entity in found.items()}
+
+
+def is_entity(resolver: Resolver, class_name: str) -> bool:
+    """Whether a class derives from a library's persistent base class."""
+    lineage = resolver.lineage(Type(class_name))
+    library = resolver.library
+    return any(
+        library.type_spec(each).role == "entity" for base in lineage for each in library.lineage(base.name)
+    ) or any(base.name.rpartition(".")[2] == "declarative_base" for base in lineage)
+
+
+def _read(resolver: Resolver, symbol: ClassSymbol) -> Entity:
+    relations: dict[str, Relation] = {}
+    columns: dict[str, str] = {}
+    table = ""
+    for base in resolver.lineage(Type(symbol.name)):
+        ancestor = resolver.symbols.classes.get(base.name)
+        if ancestor is None:
+            continue
+        for name, assignment in ancestor.attributes.items():
+            if name == "__tablename__":
+                table = table or assignment.value.text.strip("\"'")
+            relation = _relation(resolver, ancestor, name, assignment)
+            if relation is not None:
+                relations.setdefault(name, relation)
+            elif _is_column(resolver, ancestor, assignment):
+                columns.setdefault(name, f"{assignment.annotation} {assignment.value.text}")
+    fact = resolver.symbols.class_facts(symbol)
+    path = resolver.symbols.modules[symbol.place.file].path
+    wide = tuple(name for name, text in columns.items() if any(each in text for each in WIDE))
+    return Entity(symbol.name, table or fact.name.lower(), len(columns), tuple(relations.values()), path, fact.line, wide)
+
+
+def _maker(resolver: Resolver, symbol: ClassSymbol, assignment: Assignment) -> Call | None:
+    if assignment.value.kind != "call" or assignment.value.call < 0:
+        return None
+    function_id = resolver.symbols.first_id[symbol.place.file] + max(resolver.symbols.class_facts(symbol).parent, 0)
+    calls = resolver.symbols.function(function_id).calls
+    return calls[assignment.value.call] if assignment.value.call < len(calls) else None
+
+
+def _is_column(resolver: Resolver, symbol: ClassSymbol, assignment: Assignment) -> bool:
+    maker = _maker(resolver, symbol, assignment)
+    if maker is not None:
+        return maker.callee.endswith(COLUMN_MAKERS)
+    return "Mapped[" in assignment.annotation
+
+
+def _relation(resolver: Resolver, symbol: ClassSymbol, name: str, assignment: Assignment) -> Relation | None:
+    maker = _maker(resolver, symbol, assignment)
+    if maker is None or not maker.callee.endswith(RELATION_MAKERS):
+        return None
+    short = maker.callee.rpartition(".")[2]
+    if short == "ForeignKey" and not maker.arguments:
+        return None
+    if short == "ForeignKey" and "." in maker.arguments[0].value.text.strip("\"'") and maker.callee.startswith(("sa.", "ForeignKey")):
+        return None
+    lazy = next((each.value.text.strip("\"'") for each in maker.arguments if each.keyword == "lazy"), "")
+    if lazy in NEVER:
+        return None
+    target, many = _target(assignment.annotation, maker.arguments)
+    many = many or short == "ManyToManyField"
+    return Relation(name, target, lazy not in EAGER, many) if target else None
+
+
+def _target(annotation: str, arguments: tuple[Argument, ...]) -> tuple[str, bool]:
+    text, many = annotation, False
+    for _ in range(4):
+        head, inner = parse_type(text)
+        if head == "|":
+            text = next((each for each in inner if each != "None"), "")
+        elif inner:
+            many = many or head.rpartition(".")[2] in MANY
+            text = inner[0]
+        else:
+            break
+    if text and parse_type(text)[0]:
+        return parse_type(text)[0], many
+    positional = [each.value.text for each in arguments if each.keyword in {"", "to"}]
+    target = positional[0].strip("\"'").rpartition(".")[2] if positional else ""
+    uselist = next((each.value.text for each in arguments if each.keyword == "uselist"), "")
+    return (target if target.isidentifier() else ""), uselist == "True"
+
+
+def _with_targets(entity: Entity, entities: dict[str, Entity], by_short: dict[str, list[str]]) -> Entity:
+    relations = tuple(_resolved(entity, each, by_short) for each in entity.relations)
+    return Entity(entity.name, entity.table, entity.columns, relations, entity.file, entity.line, entity.wide)
+
+
+def _resolved(entity: Entity, relation: Relation, by_short: dict[str, list[str]]) -> Relation:
+    if relation.target == "self":
+        return Relation(relation.name, entity.name, relation.lazy, relation.many)
+    candidates = by_short.get(relation.target.rpartition(".")[2], [])
+    nearest = max(candidates, key=lambda each: _common_prefix(each, entity.name), default=relation.target)
+    return Relation(relation.name, nearest, relation.lazy, relation.many)
+
+
+def _common_prefix(left: str, right: str) -> int:
+    return next(_differences(left, right), min(len(left), len(right)))
+
+
+def _differences(left: str, right: str) -> Iterator[int]:
+    return (index for index, (a, b) in enumerate(zip(left, right, strict=False)) if a != b)

@@ -1,0 +1,94 @@
+"""Entry points: functions that something outside the code base calls, and what kind of thing that is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from evenkeel.audit.effects.link import Linker
+from evenkeel.audit.effects.resolve import Resolver
+from evenkeel.audit.effects.summary import Summary
+from evenkeel.audit.effects.types import Type
+from evenkeel.audit.model.facts import Call, Function
+from evenkeel.audit.model.index import Role
+
+START_UP_KEYWORDS = frozenset({"lifespan", "on_startup", "on_shutdown", "startup", "startup_hooks"})
+SLEEPS = frozenset({"sleep"})
+WAITS = frozenset({"dequeue"})
+
+
+def declared_entry(resolver: Resolver, function_id: int, function: Function, kind: str) -> Role:
+    """What its decorators, its class or its file make of a function."""
+    for decorator in function.decorators:
+        spec = resolver.library.decorator(resolver.decorator(function_id, decorator.chain))
+        if spec is not None and spec.entry is not None:
+            return spec.entry
+    if function.owner >= 0:
+        return _method_entry(resolver, function_id, function)
+    if kind == "migration":
+        return "migration"
+    return "cli" if function.qualname == "<module>" and _is_program(function) else ""
+
+
+def _method_entry(resolver: Resolver, function_id: int, function: Function) -> Role:
+    owner = resolver.owner(function_id)
+    if owner is None:
+        return ""
+    for ancestor in resolver.lineage(Type(owner.name)):
+        for base in resolver.library.lineage(ancestor.name):
+            spec = resolver.library.type_spec(base)
+            if spec.entry is not None and function.name in spec.entry_methods:
+                return spec.entry
+    return ""
+
+
+def _is_program(function: Function) -> bool:
+    return any(
+        block.kind == "if" and block.subject is not None and "__main__" in block.subject.text for block in function.blocks
+    )
+
+
+def registered_entries(linker: Linker, function_id: int, function: Function) -> Iterator[tuple[int, Role]]:
+    """Functions that a call of this one registers as entry points: `app.add_route("/", handler)`."""
+    for index, call in enumerate(function.calls):
+        described = linker.describe(linker.resolver.call(function_id, index)[0])
+        spec = linker.library.call(described.library) if described.library else None
+        if spec is not None and spec.registers >= 0 and spec.entry is not None:
+            yield from ((each, spec.entry) for each in _registered(linker, function_id, function, call, spec.registers))
+        for argument in call.arguments:
+            if argument.keyword in START_UP_KEYWORDS:
+                for each in linker.functions_in(function_id, function, argument.value, call.position):
+                    yield each, "startup"
+
+
+def _registered(linker: Linker, function_id: int, function: Function, call: Call, position: int) -> Iterator[int]:
+    positional = [each.value for each in call.arguments if not each.keyword]
+    if position < len(positional):
+        value = positional[position]
+        yield from linker.functions_in(function_id, function, value, call.position)
+        yield from _view_methods(linker, function_id, function, value.call)
+
+
+def _view_methods(linker: Linker, function_id: int, function: Function, index: int) -> Iterator[int]:
+    """`path("x", View.as_view())`: the class's entry methods."""
+    if index < 0 or not function.calls[index].callee.endswith(".as_view"):
+        return
+    holder = linker.resolver.chain(function_id, function.calls[index].callee.removesuffix(".as_view"), -1, 1 << 60)
+    if holder.name != "type":
+        return
+    for name in ("get", "post", "put", "patch", "delete", "dispatch", "get_queryset", "get_context_data", "form_valid"):
+        method = linker.resolver.member(holder.args[0], name)
+        if method.name.startswith("def:"):
+            yield int(method.name[4:])
+
+
+def is_consumer(function: Function, summary: Summary) -> bool:
+    """A loop that waits for work again and again: `while True` around a dequeue, or around a query and a sleep."""
+    endless = [block for block in function.blocks if block.kind == "while"]
+    if not endless:
+        return False
+    kinds = {own.effect.kind for own in summary.effects if own.looped}
+    return bool(kinds & WAITS) or bool(kinds & SLEEPS and (kinds & {"db-read", "db-write"} or _calls_inside(summary)))
+
+
+def _calls_inside(summary: Summary) -> bool:
+    return any(edge.looped for edge in summary.edges)

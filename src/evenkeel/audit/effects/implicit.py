@@ -1,0 +1,254 @@
+"""Calls that the language makes without writing them: properties, `with`, `for`, injected dependencies, lazy queries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from evenkeel.audit.effects.types import UNKNOWN, Type, parse_type, split_top
+from evenkeel.audit.model.effects import Effect
+from evenkeel.audit.model.facts import Block, Call, Function
+from evenkeel.audit.model.index import ImplicitKind, Link
+
+if TYPE_CHECKING:
+    from evenkeel.audit.effects.link import Linker
+
+EVALUATORS = frozenset({"list", "len", "sorted", "tuple", "set", "sum", "any", "all", "max", "min", "dict", "bool", "frozenset"})
+INJECTORS = frozenset({"Depends", "Security", "Provide", "Inject", "FromDishka"})
+LAZY = "orm.relationship"  # library name of a read that loads a relationship
+
+Implicit = tuple[Call, Link]
+
+
+def implicit_calls(linker: Linker, function_id: int, function: Function) -> list[Implicit]:
+    """All of them, as call facts with their links; indices go on after the written calls."""
+    found: list[Implicit] = []
+    for each in _all(linker, function_id, function):
+        call, link = each
+        found.append((call, _numbered(link, len(function.calls) + len(found))))
+    return found
+
+
+def _all(linker: Linker, function_id: int, function: Function) -> Iterator[Implicit]:
+    yield from _injected(linker, function_id, function)
+    for index, block in enumerate(function.blocks):
+        if block.subject is None:
+            continue
+        if block.kind == "with":
+            yield from _managed(linker, function_id, function, block, index)
+        elif block.kind in {"for", "comprehension"}:
+            yield from _iterated(linker, function_id, block, index)
+    yield from _evaluated(linker, function_id, function)
+    yield from _read(linker, function_id, function)
+    yield from _set(linker, function_id, function)
+
+
+def _numbered(link: Link, index: int) -> Link:
+    return Link(
+        index, link.library, link.targets, link.effects, link.mode, link.runs, link.receiver, link.result, link.query,
+        link.certain, link.implicit, link.key,
+    )  # fmt: skip
+
+
+def _call(text: str, line: int, position: int, block: int, end_line: int = 0) -> Call:
+    return Call(text, -1, line, end_line or line, 0, position, block)
+
+
+def _injected(linker: Linker, function_id: int, function: Function) -> Iterator[Implicit]:
+    enclosing = linker.resolver.enclosing(function_id)
+    for parameter in function.parameters:
+        name = _dependency_name(linker, enclosing, parameter.annotation, parameter.default.call if parameter.default else -1)
+        if not name:
+            continue
+        dependency = linker.resolver.chain(enclosing, name, -1, 1 << 60)
+        described = linker.describe(dependency)
+        if not described.targets:
+            continue
+        sync = not linker.symbols.function(described.targets[0]).is_async
+        call = _call(f"<inject> {name}", function.line, -1, 0)
+        targets = tuple(described.targets)
+        yield (
+            call,
+            Link(
+                0,
+                targets=() if sync else targets,
+                runs=targets if sync else (),
+                mode="offload" if sync else "",
+                implicit="inject",
+                key=parameter.name,
+                result=str(linker.resolver.injected(dependency)),
+            ),
+        )
+
+
+def _dependency_name(linker: Linker, enclosing: int, annotation: str, default: int) -> str:
+    """The function named in `x = Depends(f)` or `x: Annotated[T, Depends(f)]`."""
+    if default >= 0:
+        call = linker.symbols.function(enclosing).calls[default]
+        if call.callee.rpartition(".")[2] in INJECTORS:
+            if call.arguments:
+                return call.arguments[0].value.text
+            return parse_type(annotation)[0]
+    for _ in range(3):
+        head, arguments = parse_type(annotation)
+        if head.rpartition(".")[2] == "Annotated":
+            return next((found for each in arguments[1:] if (found := _in_call(each))), "")
+        annotation = _alias_text(linker, enclosing, head)
+        if not annotation:
+            return ""
+    return ""
+
+
+def _in_call(text: str) -> str:
+    head, _, rest = text.partition("(")
+    if head.rpartition(".")[2] not in INJECTORS:
+        return ""
+    inner = split_top(rest.rstrip(" )"), ",")
+    return inner[0] if inner else ""
+
+
+def _alias_text(linker: Linker, enclosing: int, name: str) -> str:
+    """The text a module-level alias was given (`SessionDep = Annotated[...]`), in this file or the one it comes from."""
+    symbols = linker.symbols
+    file = symbols.places[enclosing].file
+    for _ in range(4):
+        target = symbols.modules[file].names.get(name)
+        if target is None:
+            break
+        module, _, name = target.rpartition(".")
+        if module not in symbols.by_module:
+            return ""
+        file = symbols.by_module[module]
+    bindings = linker.resolver.scope(symbols.first_id[file]).get(name, [])
+    values = [getattr(each.payload, "value", None) for each in bindings]
+    return next((each.text for each in values if each is not None and "Annotated" in each.text), "")
+
+
+def _managed(linker: Linker, function_id: int, function: Function, block: Block, index: int) -> Iterator[Implicit]:
+    if block.subject is None:
+        return
+    manager = linker.resolver.value(function_id, block.subject, block.start)
+    pairs: tuple[tuple[ImplicitKind, tuple[str, ...], int, int], ...] = (
+        ("enter", ("__enter__", "__aenter__"), block.start, block.line),
+        ("leave", ("__exit__", "__aexit__"), block.end, block.end_line),
+    )
+    for kind, specials, position, line in pairs:
+        targets = _special_targets(linker, manager, specials)
+        effects = _manager_effects(linker, manager, kind)
+        if targets or effects:
+            call = _call(f"<{kind}> {block.subject.text}", line, position, index)
+            yield call, Link(0, targets=targets, effects=effects, implicit=kind, receiver=str(manager))
+
+
+def _special_targets(linker: Linker, holder: Type, names: tuple[str, ...]) -> tuple[int, ...]:
+    if holder.name not in linker.symbols.classes:
+        return ()
+    found = (linker.resolver.member(holder, name) for name in names)
+    return tuple(int(each.name[4:]) for each in found if each.name.startswith("def:"))
+
+
+def _manager_effects(linker: Linker, manager: Type, kind: str) -> tuple[Effect, ...]:
+    for ancestor in linker.resolver.lineage(manager):
+        for base in linker.library.lineage(ancestor.name):
+            spec = linker.library.type_spec(base)
+            texts = spec.enter_effects if kind == "enter" else spec.exit_effects
+            if texts:
+                return _effects(texts, "", blocking=spec.blocking)
+    return ()
+
+
+def _effects(texts: tuple[str, ...], entity: str, *, blocking: bool) -> tuple[Effect, ...]:
+    pairs = (each.partition(":") for each in texts)
+    return tuple(Effect(kind, detail or (entity if kind.startswith("db-") else ""), blocking) for kind, _, detail in pairs)  # type: ignore[arg-type]
+
+
+def _iterated(linker: Linker, function_id: int, block: Block, index: int) -> Iterator[Implicit]:
+    if block.subject is None:
+        return
+    holder = linker.resolver.value(function_id, block.subject, block.start)
+    effects = _lazy_effects(linker, holder)
+    if effects:
+        outer = max(_parent(linker, function_id, index), 0)
+        call = _call(f"<iterate> {block.subject.text}", block.line, block.start, outer)
+        yield call, Link(0, library=holder.name, effects=effects, implicit="iterate", receiver=str(holder), result="list")
+
+
+def _parent(linker: Linker, function_id: int, block: int) -> int:
+    return linker.symbols.function(function_id).blocks[block].parent
+
+
+def _lazy_effects(linker: Linker, holder: Type) -> tuple[Effect, ...]:
+    for base in linker.library.lineage(holder.name):
+        spec = linker.library.type_spec(base)
+        if spec.iterate_effects:
+            entity = holder.args[0].name if holder.args else ""
+            return _effects(spec.iterate_effects, entity, blocking=spec.blocking)
+    return ()
+
+
+def _evaluated(linker: Linker, function_id: int, function: Function) -> Iterator[Implicit]:
+    for call in function.calls:
+        if call.callee not in EVALUATORS or not call.arguments:
+            continue
+        value = call.arguments[0].value
+        if value.kind not in {"name", "call"}:
+            continue
+        holder = linker.resolver.value(function_id, value, call.position)
+        effects = _lazy_effects(linker, holder)
+        if effects:
+            made = _call(f"<evaluate> {value.text}", call.line, call.position, call.block)
+            yield made, Link(0, library=holder.name, effects=effects, implicit="evaluate", receiver=str(holder))
+
+
+def _read(linker: Linker, function_id: int, function: Function) -> Iterator[Implicit]:
+    for read in function.reads:
+        yield from _along(linker, function_id, read.chain, read.receiver, (read.line, read.position, read.block))
+    for call in function.calls:
+        holder = call.callee.rpartition(".")[0]
+        if "." in holder:
+            yield from _along(linker, function_id, holder, call.receiver, (call.line, call.position - 1, call.block))
+
+
+def _along(linker: Linker, function_id: int, chain: str, receiver: int, at: tuple[int, int, int]) -> Iterator[Implicit]:
+    """Properties, effectful attributes and lazy relationships on the way of a chain."""
+    segments = chain.split(".")
+    holder = linker.resolver.chain(function_id, segments[0], receiver, at[1])
+    for number, segment in enumerate(segments[1:], start=1):
+        if not holder.name:
+            return
+        name = segment.removesuffix("[]")
+        link = _attribute_link(linker, holder, name)
+        if link is not None:
+            yield _call(f"<read> {'.'.join(segments[: number + 1])}", at[0], at[1], at[2]), link
+        holder = linker.resolver.chain(function_id, ".".join(segments[: number + 1]), receiver, at[1])
+
+
+def _attribute_link(linker: Linker, holder: Type, name: str) -> Link | None:
+    if holder.name in {"type", "union"} or ":" in holder.name:
+        return None
+    member = linker.resolver.member(holder, name)
+    if member.name.startswith("def:"):
+        function_id = int(member.name[4:])
+        if not linker.resolver.is_property(function_id):
+            return None
+        result = str(linker.resolver.returned(function_id, (holder,)))
+        return Link(0, targets=(function_id,), implicit="read", receiver=str(holder), result=result)
+    for ancestor in linker.resolver.lineage(holder):
+        spec = linker.library.attribute(ancestor, name)
+        if spec is not None and spec.effects:
+            effects = _effects(spec.effects, "", blocking=spec.blocking)
+            return Link(0, library=f"{ancestor.name}.{name}", effects=effects, implicit="read", receiver=str(holder))
+    return linker.relation_link(holder, name)
+
+
+def _set(linker: Linker, function_id: int, function: Function) -> Iterator[Implicit]:
+    for assignment in function.assignments:
+        for target in assignment.targets:
+            holder, dot, name = target.rpartition(".")
+            if not dot or name.endswith("[]"):
+                continue
+            owner = linker.resolver.chain(function_id, holder, -1, assignment.position) if holder else UNKNOWN
+            setter = linker.resolver.member(owner, f"{name}=") if owner.name in linker.symbols.classes else UNKNOWN
+            if setter.name.startswith("def:"):
+                call = _call(f"<set> {target}", assignment.line, assignment.position, assignment.block)
+                yield call, Link(0, targets=(int(setter.name[4:]),), implicit="set", receiver=str(owner))

@@ -1,0 +1,139 @@
+"""Propagation: effects travel from callee to caller, each with the next step of its witness path.
+
+Breadth first from where effects happen, so the first way found is a shortest one. What a caller gets:
+
+- through a plain call, everything; but what blocks inside an *async* callee is that callee's own fault, not its caller's;
+- through an offload (thread or process pool), everything, no longer blocking;
+- through a spawn (a task of its own), everything, marked `spawned`: it happens, but not while the caller waits.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+
+from evenkeel.audit.effects.summary import Edge, Summary
+from evenkeel.audit.model.effects import Effect
+from evenkeel.audit.model.index import Fetch, FunctionInfo, Reached, Role
+
+MAX_DETAILS = 8  # distinct details kept per function and kind; more add nothing to a finding
+MAX_FETCH_DEPTH = 6
+HOT_ROLES: frozenset[Role] = frozenset({"handler", "websocket", "consumer", "dependency"})
+ENTRY_ORDER: tuple[Role, ...] = (
+    "handler", "websocket", "dependency", "consumer", "task", "cron", "signal", "startup", "cli", "migration",
+)  # fmt: skip
+
+Key = tuple[str, str, bool, bool]
+
+
+def propagate(functions: Sequence[FunctionInfo], summaries: Sequence[Summary]) -> None:
+    """Fill in `reaches`, `fetches`, `roles`, `hot` and the way to the nearest entry of every function."""
+    callers: list[list[tuple[int, Edge]]] = [[] for _ in functions]
+    for summary in summaries:
+        for edge in summary.edges:
+            callers[edge.callee].append((summary.id, edge))
+    _spread_effects(functions, summaries, callers)
+    _spread_fetches(functions, summaries, callers)
+    _spread_roles(functions, summaries)
+
+
+def _spread_effects(
+    functions: Sequence[FunctionInfo], summaries: Sequence[Summary], callers: list[list[tuple[int, Edge]]]
+) -> None:
+    tables: list[dict[Key, Reached]] = [{} for _ in functions]
+    counts: list[dict[str, int]] = [{} for _ in functions]
+    queue: deque[tuple[int, Reached]] = deque()
+    for summary in summaries:
+        for own in summary.effects:
+            reached = Reached(own.effect, own.line, -1, 0, own.spawned, own.looped, own.column)
+            _offer(summary.id, reached, tables, counts, queue)
+    while queue:
+        callee, reached = queue.popleft()
+        for caller, edge in callers[callee]:
+            _offer(caller, _through(functions[callee], edge, callee, reached), tables, counts, queue)
+    for info, table in zip(functions, tables, strict=True):
+        info.reaches = tuple(table.values())
+
+
+def _offer(
+    function_id: int,
+    reached: Reached,
+    tables: list[dict[Key, Reached]],
+    counts: list[dict[str, int]],
+    queue: deque[tuple[int, Reached]],
+) -> None:
+    effect = reached.effect
+    key = (effect.kind, effect.detail, effect.blocking, reached.spawned)
+    table = tables[function_id]
+    if key in table:
+        return
+    seen = counts[function_id]
+    if seen.get(effect.kind, 0) >= MAX_DETAILS:
+        return
+    seen[effect.kind] = seen.get(effect.kind, 0) + 1
+    table[key] = reached
+    queue.append((function_id, reached))
+
+
+def _through(callee_info: FunctionInfo, edge: Edge, callee: int, reached: Reached) -> Reached:
+    effect = reached.effect
+    if effect.blocking and (callee_info.is_async or edge.mode in {"offload", "spawn"}):
+        effect = Effect(effect.kind, effect.detail, False, effect.certain)
+    spawned = reached.spawned or edge.mode == "spawn"
+    looped = reached.looped or edge.looped
+    return Reached(effect, edge.line, callee, reached.depth + 1, spawned, looped, edge.column)
+
+
+def _spread_fetches(
+    functions: Sequence[FunctionInfo], summaries: Sequence[Summary], callers: list[list[tuple[int, Edge]]]
+) -> None:
+    tables: list[dict[tuple[str, int], Fetch]] = [{} for _ in functions]
+    queue: deque[tuple[int, Fetch, int]] = deque()
+    for summary in summaries:
+        for fetch in summary.fetches:
+            if (fetch.entity, fetch.parameter) not in tables[summary.id]:
+                tables[summary.id][fetch.entity, fetch.parameter] = fetch
+                queue.append((summary.id, fetch, 0))
+    while queue:
+        callee, fetch, depth = queue.popleft()
+        for caller, edge in callers[callee] if depth < MAX_FETCH_DEPTH else ():
+            for theirs, ours in edge.parameters:
+                if theirs == fetch.parameter and (fetch.entity, ours) not in tables[caller]:
+                    found = Fetch(fetch.entity, ours, edge.line, callee, fetch.identity)
+                    tables[caller][fetch.entity, ours] = found
+                    queue.append((caller, found, depth + 1))
+    for info, table in zip(functions, tables, strict=True):
+        info.fetches = tuple(table.values())
+
+
+def _spread_roles(functions: Sequence[FunctionInfo], summaries: Sequence[Summary]) -> None:
+    """Which kinds of entry points reach a function; the way to the nearest one of the most important kind."""
+    edges = {summary.id: summary.edges for summary in summaries}
+    roles: list[set[Role]] = [set() for _ in functions]
+    for role in ENTRY_ORDER:
+        _spread_role(role, functions, edges, roles)
+    for info, found in zip(functions, roles, strict=True):
+        info.roles = tuple(each for each in ENTRY_ORDER if each in found)
+        info.hot = bool(found & HOT_ROLES)
+
+
+def _spread_role(
+    role: Role, functions: Sequence[FunctionInfo], edges: dict[int, tuple[Edge, ...]], roles: list[set[Role]]
+) -> None:
+    queue = deque(info.id for info in functions if info.entry == role)
+    for each in queue:
+        roles[each].add(role)
+    while queue:
+        caller = queue.popleft()
+        for edge in edges.get(caller, ()):
+            if role not in roles[edge.callee]:
+                if not roles[edge.callee]:
+                    functions[edge.callee].caller = caller
+                    functions[edge.callee].caller_line = edge.line
+                roles[edge.callee].add(role)
+                queue.append(edge.callee)
+
+
+def entry_points(functions: Iterable[FunctionInfo]) -> list[FunctionInfo]:
+    """Functions that something outside the code base calls."""
+    return [each for each in functions if each.entry]

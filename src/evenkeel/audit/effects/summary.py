@@ -1,0 +1,151 @@
+"""What propagation needs of a linked function: its own effects, whom it calls and how, and what it loads by key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from evenkeel.audit.model.effects import Effect
+from evenkeel.audit.model.facts import Call, Function
+from evenkeel.audit.model.flow import loops_around
+from evenkeel.audit.model.index import CallMode, Fetch, Link, LinkedFunction
+
+LOCAL_KINDS = frozenset(
+    {"log", "copy", "cache-read", "cache-write", "stream-response", "connect", "close", "lock", "offload", "gather"}
+)
+SINGLE = frozenset(
+    "one one_or_none scalar_one scalar_one_or_none scalar first get get_or_none get_or_404 aget afirst alast last find_one "
+    "fetchone fetchrow fetchval get_one".split()
+)
+
+
+class Edge(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One function calls another. `parameters`: (parameter of the callee, parameter of the caller that flows into it)."""
+
+    callee: int
+    line: int
+    column: int
+    mode: CallMode
+    looped: bool
+    parameters: tuple[tuple[int, int], ...] = ()
+
+
+class Own(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An effect that a call of the function has itself."""
+
+    effect: Effect
+    line: int
+    column: int
+    spawned: bool
+    looped: bool
+
+
+class Summary(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One function, reduced to what its callers need to know."""
+
+    id: int
+    effects: tuple[Own, ...] = ()
+    edges: tuple[Edge, ...] = ()
+    fetches: tuple[Fetch, ...] = ()
+    unresolved: int = 0  # calls that nothing resolves
+
+
+def summarise(function: Function, linked: LinkedFunction, parameters_of: dict[int, tuple[str, ...]]) -> Summary:
+    """The summary of one linked function. `parameters_of`: function id -> parameter names without self."""
+    calls = (*function.calls, *linked.implicit)
+    own = parameters_of[linked.id]
+    taints = _taints(function, own)
+    effects: list[Own] = []
+    edges: list[Edge] = []
+    fetches: list[Fetch] = []
+    for link in linked.links:
+        call = calls[link.call]
+        looped = bool(loops_around(function.blocks, call.block, call.position))
+        effects.extend(
+            Own(e, call.line, call.column, link.mode == "spawn" and e.kind != "spawn", looped)
+            for e in link.effects
+            if e.kind not in LOCAL_KINDS
+        )
+        edges.extend(_edges(call, link, looped, parameters_of, taints))
+        fetches.extend(_fetches(function, call, link, taints))
+    known = {link.call for link in linked.links if link.library or link.targets or link.runs}
+    unresolved = sum(1 for index, call in enumerate(function.calls) if index not in known and "." in call.callee)
+    return Summary(linked.id, tuple(effects), tuple(edges), tuple(fetches), unresolved)
+
+
+def _taints(function: Function, parameters: tuple[str, ...]) -> dict[str, frozenset[int]]:
+    """Local name -> parameters whose value it carries."""
+    taints = {name: frozenset({index}) for index, name in enumerate(parameters)}
+    for assignment in function.assignments:
+        found = frozenset[int]().union(*(taints.get(name, frozenset()) for name in assignment.value.names))
+        if found:
+            for target in assignment.targets:
+                if target.isidentifier() and target not in parameters:
+                    taints[target] = taints.get(target, frozenset()) | found
+    return taints
+
+
+def _edges(
+    call: Call, link: Link, looped: bool, parameters_of: dict[int, tuple[str, ...]], taints: dict[str, frozenset[int]]
+) -> Iterator[Edge]:
+    for target in link.targets:
+        yield Edge(target, call.line, call.column, "", looped, _flows(call, parameters_of[target], taints))
+    for target in link.runs:
+        yield Edge(target, call.line, call.column, link.mode, looped)
+
+
+def _flows(
+    call: Call, names: tuple[str, ...], taints: dict[str, frozenset[int]]
+) -> tuple[tuple[int, int], ...]:
+    found: list[tuple[int, int]] = []
+    for position, argument in enumerate(call.arguments):
+        if argument.keyword in {"*", "**"}:
+            break
+        index = names.index(argument.keyword) if argument.keyword in names else position
+        for parameter in taints.get(argument.value.text, ()) if argument.value.kind == "name" else ():
+            found.append((index, parameter))
+    return tuple(found)
+
+
+def _fetches(function: Function, call: Call, link: Link, taints: dict[str, frozenset[int]]) -> Iterator[Fetch]:
+    read = next((each for each in link.effects if each.kind in {"db-read", "db-key-read"}), None)
+    if read is None or link.mode == "spawn" or not is_single(function, call, link):
+        return
+    identity = any(each.kind == "db-key-read" for each in link.effects)
+    for parameter in sorted(_carried(call, link, taints)):
+        yield Fetch(read.detail, parameter, call.line, -1, identity)
+
+
+def _carried(call: Call, link: Link, taints: dict[str, frozenset[int]]) -> set[int]:
+    """Parameters that flow, as themselves and not as an attribute, into the key of the read."""
+    if link.key:
+        return set(taints.get(link.key, ()))
+    words = {word for step in link.query for word in _words(step)}
+    words.update(name for argument in call.arguments for name in argument.value.names)
+    return set[int]().union(*(taints[word] for word in words if word in taints))
+
+
+def _words(step: str) -> Iterator[str]:
+    word = ""
+    for character in step.partition("(")[2] + " ":
+        if character.isalnum() or character in "._":
+            word += character
+        else:
+            if word and "." not in word:
+                yield word
+            word = ""
+
+
+def is_single(function: Function, call: Call, link: Link) -> bool:
+    """Whether a read gives one row: by its own name, by its query, or by what is called on its result."""
+    if call.callee.rpartition(".")[2] in SINGLE or any("limit(1)" in s or "LIMIT 1" in s for s in link.query):
+        return True
+    index = next((i for i, each in enumerate(function.calls) if each is call), -1)
+    for _ in range(6):
+        index = next((i for i, each in enumerate(function.calls) if each.receiver == index), -1) if index >= 0 else -1
+        if index < 0:
+            return False
+        if function.calls[index].callee.rpartition(".")[2] in SINGLE:
+            return True
+    return False

@@ -1,0 +1,184 @@
+"""The symbol table: what each file defines, light enough to hold for a million lines.
+
+Facts stay encoded and are decoded on demand through a bounded cache, so a large code base does not have to fit in memory
+twice. A symbol is a name and a place; everything else is looked up in the facts when it is needed.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import msgspec
+
+from evenkeel.audit.model.facts import Assignment, Class, FileFacts, Function
+
+DECODED_FILES = 1_500  # about 130,000 lines of dense code; more costs memory, fewer costs decoding twice
+
+_decode = msgspec.msgpack.Decoder(FileFacts).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Function or class number `index` of file number `file`."""
+
+    file: int
+    index: int
+
+
+@dataclass(slots=True)
+class ClassSymbol:
+    """A class of the project."""
+
+    name: str  # qualified: module and qualname
+    place: Place
+    methods: dict[str, int]  # name -> function id
+    attributes: dict[str, Assignment]  # class body
+    members: dict[str, list[tuple[int, Assignment]]]  # `self.x = ...`: (function id, assignment)
+
+
+@dataclass(slots=True)
+class Module:
+    """A file's names."""
+
+    file: int
+    name: str
+    path: str
+    kind: str
+    names: dict[str, str] = field(default_factory=dict)  # imported name -> dotted target
+    stars: list[str] = field(default_factory=list)
+    functions: dict[str, int] = field(default_factory=dict)  # top level: name -> function id
+    classes: dict[str, str] = field(default_factory=dict)  # top level: name -> qualified name
+    local_imports: dict[int, dict[str, str]] = field(default_factory=dict)  # function index -> names
+
+
+class Symbols:
+    """Every module, class and function of the audited tree. Built once, then only read."""
+
+    def __init__(self, files: Iterable[tuple[str, bytes]]) -> None:
+        """`files`: (kind, encoded FileFacts), in a stable order."""
+        self.encoded: list[bytes] = []
+        self.modules: list[Module] = []
+        self.by_module: dict[str, int] = {}
+        self.classes: dict[str, ClassSymbol] = {}
+        self.places: list[Place] = []  # function id -> place
+        self.first_id: list[int] = []  # file -> id of its function number 0
+        self.packages: set[str] = set()
+        self.imported: set[str] = set()  # top-level packages that anyone imports
+        self._decoded: OrderedDict[int, FileFacts] = OrderedDict()
+        for kind, encoded in files:
+            self._add(kind, encoded)
+
+    def facts(self, file: int) -> FileFacts:
+        """The facts of file number `file`, decoded at most once while they are in the cache."""
+        facts = self._decoded.get(file)
+        if facts is None:
+            facts = _decode(self.encoded[file])
+            self._decoded[file] = facts
+            if len(self._decoded) > DECODED_FILES:
+                self._decoded.popitem(last=False)
+        return facts
+
+    def function(self, function_id: int) -> Function:
+        """The facts of one function."""
+        place = self.places[function_id]
+        return self.facts(place.file).functions[place.index]
+
+    def module_of(self, function_id: int) -> Module:
+        """The module a function is defined in."""
+        return self.modules[self.places[function_id].file]
+
+    def class_facts(self, symbol: ClassSymbol) -> Class:
+        """The facts of one class."""
+        return self.facts(symbol.place.file).classes[symbol.place.index]
+
+    def qualified(self, function_id: int) -> str:
+        """`app.jobs.Runner.start`; `app.jobs` for a module's own code."""
+        place = self.places[function_id]
+        name = self.facts(place.file).functions[place.index].qualname
+        module = self.modules[place.file].name
+        return module if place.index == 0 else f"{module}.{name}"
+
+    def _add(self, kind: str, encoded: bytes) -> None:
+        file = len(self.encoded)
+        facts = _decode(encoded)
+        self.encoded.append(encoded)
+        if len(self._decoded) < DECODED_FILES:
+            self._decoded[file] = facts
+        module = Module(file, facts.module or facts.path, facts.path, kind)
+        self.modules.append(module)
+        self.by_module.setdefault(module.name, file)
+        self._add_packages(module.name)
+        first = len(self.places)
+        self.first_id.append(first)
+        self.places.extend(Place(file, index) for index in range(len(facts.functions)))
+        self._add_imports(module, facts)
+        self._add_definitions(module, facts, first)
+
+    def _add_packages(self, name: str) -> None:
+        while "." in name:
+            name = name.rpartition(".")[0]
+            if name in self.packages:
+                return
+            self.packages.add(name)
+
+    def _add_imports(self, module: Module, facts: FileFacts) -> None:
+        for item in facts.imports:
+            self.imported.add(item.target.partition(".")[0])
+            if item.name == "*":
+                module.stars.append(item.target)
+            elif item.function == 0:
+                module.names[item.name] = item.target
+            else:
+                module.local_imports.setdefault(item.function, {})[item.name] = item.target
+
+    def _add_definitions(self, module: Module, facts: FileFacts, first: int) -> None:
+        symbols = [self._class_symbol(module, facts, index) for index in range(len(facts.classes))]
+        for index, function in enumerate(facts.functions):
+            if function.owner >= 0:
+                self._add_method(symbols[function.owner], function, first + index)
+            elif function.parent == 0 and function.name not in {"<lambda>", "<module>"}:
+                module.functions[function.name] = first + index
+            if function.owner < 0 and function.parent > 0:
+                self._add_nested_members(symbols, facts, function, first + index)
+
+    def _class_symbol(self, module: Module, facts: FileFacts, index: int) -> ClassSymbol:
+        fact = facts.classes[index]
+        attributes = {target: each for each in fact.attributes for target in each.targets}
+        symbol = ClassSymbol(f"{module.name}.{fact.qualname}", Place(module.file, index), {}, attributes, {})
+        self.classes.setdefault(symbol.name, symbol)
+        if fact.owner < 0 and fact.parent == 0:
+            module.classes[fact.name] = symbol.name
+        return symbol
+
+    @staticmethod
+    def _add_method(symbol: ClassSymbol, function: Function, function_id: int) -> None:
+        overload = any(each.chain.endswith("overload") for each in function.decorators)
+        setter = any(each.chain.endswith((".setter", ".deleter")) for each in function.decorators)
+        if setter:
+            symbol.methods[f"{function.name}="] = function_id
+        elif not overload:
+            symbol.methods[function.name] = function_id
+        if not function.parameters:
+            return
+        self_prefix = function.parameters[0].name + "."
+        for assignment in function.assignments:
+            for target in assignment.targets:
+                name = target.removeprefix(self_prefix)
+                if name is not target and "." not in name and len(name) < len(target):
+                    symbol.members.setdefault(name, []).append((function_id, assignment))
+
+    @staticmethod
+    def _add_nested_members(symbols: list[ClassSymbol], facts: FileFacts, function: Function, function_id: int) -> None:
+        """`self.x = ...` inside a closure of a method belongs to the class too."""
+        parent = function
+        while parent.owner < 0 and parent.parent > 0:
+            parent = facts.functions[parent.parent]
+        if parent.owner < 0 or not parent.parameters:
+            return
+        prefix = parent.parameters[0].name + "."
+        for assignment in function.assignments:
+            for target in assignment.targets:
+                if target.startswith(prefix) and "." not in target[len(prefix) :]:
+                    symbols[parent.owner].members.setdefault(target[len(prefix) :], []).append((function_id, assignment))

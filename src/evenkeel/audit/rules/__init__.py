@@ -1,0 +1,34 @@
+"""Rules: one file a rule. The file name is the slug, the folder the category, the docstring the page.
+
+A rule file holds `RULE = Rule(...)` and `check(module, context)`, which yields findings. Rules are found by walking the three
+folders and are sorted by slug; nothing is registered by hand.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import pkgutil
+from pathlib import Path
+
+from evenkeel.audit.model.finding import CATEGORIES
+from evenkeel.audit.model.rule import Rule
+
+
+def rules_of(category: str) -> tuple[Rule, ...]:
+    """The rules of one category (`query-efficiency`, ...), sorted by slug."""
+    package = category.replace("-", "_")
+    names = sorted(each.name for each in pkgutil.iter_modules([str(Path(__file__).parent / package)]))
+    return tuple(_load(category, package, name) for name in names)
+
+
+def all_rules() -> tuple[Rule, ...]:
+    """Every rule, sorted by category and slug."""
+    return tuple(rule for category, _, _ in CATEGORIES for rule in rules_of(category))
+
+
+def _load(category: str, package: str, name: str) -> Rule:
+    module = importlib.import_module(f"{__name__}.{package}.{name}")
+    return dataclasses.replace(
+        module.RULE, slug=name.replace("_", "-"), category=category, page=module.__doc__ or "", check=module.check
+    )

@@ -1,0 +1,1 @@
+"""Query efficiency: how often and how much the database is asked."""

@@ -1,0 +1,1 @@
+"""Transaction correctness: what is atomic, for how long, and who sees it when."""

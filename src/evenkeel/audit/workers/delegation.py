@@ -1,0 +1,96 @@
+"""Delegation: build the index once, run the three workers in parallel, and take what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from evenkeel.audit.effects.build import SourceFile, build_index
+from evenkeel.audit.effects.loading import load
+from evenkeel.audit.model.context import ContextStore
+from evenkeel.audit.model.finding import CATEGORIES, Gap, WorkerReport
+from evenkeel.audit.model.index import Index
+from evenkeel.audit.model.rule import Rule
+from evenkeel.audit.rules import rules_of
+from evenkeel.audit.source.cache import FactsCache
+from evenkeel.audit.source.extract import extract
+from evenkeel.audit.source.walk import walk
+from evenkeel.audit.workers.judging import judge
+from evenkeel.kernel.forks import Answer, Send, run_forked
+
+JUDGED_KINDS = frozenset({"code", "migration", "script"})
+
+Progress = Callable[[str, int, int], None]  # stage, done, total
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerOptions:
+    """How the workers run. `select`/`ignore` are slugs; an empty `select` means all."""
+
+    select: frozenset[str] = frozenset()
+    ignore: frozenset[str] = frozenset()
+    exclude: tuple[str, ...] = ()  # gitignore-style patterns
+    jobs: int = 2
+    timeout_s: float = 300.0  # of each worker
+    use_cache: bool = True
+    effects: dict[str, Any] = field(default_factory=dict)  # the user's own catalogue
+
+
+def run_workers(
+    root: Path, context: ContextStore, options: WorkerOptions, progress: Progress = lambda stage, done, total: None
+) -> tuple[WorkerReport, ...]:
+    """One report for each category, in their fixed order; a worker that failed says so in its report."""
+    files, gaps = _read(root, options, progress)
+    index = build_index(files, load("python", options.effects), jobs=options.jobs)
+    works = [partial(_work, name, title, _chosen(rules_of(name), options), index, context) for name, title, _ in CATEGORIES]
+    total = max(len(files), 1)
+    answers = run_forked(
+        works, timeout_s=options.timeout_s, on_progress=lambda worker, done: progress(CATEGORIES[worker][1], done, total)
+    )
+    reports = [_report(name, title, answer) for (name, title, _), answer in zip(CATEGORIES, answers, strict=True)]
+    return _with_gaps(reports, (*gaps, *_index_gaps(index)))
+
+
+def _read(root: Path, options: WorkerOptions, progress: Progress) -> tuple[list[SourceFile], list[Gap]]:
+    tree = walk(root, exclude=options.exclude)
+    wanted = [each for each in tree.files if each.kind in JUDGED_KINDS]
+    kinds = {each.path: each.kind for each in wanted}
+    with FactsCache.open(enabled=options.use_cache) as cache:
+        extracted = extract(wanted, cache=cache, jobs=options.jobs, progress=partial(progress, "Reading"))
+    files = [(each.path, kinds[each.path], each.facts) for each in extracted.files]
+    return files, [*tree.gaps, *extracted.gaps]
+
+
+def _chosen(rules: Iterable[Rule], options: WorkerOptions) -> tuple[Rule, ...]:
+    return tuple(
+        rule for rule in rules if (not options.select or rule.slug in options.select) and rule.slug not in options.ignore
+    )
+
+
+def _work(name: str, title: str, rules: tuple[Rule, ...], index: Index, context: ContextStore, send: Send) -> bytes:
+    return msgspec.msgpack.encode(judge(name, title, rules, index, context, send))
+
+
+def _report(name: str, title: str, answer: Answer) -> WorkerReport:
+    if answer.error:
+        gap = Gap("worker", name, answer.error)
+        return WorkerReport(name, title, "failed", gaps=(gap,), note=answer.error, seconds=answer.seconds)
+    report = msgspec.msgpack.decode(answer.result, type=WorkerReport)
+    return msgspec.structs.replace(report, seconds=answer.seconds)
+
+
+def _index_gaps(index: Index) -> tuple[Gap, ...]:
+    if not index.unresolved:
+        return ()
+    why = "calls on values whose type nothing in the code tells; what they do is not known"
+    return (Gap("unresolved", "dynamic calls", why, index.unresolved),)
+
+
+def _with_gaps(reports: list[WorkerReport], gaps: tuple[Gap, ...]) -> tuple[WorkerReport, ...]:
+    first, *rest = reports
+    return (msgspec.structs.replace(first, gaps=(*gaps, *first.gaps)), *rest)

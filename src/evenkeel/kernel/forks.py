@@ -1,0 +1,136 @@
+"""Work in forked processes: isolated, bounded in time, answers as bytes.
+
+A forked child shares its parent's memory until it writes to it, so large read-only tables need no copying and no encoding.
+Where the platform cannot fork, the work is done in this process, one after another.
+"""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+
+Send = Callable[[int], None]
+Work = Callable[[Send], bytes]  # gets a function that reports progress; answers with bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one piece of work gave. `error` is "" on success, else why there is no result."""
+
+    result: bytes
+    error: str
+    seconds: float
+
+
+@dataclass(slots=True)
+class _Running:
+    index: int
+    process: BaseProcess
+    pipe: Connection
+    started: float
+
+
+def can_fork() -> bool:
+    """Whether the platform has the fork start method."""
+    return "fork" in multiprocessing.get_all_start_methods()
+
+
+def run_forked(
+    works: Sequence[Work], *, timeout_s: float, on_progress: Callable[[int, int], None] = lambda index, done: None
+) -> list[Answer]:
+    """Run each work in a process of its own, all at once; a crash or time-out costs only that one's answer.
+
+    `on_progress(index, done)` is called in this process. No child outlives the call, not even after an exception."""
+    if not can_fork():
+        return [_in_process(index, work, on_progress) for index, work in enumerate(works)]
+    context = multiprocessing.get_context("fork")
+    gc.collect()
+    gc.freeze()  # a collection in a child would touch, and so copy, every page of the parent
+    running: dict[Connection, _Running] = {}
+    answers: dict[int, Answer] = {}
+    try:
+        for index, work in enumerate(works):
+            receiving, sending = context.Pipe(duplex=False)
+            process = context.Process(target=_child, args=(work, sending), daemon=True)
+            process.start()
+            sending.close()
+            running[receiving] = _Running(index, process, receiving, time.monotonic())
+        _collect(running, answers, timeout_s, on_progress)
+    finally:
+        gc.unfreeze()
+        for each in running.values():
+            _stop(each)
+    return [answers[index] for index in range(len(works))]
+
+
+def _in_process(index: int, work: Work, on_progress: Callable[[int, int], None]) -> Answer:
+    started = time.monotonic()
+    try:
+        return Answer(work(lambda done: on_progress(index, done)), "", time.monotonic() - started)
+    except Exception as error:  # noqa: BLE001 - the contract: a failure is an answer
+        return Answer(b"", f"{type(error).__name__}: {error}", time.monotonic() - started)
+
+
+def _child(work: Work, pipe: Connection) -> None:
+    gc.disable()
+    try:
+        pipe.send_bytes(b"R" + work(lambda done: pipe.send_bytes(b"P" + str(done).encode())))
+    except KeyboardInterrupt:
+        pass
+    except Exception as error:  # noqa: BLE001 - the contract: a failure is an answer
+        pipe.send_bytes(b"E" + f"{type(error).__name__}: {error}".encode(errors="replace"))
+    finally:
+        pipe.close()
+
+
+def _collect(
+    running: dict[Connection, _Running],
+    answers: dict[int, Answer],
+    timeout_s: float,
+    on_progress: Callable[[int, int], None],
+) -> None:
+    while running:
+        now = time.monotonic()
+        left = min(each.started + timeout_s - now for each in running.values())
+        ready = wait(list(running), timeout=max(left, 0.0))
+        for pipe in ready:
+            if isinstance(pipe, Connection):
+                _receive(pipe, running, answers, on_progress)
+        now = time.monotonic()
+        for pipe, each in list(running.items()):
+            if now >= each.started + timeout_s:
+                _stop(running.pop(pipe))
+                answers[each.index] = Answer(b"", f"timed out after {timeout_s:g} s", now - each.started)
+
+
+def _receive(
+    pipe: Connection, running: dict[Connection, _Running], answers: dict[int, Answer], on_progress: Callable[[int, int], None]
+) -> None:
+    each = running[pipe]
+    seconds = time.monotonic() - each.started
+    try:
+        message = pipe.recv_bytes()
+    except (EOFError, OSError):
+        each.process.join(timeout=1)
+        answers[each.index] = Answer(b"", f"crashed (exit code {each.process.exitcode})", seconds)
+        _stop(running.pop(pipe))
+        return
+    if message[:1] == b"P":
+        on_progress(each.index, int(message[1:]))
+        return
+    failed = message[:1] == b"E"
+    answers[each.index] = Answer(b"" if failed else message[1:], message[1:].decode(errors="replace") if failed else "", seconds)
+    _stop(running.pop(pipe))
+
+
+def _stop(each: _Running) -> None:
+    each.pipe.close()
+    each.process.join(timeout=0.2)
+    if each.process.is_alive():
+        each.process.kill()
+        each.process.join()
