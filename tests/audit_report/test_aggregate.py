@@ -8,7 +8,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evenkeel.audit.aggregate import aggregate, distinct, merged_gaps, order, worst_first
+from evenkeel.audit.aggregate import aggregate, distinct, merged_gaps
 from evenkeel.audit.model.finding import (
     CATEGORIES,
     QUERY_EFFICIENCY,
@@ -22,6 +22,7 @@ from evenkeel.audit.model.finding import (
     WorkerReport,
 )
 from evenkeel.audit.model.profile import Decision, Profile, Source
+from evenkeel.audit.model.result import order, worst_first
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,7 +13,7 @@ import msgspec
 from evenkeel.audit.decisions import covering_decision, label
 from evenkeel.audit.fingerprints import with_fingerprints
 from evenkeel.audit.model.finding import CATEGORIES, SEVERITIES, Advisory, Finding, Gap, WorkerReport
-from evenkeel.audit.model.result import CategoryResult, count
+from evenkeel.audit.model.result import CategoryResult, count, order
 from evenkeel.audit.scoring import score
 from evenkeel.audit.validation import weigh_context
 
@@ -48,16 +48,6 @@ def merged_gaps(reports: Iterable[WorkerReport]) -> tuple[Gap, ...]:
             if key not in largest or largest[key].count < gap.count:
                 largest[key] = gap
     return tuple(largest[key] for key in sorted(largest))
-
-
-def order(finding: Finding) -> tuple[int, str, int, str, str]:
-    """Sort key: CRITICAL first, then file, line, rule, function."""
-    return SEVERITIES.index(finding.severity), finding.file, finding.line, finding.rule, finding.function
-
-
-def worst_first(findings: Iterable[Finding]) -> list[Finding]:
-    """By severity, then the hot path before the rest, then the quicker repair, then place."""
-    return sorted(findings, key=lambda each: (order(each)[0], not each.hot_path, "SML".index(each.effort), order(each)))
 
 
 def distinct(findings: Iterable[Finding]) -> tuple[Finding, ...]:

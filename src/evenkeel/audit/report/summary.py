@@ -1,0 +1,65 @@
+"""The executive summary: two or three sentences, made from the numbers alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from evenkeel.audit.model.finding import SEVERITIES
+from evenkeel.audit.model.result import count, worst_first
+from evenkeel.audit.report.text import plural
+from evenkeel.audit.scoring import band
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from evenkeel.audit.model.finding import Finding
+    from evenkeel.audit.model.result import CategoryResult, SeverityCounts
+
+
+def executive_summary(categories: Sequence[CategoryResult], overall: float | None) -> str:
+    """What was audited and how it scored, what was found, and what to do first."""
+    findings = worst_first(each for category in categories for each in category.findings)
+    sentences = (_verdict(categories, overall, len(findings)), _what(findings), _next(categories, findings))
+    return " ".join(each for each in sentences if each)
+
+
+def tally(counts: SeverityCounts) -> str:
+    """`3 HIGH, 1 LOW`; severities without findings are left out."""
+    return ", ".join(f"{counts.of(each)} {each}" for each in SEVERITIES if counts.of(each))
+
+
+def band_words(score: float, findings: int) -> str:
+    """`moderate issues`: the band as the reports print it."""
+    word = band(score, findings)
+    return "no issues" if word == "none" else f"{word} issues"
+
+
+def _verdict(categories: Sequence[CategoryResult], overall: float | None, findings: int) -> str:
+    if overall is None:
+        return "No category could be audited, so there is no score."
+    lines = max(each.lines for each in categories)
+    files = max(each.files for each in categories)
+    return (
+        f"{plural(lines, 'line')} of code in {plural(files, 'file')} were audited and score {overall} of 10: "
+        f"{band_words(overall, findings)}."
+    )
+
+
+def _what(findings: Sequence[Finding]) -> str:
+    if not findings:
+        return "No fault was found that counts."
+    hot = sum(each.hot_path for each in findings)
+    rule, times = min(Counter(each.rule for each in findings).items(), key=lambda item: (-item[1], item[0]))
+    often = f", most often `{rule}` ({times})" if times > 1 else ""
+    where = f", {hot} of them on a hot path" if hot else ""
+    there = "There is" if len(findings) == 1 else "There are"
+    return f"{there} {plural(len(findings), 'finding')} ({tally(count(findings))}){where}{often}."
+
+
+def _next(categories: Sequence[CategoryResult], worst: Sequence[Finding]) -> str:
+    failed = " and ".join(each.category for each in categories if each.status == "failed")
+    missing = f"{failed} could not be audited" if failed else ""
+    first = f"mend `{worst[0].rule}` at `{worst[0].file}:{worst[0].line}` first" if worst else ""
+    joined = "; ".join(each for each in (missing, first) if each)
+    return f"{joined[0].upper()}{joined[1:]}." if joined else ""
