@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from evenkeel.audit.model.profile import Profile, Role, Setting, Trigger  # noqa: TC001 - msgspec decodes by them
+from evenkeel.audit.model.profile import Profile, Role, Setting, Trigger
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

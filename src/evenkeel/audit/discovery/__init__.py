@@ -1,0 +1,53 @@
+"""Discovery: what the code base is made of, before anyone reads its code.
+
+`discover` walks the tree once, hands the walk to one finder per kind of source, and merges what they saw into a
+`Profile` whose every fact names its file and line. It reads metadata only (manifests, compose files, documents,
+migrations, and the argument lists of the calls that configure engines and sessions), writes nothing, and never fails on
+a bad file: what could not be read is a note.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from evenkeel.audit.discovery import (
+    compose,
+    environment,
+    go,
+    locks,
+    node,
+    python_manifests,
+    requirements,
+    rust,
+    sources,
+)
+from evenkeel.audit.discovery.sighting import merged
+from evenkeel.audit.discovery.tree import walk
+from evenkeel.audit.model.profile import Profile
+from evenkeel.kernel.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["discover"]
+
+
+def discover(root: Path) -> Profile:
+    """The profile of the tree at `root`. Raises `UsageError` when `root` is not a folder."""
+    if not root.is_dir():
+        raise UsageError(f"{root} is not a folder.", hint="Give the path of the backend's source tree.")
+    tree = walk(root.resolve())
+    scan = sources.scan(tree)
+    finders = (python_manifests, requirements, node, go, rust, environment)
+    sightings = [sighting for finder in finders for sighting in finder.find(tree)]
+    services, settings = compose.find(tree)
+    locked = [*locks.find(tree), *(each for each in sightings if each.evidence == "lock")]
+    technologies, disagreements = merged([*sightings, *services, *scan.sightings], locked)
+    return Profile(
+        root=str(tree.root),
+        technologies=technologies,
+        settings=(*scan.configuration.settings, *scan.configuration.loose, *settings),
+        factories=tuple(scan.configuration.factories),
+        listeners=tuple(scan.listeners),
+        notes=(*sorted(tree.notes), *disagreements),
+    )

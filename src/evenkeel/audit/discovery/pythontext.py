@@ -1,0 +1,172 @@
+"""Just enough of Python's lexical structure to read one call's arguments out of a file without parsing the file."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from evenkeel.audit.discovery.tree import line_at
+from evenkeel.audit.model.profile import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_TOKEN = re.compile(
+    r"(?P<comment>#[^\n]*)"
+    r"|(?P<prefix>\b[rRbBfFuU]{1,2})?(?P<quote>\"\"\"|'''|\"|')",
+)
+_ENDS = {
+    '"""': re.compile(r'(?:[^"\\]|\\.|"(?!""))*+(?:"""|\Z)', re.DOTALL),
+    "'''": re.compile(r"(?:[^'\\]|\\.|'(?!''))*+(?:'''|\Z)", re.DOTALL),
+    '"': re.compile(r'(?:[^"\\\n]|\\.)*+(?:"|\n|\Z)', re.DOTALL),
+    "'": re.compile(r"(?:[^'\\\n]|\\.)*+(?:'|\n|\Z)", re.DOTALL),
+}
+_KEYWORD = re.compile(r"\s*(?P<name>\w+)\s*=(?!=)\s*")
+_NOT_BLANK = re.compile(r"\s*")
+_OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
+CALL_LIMIT = 20_000  # characters of one argument list; what is longer is no engine configuration
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A string literal: where it stands, and the positions of its text between the quotes."""
+
+    start: int
+    end: int
+    text_start: int
+    text_end: int
+    prefix: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A Python text and its mask (`masked`), with the path it was read from."""
+
+    path: str
+    text: str
+    mask: str
+
+    def source(self, position: int) -> Source:
+        """File and line of a position."""
+        return Source(self.path, line_at(self.text, position))
+
+    def value(self, position: int) -> str:
+        """The expression from `position` on, white space folded."""
+        return folded(self.text[position : self.end(position)])
+
+    def end(self, position: int) -> int:
+        """Where the expression from `position` on ends."""
+        return expression_end(self.mask, position)
+
+    def arguments(self, opening: int) -> list[Given]:
+        """The arguments of the call whose bracket opens at `opening`."""
+        return arguments(self.text, self.mask, opening)
+
+    def is_code(self, position: int) -> bool:
+        """Whether the character there is neither blank nor inside a comment or string."""
+        return not self.mask[position].isspace()
+
+
+def page(path: str, text: str) -> Page:
+    """The text with its mask."""
+    return Page(path, text, masked(text))
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """An argument as written. `keyword` is "" when positional, `*` or `**` when unpacked."""
+
+    keyword: str
+    value: str
+    position: int
+
+
+def literals(text: str) -> tuple[list[Literal], list[tuple[int, int]]]:
+    """String literals of a Python text, and the spans of its comments, in order."""
+    found: list[Literal] = []
+    comments: list[tuple[int, int]] = []
+    position = 0
+    while match := _TOKEN.search(text, position):
+        if match["comment"] is not None:
+            comments.append(match.span())
+            position = match.end()
+            continue
+        quote = match["quote"]
+        end = _ENDS[quote].match(text, match.end())
+        position = end.end() if end else len(text)
+        text_end = max(position - len(quote), match.end())
+        found.append(Literal(match.start(), position, match.end(), text_end, match["prefix"] or ""))
+    return found, comments
+
+
+def masked(text: str) -> str:
+    """The text with comments and the insides of strings blanked: same length, same lines, only structure left."""
+    strings, comments = literals(text)
+    spans = sorted([*((each.text_start, each.text_end) for each in strings), *comments])
+    pieces: list[str] = []
+    last = 0
+    for start, end in spans:
+        pieces += [text[last:start], _blank(text[start:end])]
+        last = end
+    return "".join([*pieces, text[last:]])
+
+
+def arguments(text: str, mask: str, opening: int) -> list[Given]:
+    """The arguments of the call that opens at `opening`; none when the bracket never closes."""
+    return [_given(text, mask, start, end) for start, end in split(mask, opening) if mask[start:end].strip()]
+
+
+def _given(text: str, mask: str, start: int, end: int) -> Given:
+    keyword = _KEYWORD.match(mask, start, end)
+    begin = keyword.end() if keyword else _NOT_BLANK.match(mask, start, end).end()  # type: ignore[union-attr]
+    value = text[begin:end]
+    if keyword:
+        return Given(keyword["name"], folded(value), begin)
+    stars = "**" if value.startswith("**") else "*" if value.startswith("*") else ""
+    return Given(stars, folded(value.removeprefix(stars)), begin)
+
+
+def split(mask: str, opening: int) -> Iterator[tuple[int, int]]:
+    """Spans between the top-level commas of the bracket that opens at `opening`."""
+    depth, start = 0, opening + 1
+    for position in range(opening, min(len(mask), opening + CALL_LIMIT)):
+        character = mask[position]
+        if character in _OPENING:
+            depth += 1
+        elif character in _CLOSING:
+            depth -= 1
+            if depth == 0:
+                yield start, position
+                return
+        elif character == "," and depth == 1:
+            yield start, position
+            start = position + 1
+
+
+def closing(mask: str, opening: int) -> int:
+    """The position of the bracket that closes the one at `opening`; the end of what is looked at if none does."""
+    return max((end for _, end in split(mask, opening)), default=opening)
+
+
+def expression_end(mask: str, start: int) -> int:
+    """Where the expression from `start` on ends: at a comma, a closing bracket or a line end outside brackets."""
+    depth = 0
+    for position in range(start, min(len(mask), start + CALL_LIMIT)):
+        character = mask[position]
+        if character in _OPENING:
+            depth += 1
+        elif character in _CLOSING:
+            depth -= 1
+        if depth < 0 or (depth == 0 and character in ",\n;"):
+            return position
+    return min(len(mask), start + CALL_LIMIT)
+
+
+def folded(text: str) -> str:
+    """White space folded, ends stripped, cut at 200 characters."""
+    return " ".join(text.split())[:200]
+
+
+def _blank(text: str) -> str:
+    return re.sub(r"[^\n]", " ", text)

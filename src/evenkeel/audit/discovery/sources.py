@@ -1,0 +1,102 @@
+"""One bounded pass over Python sources: bytes are searched for marker words; only where one stands is text looked at.
+
+No file is read beyond `HEAD_BYTES`, none is parsed: discovery collects metadata, the workers read code.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from evenkeel.audit.discovery import configuration, databaseurls, imports, listeners
+from evenkeel.audit.discovery.catalogue import catalogue
+from evenkeel.audit.discovery.pythontext import page
+from evenkeel.audit.discovery.sighting import Sighting
+from evenkeel.audit.discovery.tree import Tree, decode, is_aside, line_at
+
+if TYPE_CHECKING:
+    from evenkeel.audit.model.profile import Listener
+
+HEAD_BYTES = 131_072
+TRIGGER_MARKERS = (b"TRIGGER ", b"create trigger", b"PGTrigger(", b"pgtrigger.Trigger(")
+# Files that configure databases are called like this; others count when they import a database library themselves.
+_CONFIGURES = re.compile(
+    r"(?:^|/)[^/]*(?:db|database|session|engine|settings|config|postgres|sql|storage|pool|conn|depend|deps|main|app|base"
+    r"|core|container|lifespan|env)[^/]*\.py$|(?:^|/)(?:db|database|settings|config|models)/[^/]+\.py$"
+)
+_SETTINGS = re.compile(
+    r"(?:^|/)[^/]*(?:settings|config|database|db|constants|env)[^/]*\.py$"
+    r"|(?:^|/)(?:settings|config|conf|db|database)/[^/]+\.py$"
+)
+_SECONDARY = re.compile(r"(?:^|/)(?:scripts?|tools?|bin|dev|ci|alembic|migrations|versions|management)/")
+_DATABASE_PACKAGES = frozenset(
+    b"sqlalchemy sqlmodel asyncpg psycopg psycopg_pool psycopg2 aiomysql aiopg asyncmy peewee playhouse tortoise"
+    b" databases flask_sqlalchemy advanced_alchemy dj_database_url environ psqlpy sqlite3 aiosqlite".split()
+)
+
+
+@dataclass(slots=True)
+class Scan:
+    """What the pass found.
+
+    `with_triggers` are files that hold trigger SQL, `settings_files` those where settings may be declared."""
+
+    configuration: configuration.Found = field(default_factory=configuration.Found)
+    listeners: list[Listener] = field(default_factory=list)
+    sightings: list[Sighting] = field(default_factory=list)
+    with_triggers: list[str] = field(default_factory=list)
+    settings_files: list[str] = field(default_factory=list)
+
+
+def scan(tree: Tree) -> Scan:
+    """Pass over every Python file that belongs to the running backend."""
+    found = Scan()
+    paths = sorted((path for path in tree.files.get("py", ()) if not is_aside(path)), key=is_secondary)
+    first: dict[bytes, str] = {}
+    markers = tuple(marker.encode() for marker in configuration.vocabulary().markers)
+    for path in paths:
+        _file(tree, path, found, first, markers)
+    found.sightings += _import_sightings(tree, first)
+    if paths:
+        found.sightings.append(Sighting("python", "import", paths[0]))
+    return found
+
+
+def is_secondary(path: str) -> bool:
+    """Whether a file runs beside the backend: scripts, tools, migrations."""
+    return bool(_SECONDARY.search(path))
+
+
+def _file(tree: Tree, path: str, found: Scan, first: dict[bytes, str], markers: tuple[bytes, ...]) -> None:
+    head = tree.head(path, HEAD_BYTES)
+    roots = imports.roots(head)
+    for root in roots:
+        first.setdefault(root, path)
+    if any(marker in head for marker in TRIGGER_MARKERS):
+        found.with_triggers.append(path)
+    is_settings = bool(_SETTINGS.search(path))
+    if is_settings:
+        found.settings_files.append(path)
+    configures = bool(_CONFIGURES.search(path)) or not roots.isdisjoint(_DATABASE_PACKAGES)
+    configures = configures and any(marker in head for marker in markers)
+    listens = any(marker in head for marker in listeners.MARKERS)
+    if configures or listens:
+        read = page(path, decode(head) or "")
+        if configures:
+            configuration.read(read, found.configuration)
+            found.sightings += databaseurls.read(read, is_settings=is_settings)
+        if listens:
+            found.listeners += listeners.read(read)
+
+
+def _import_sightings(tree: Tree, first: dict[bytes, str]) -> list[Sighting]:
+    """One sighting per known package: the first file that imports it, and the line."""
+    found = []
+    for module, name in catalogue().modules.items():
+        if path := first.get(module.encode()):
+            statement = re.compile(rf"^(?:from|import)[ \t]+{module}\b", re.MULTILINE)
+            text = decode(tree.head(path, HEAD_BYTES)) or ""
+            match = statement.search(text)
+            found.append(Sighting(name, "import", path, line_at(text, match.start()) if match else 0))
+    return found
