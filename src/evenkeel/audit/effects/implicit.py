@@ -13,7 +13,6 @@ from evenkeel.audit.model.index import ImplicitKind, Link
 if TYPE_CHECKING:
     from evenkeel.audit.effects.link import Linker
 
-EVALUATORS = frozenset({"list", "len", "sorted", "tuple", "set", "sum", "any", "all", "max", "min", "dict", "bool", "frozenset"})
 INJECTORS = frozenset({"Depends", "Security", "Provide", "Inject", "FromDishka"})
 LAZY = "orm.relationship"  # library name of a read that loads a relationship
 
@@ -38,7 +37,6 @@ def _all(linker: Linker, function_id: int, function: Function) -> Iterator[Impli
             yield from _managed(linker, function_id, function, block, index)
         elif block.kind in {"for", "comprehension"}:
             yield from _iterated(linker, function_id, block, index)
-    yield from _evaluated(linker, function_id, function)
     yield from _read(linker, function_id, function)
     yield from _set(linker, function_id, function)
 
@@ -57,7 +55,10 @@ def _call(text: str, line: int, position: int, block: int, end_line: int = 0) ->
 def _injected(linker: Linker, function_id: int, function: Function) -> Iterator[Implicit]:
     enclosing = linker.resolver.enclosing(function_id)
     for parameter in function.parameters:
-        name = _dependency_name(linker, enclosing, parameter.annotation, parameter.default.call if parameter.default else -1)
+        default = parameter.default.call if parameter.default else -1
+        name = _dependency_name(
+            linker, enclosing, parameter.annotation, function.calls[default] if default >= 0 else None
+        )
         if not name:
             continue
         dependency = linker.resolver.chain(enclosing, name, -1, 1 << 60)
@@ -81,14 +82,10 @@ def _injected(linker: Linker, function_id: int, function: Function) -> Iterator[
         )
 
 
-def _dependency_name(linker: Linker, enclosing: int, annotation: str, default: int) -> str:
+def _dependency_name(linker: Linker, enclosing: int, annotation: str, default: Call | None) -> str:
     """The function named in `x = Depends(f)` or `x: Annotated[T, Depends(f)]`."""
-    if default >= 0:
-        call = linker.symbols.function(enclosing).calls[default]
-        if call.callee.rpartition(".")[2] in INJECTORS:
-            if call.arguments:
-                return call.arguments[0].value.text
-            return parse_type(annotation)[0]
+    if default is not None and default.callee.rpartition(".")[2] in INJECTORS:
+        return default.arguments[0].value.text if default.arguments else parse_type(annotation)[0]
     for _ in range(3):
         head, arguments = parse_type(annotation)
         if head.rpartition(".")[2] == "Annotated":
@@ -153,51 +150,45 @@ def _manager_effects(linker: Linker, manager: Type, kind: str) -> tuple[Effect, 
             spec = linker.library.type_spec(base)
             texts = spec.enter_effects if kind == "enter" else spec.exit_effects
             if texts:
-                return _effects(texts, "", blocking=spec.blocking)
+                return made_effects(texts, "", blocking=spec.blocking)
     return ()
 
 
-def _effects(texts: tuple[str, ...], entity: str, *, blocking: bool) -> tuple[Effect, ...]:
+def made_effects(texts: tuple[str, ...], entity: str, *, blocking: bool, certain: bool = True) -> tuple[Effect, ...]:
+    """`("db-read", "network:http")` as effects; database effects without a detail of their own get the entity."""
     pairs = (each.partition(":") for each in texts)
-    return tuple(Effect(kind, detail or (entity if kind.startswith("db-") else ""), blocking) for kind, _, detail in pairs)  # type: ignore[arg-type]
+    return tuple(
+        Effect(kind, detail or (entity if kind.startswith("db-") else ""), blocking, certain)  # type: ignore[arg-type]
+        for kind, _, detail in pairs
+    )
 
 
 def _iterated(linker: Linker, function_id: int, block: Block, index: int) -> Iterator[Implicit]:
     if block.subject is None:
         return
     holder = linker.resolver.value(function_id, block.subject, block.start)
-    effects = _lazy_effects(linker, holder)
+    effects = lazy_effects(linker, holder)
     if effects:
         outer = max(_parent(linker, function_id, index), 0)
         call = _call(f"<iterate> {block.subject.text}", block.line, block.start, outer)
-        yield call, Link(0, library=holder.name, effects=effects, implicit="iterate", receiver=str(holder), result="list")
+        yield (
+            call,
+            Link(0, library=holder.name, effects=effects, implicit="iterate", receiver=str(holder), result="list"),
+        )
 
 
 def _parent(linker: Linker, function_id: int, block: int) -> int:
     return linker.symbols.function(function_id).blocks[block].parent
 
 
-def _lazy_effects(linker: Linker, holder: Type) -> tuple[Effect, ...]:
+def lazy_effects(linker: Linker, holder: Type) -> tuple[Effect, ...]:
+    """What iterating over a value does, when it is a query that has not run yet."""
     for base in linker.library.lineage(holder.name):
         spec = linker.library.type_spec(base)
         if spec.iterate_effects:
             entity = holder.args[0].name if holder.args else ""
-            return _effects(spec.iterate_effects, entity, blocking=spec.blocking)
+            return made_effects(spec.iterate_effects, entity, blocking=spec.blocking)
     return ()
-
-
-def _evaluated(linker: Linker, function_id: int, function: Function) -> Iterator[Implicit]:
-    for call in function.calls:
-        if call.callee not in EVALUATORS or not call.arguments:
-            continue
-        value = call.arguments[0].value
-        if value.kind not in {"name", "call"}:
-            continue
-        holder = linker.resolver.value(function_id, value, call.position)
-        effects = _lazy_effects(linker, holder)
-        if effects:
-            made = _call(f"<evaluate> {value.text}", call.line, call.position, call.block)
-            yield made, Link(0, library=holder.name, effects=effects, implicit="evaluate", receiver=str(holder))
 
 
 def _read(linker: Linker, function_id: int, function: Function) -> Iterator[Implicit]:
@@ -236,7 +227,7 @@ def _attribute_link(linker: Linker, holder: Type, name: str) -> Link | None:
     for ancestor in linker.resolver.lineage(holder):
         spec = linker.library.attribute(ancestor, name)
         if spec is not None and spec.effects:
-            effects = _effects(spec.effects, "", blocking=spec.blocking)
+            effects = made_effects(spec.effects, "", blocking=spec.blocking)
             return Link(0, library=f"{ancestor.name}.{name}", effects=effects, implicit="read", receiver=str(holder))
     return linker.relation_link(holder, name)
 

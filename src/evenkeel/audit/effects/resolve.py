@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from evenkeel.audit.effects.annotations import Annotations
 from evenkeel.audit.effects.catalogue import Catalogue
-from evenkeel.audit.effects.library import Library
+from evenkeel.audit.effects.library import Arguments, Library
 from evenkeel.audit.effects.symbols import ClassSymbol, Symbols
 from evenkeel.audit.effects.types import (
     NONE,
@@ -33,8 +33,8 @@ GENERATOR_MANAGERS = frozenset({"contextlib.contextmanager", "contextlib.asyncco
 PROPERTIES = frozenset({"property", "cached_property", "hybrid_property", "functools.cached_property"})
 MANAGER = "contextlib._GeneratorContextManager"
 LITERALS = {
-    "string": Type("builtins.str"),
-    "number": Type("builtins.int"),
+    "string": Type("str"),
+    "number": Type("int"),
     "list": Type("list"),
     "set": Type("set"),
     "dict": Type("dict"),
@@ -138,7 +138,7 @@ class Resolver:
         found = self.module_name(place.file, name)
         if found.name:
             return found
-        return Type(f"lib:builtins.{name}") if self.library.has_builtin(name) else UNKNOWN
+        return Type(f"lib:{name}") if self.library.has_builtin(name) else UNKNOWN
 
     def scope(self, function_id: int) -> dict[str, list[Binding]]:
         """Every local name of a function with its bindings in evaluation order."""
@@ -235,7 +235,11 @@ class Resolver:
         if short == "zip" and item < len(call.arguments):
             return self.iterated(self.value(function_id, call.arguments[item].value, call.position))
         element = self.iterated(self.call(function_id, subject.call)[1])
-        return element.args[item] if element.name.rpartition(".")[2].lower() == "tuple" and item < len(element.args) else UNKNOWN
+        return (
+            element.args[item]
+            if element.name.rpartition(".")[2].lower() == "tuple" and item < len(element.args)
+            else UNKNOWN
+        )
 
     def parameter_type(self, function_id: int, parameter: Parameter, index: int) -> Type:
         """A parameter's type: `self`, its annotation, an injected dependency, or its default's type."""
@@ -257,11 +261,11 @@ class Resolver:
     def _default_type(self, function_id: int, default: Value) -> Type:
         if default.kind != "call":
             return UNKNOWN
-        enclosing = self.enclosing(function_id)
-        call = self.symbols.function(enclosing).calls[default.call] if default.call >= 0 else None
+        call = self.symbols.function(function_id).calls[default.call] if default.call >= 0 else None
         if call is not None and call.arguments:
-            injected = self.value(enclosing, call.arguments[0].value, call.position)
-            return self.injected(injected)
+            given = call.arguments[0].value
+            scope = function_id if given.kind == "call" else self.enclosing(function_id)
+            return self.injected(self.value(scope, given, 1 << 60))
         return UNKNOWN
 
     def injected(self, dependency: Type) -> Type:
@@ -337,7 +341,7 @@ class Resolver:
             place = self.symbols.places[function_id]
             return Type(f"def:{self.symbols.first_id[place.file] + value.function}")
         if value.kind == "constant":
-            return NONE if value.text == "None" else Type("builtins.bool")
+            return NONE if value.text == "None" else Type("bool")
         return LITERALS.get(value.kind, UNKNOWN)
 
     def _either(self, function_id: int, value: Value, position: int) -> Type:
@@ -590,11 +594,7 @@ class Resolver:
             found = self.returned(int(rest), callee.args)
             return self._with_arguments(int(rest), found, function_id, call)
         if kind in {"lib", "bound"}:
-            spec = self.library.call(rest)
-            arguments = self._class_arguments(function_id, call)
-            if 0 <= spec.wraps < len(arguments):
-                return Type("offloaded", (arguments[spec.wraps],))
-            return self.library.result(kind, rest, callee.args, arguments)
+            return self._library_result(rest, callee.args, function_id, call)
         if kind in {"module", "var", ""}:
             return UNKNOWN
         return self._called_instance(callee, function_id, call)
@@ -609,13 +609,21 @@ class Resolver:
         method = self.member(instance, "__call__")
         return self.result_of(method, function_id, call) if method.name else UNKNOWN
 
-    def _class_arguments(self, function_id: int, call: Call | None) -> tuple[Type, ...]:
+    def _library_result(self, name: str, bound_to: tuple[Type, ...], function_id: int, call: Call | None) -> Type:
         if call is None:
-            return ()
-        return tuple(
-            self.value(function_id, each.value, call.position) if each.value.kind in {"name", "call", "lambda"} else UNKNOWN
-            for each in call.arguments[:4]
+            return self.library.result(name, bound_to, None)
+        spec = self.library.call(name)
+        wrapped = self.library.argument(call, spec.wraps, spec) if spec.wraps >= 0 else None
+        if wrapped is not None:
+            return Type("offloaded", (self.value(function_id, wrapped, call.position),))
+
+        def type_of(value: Value) -> Type:
+            return self.value(function_id, value, call.position)
+
+        arguments = Arguments(
+            call, type_of, lambda value: self.result_of(type_of(value)), lambda value: self.iterated(type_of(value))
         )
+        return self.library.result(name, bound_to, arguments)
 
     def returned(self, function_id: int, bound_to: tuple[Type, ...] = ()) -> Type:
         """What calling a project function gives, generators and context managers included."""
