@@ -40,7 +40,7 @@ class Value(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An expression as far as rules and resolution need it."""
 
     kind: ValueKind
-    text: str  # as written, white space folded, cut at 200 characters (SQL strings: 8,000)
+    text: str  # as written, white space folded, cut at 200 characters (SQL strings: 8,000); of a "name" its chain
     call: int = -1  # index into Function.calls; for "name" and "either": the call the chain or first branch starts from
     awaited: bool = False
     size: int = -1  # number of elements of a literal collection; length of a string literal

@@ -1,0 +1,123 @@
+"""Chains and calls: `self.repo.session.execute(query).scalars` as a path of links from its root outwards.
+
+A chain is followed with a loop, not by recursion, so that a query built by a hundred chained calls costs no stack.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from evenkeel.audit.model.facts import Argument, Call
+from evenkeel.audit.source.python.drafts import Scope, add_read, evaluate, real, scan, written
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+Chain = tuple[str, int]  # text, and the call it starts from (-1: none)
+Link = tuple[str, "Node", list["Node"]]  # kind, node, children
+
+LINKS = frozenset({"attribute", "call", "subscript"})
+STRINGS = frozenset({"string", "concatenated_string"})
+WRAPPERS = frozenset({"parenthesized_expression", "await", "named_expression"})
+SPLATS = {"list_splat": "*", "dictionary_splat": "**"}
+
+
+def link(scope: Scope, node: Node, block: int) -> Chain:
+    """The chain an expression makes; records everything inside it but the read of its last attribute."""
+    names = scope.file.names
+    spine, base, text = _spine(scope, node)
+    mark, receiver = len(names), -1
+    if text:
+        names.append(text)
+    else:
+        mark = -1
+        text, receiver = _root(scope, base, block)
+    for kind, each, children in reversed(spine):
+        if kind == "call":
+            if mark >= 0:
+                names[mark] = text
+                mark = -1
+            receiver = _call(scope, each, children[-1], (text, receiver), block)
+            text = "<call>"
+        elif kind == "attribute":
+            text = f"{text}.{written(scope.file, children[-1])}"
+        else:
+            _subscript(scope, children, (text, receiver), block)
+            text += "[]"
+    if mark >= 0:
+        names[mark] = text
+    return text, receiver
+
+
+def load(scope: Scope, node: Node, block: int) -> Chain:
+    """`link` for an expression whose value is used: an attribute at its end is read."""
+    chain = link(scope, node, block)
+    if node.type == "attribute":
+        add_read(scope, chain, node, block)
+    return chain
+
+
+def _spine(scope: Scope, node: Node) -> tuple[list[Link], Node, str]:
+    """The links from the outermost inwards, the innermost node, and its text when that is a plain dotted name."""
+    file = scope.file
+    spine: list[Link] = []
+    kind = node.type
+    while kind in LINKS:
+        if kind == "attribute":
+            text = file.text[node.start_byte : node.end_byte]
+            if text.replace(".", "").isidentifier():
+                return spine, node, text if file.ascii else real(file, text)
+        children = node.children
+        spine.append((kind, node, children))
+        node = children[0]
+        kind = node.type
+    return spine, node, written(file, node) if kind == "identifier" else ""
+
+
+def _root(scope: Scope, node: Node, block: int) -> Chain:
+    """The root of a chain that is no plain name."""
+    kind = node.type
+    if kind in WRAPPERS:
+        value = evaluate(scope, node, block)
+        if value.kind == "call":
+            return "<call>", value.call
+        return (value.text, value.call) if value.kind == "name" and not value.awaited else ("<expr>", -1)
+    scan(scope, node, block)
+    return "<str>" if kind in STRINGS else "<expr>", -1
+
+
+def _subscript(scope: Scope, children: list[Node], chain: Chain, block: int) -> None:
+    add_read(scope, chain, children[0], block, subscript=True)
+    for child in children[2:-1]:
+        scan(scope, child, block)
+
+
+def _call(scope: Scope, node: Node, last: Node, chain: Chain, block: int) -> int:
+    """Records a call whose callee is the chain, and answers its number."""
+    calls = scope.calls
+    first = len(calls)
+    if last.type == "argument_list":
+        arguments = tuple([argument(scope, each, block) for each in last.named_children if not each.is_extra])
+    else:  # a bare generator expression
+        arguments = (Argument("", evaluate(scope, last, block)),)
+    index = len(calls)
+    for inner in calls[first:]:
+        if inner.parent < 0:
+            msgspec.structs.force_setattr(inner, "parent", index)  # still ours: nobody has seen this call yet
+    row, column = node.start_point
+    callee, receiver = chain
+    calls.append(Call(callee, receiver, row + 1, node.end_point[0] + 1, column, node.end_byte, block, arguments))
+    return index
+
+
+def argument(scope: Scope, node: Node, block: int) -> Argument:
+    """One argument of a call or a class, with its keyword or stars."""
+    kind = node.type
+    if kind == "keyword_argument":
+        children = node.children
+        return Argument(written(scope.file, children[0]), evaluate(scope, children[-1], block))
+    if kind in SPLATS:
+        return Argument(SPLATS[kind], evaluate(scope, node.children[-1], block))
+    return Argument("", evaluate(scope, node, block))

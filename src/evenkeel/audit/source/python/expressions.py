@@ -1,0 +1,248 @@
+"""What an expression is: the `Value` of each kind, recorded on the way.
+
+`VALUES` answers for one kind of node what it is; `SCANS` records what is inside when nobody asks. A kind in neither
+table is "other" and has its children scanned.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from evenkeel.audit.model.facts import Value, ValueKind
+from evenkeel.audit.source.python.chains import LINKS, STRINGS, link, load
+from evenkeel.audit.source.python.drafts import (
+    Evaluate,
+    Scan,
+    Scope,
+    content,
+    evaluate,
+    folded,
+    scan,
+    since,
+    written,
+)
+from evenkeel.audit.source.python.literals import kept, literal, looks_like_sql
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+COLLECTIONS: dict[str, ValueKind] = {
+    "list": "list",
+    "dictionary": "dict",
+    "set": "set",
+    "tuple": "tuple",
+    "expression_list": "tuple",
+}
+TYPE_FORMS = frozenset(
+    {"Annotated", "Optional", "Union", "list", "dict", "set", "tuple", "type", "Type", "List", "Dict", "Set", "Callable"}
+    | {"Sequence", "Iterable", "Mapping", "Awaitable", "AsyncIterator", "Iterator", "AsyncGenerator", "Generator"}
+)
+SPINES = frozenset({"binary_operator", "boolean_operator", "comparison_operator"})
+
+
+def name(scope: Scope, node: Node, block: int) -> Value:
+    """A chain; its text is the chain, not the source."""
+    names = scope.file.names
+    mark = len(names)
+    text, receiver = load(scope, node, block)
+    return Value("name", text, receiver, names=since(names, mark))
+
+
+def subscripted(scope: Scope, node: Node, block: int) -> Value:
+    """An element, as a chain; a type form (`Annotated[Session, Depends(get_session)]`) keeps its text, for aliases."""
+    value = name(scope, node, block)
+    root = value.text.partition(".")[0].partition("[")[0]
+    if root in TYPE_FORMS or value.text.partition("[")[0].rpartition(".")[2] in TYPE_FORMS:
+        return Value("other", folded(scope.file, node), names=value.names)
+    return value
+
+
+def identifier(scope: Scope, node: Node, _block: int) -> Value:
+    """A bare name."""
+    text = written(scope.file, node)
+    scope.file.names.append(text)
+    return Value("name", text, names=(text,))
+
+
+def called(scope: Scope, node: Node, block: int) -> Value:
+    """The result of a call."""
+    names = scope.file.names
+    mark = len(names)
+    receiver = link(scope, node, block)[1]
+    return Value("call", folded(scope.file, node), receiver, names=since(names, mark))
+
+
+def awaited(scope: Scope, node: Node, block: int) -> Value:
+    """`await x`: what `x` is, awaited."""
+    operand = content(node.children)[-1]
+    value = evaluate(scope, operand, block)
+    if value.kind == "call":
+        msgspec.structs.force_setattr(scope.calls[value.call], "awaited", True)  # not published yet
+    return msgspec.structs.replace(value, awaited=True)
+
+
+def parenthesized(scope: Scope, node: Node, block: int) -> Value:
+    """What is inside the parentheses."""
+    inner = content(node.named_children)
+    return evaluate(scope, inner[0], block) if len(inner) == 1 else other(scope, node, block)
+
+
+def string(scope: Scope, node: Node, block: int) -> Value:
+    """A string literal, its holes scanned."""
+    names = scope.file.names
+    mark = len(names)
+    text, holes = literal(scope.file, node)
+    for hole in holes:
+        contents(scope, hole, block)
+    return Value("string", kept(text), size=len(text), names=since(names, mark))
+
+
+def number(scope: Scope, node: Node, _block: int) -> Value:
+    """A number literal."""
+    return Value("number", folded(scope.file, node))
+
+
+def constant(scope: Scope, node: Node, _block: int) -> Value:
+    """None, True, False or an ellipsis."""
+    return Value("constant", written(scope.file, node))
+
+
+def unary(scope: Scope, node: Node, block: int) -> Value:
+    """A signed number is a number; the rest is other."""
+    operand = node.children[-1]
+    return (number if operand.type in {"integer", "float"} else other)(scope, node, block)
+
+
+def collection(scope: Scope, node: Node, block: int) -> Value:
+    """A literal collection and its size, unknown when something is unpacked into it."""
+    names = scope.file.names
+    mark = len(names)
+    elements = content(node.named_children)
+    for each in elements:
+        scan(scope, each, block)
+    unpacked = any(each.type in {"list_splat", "dictionary_splat"} for each in elements)
+    size = -1 if unpacked else len(elements)
+    return Value(COLLECTIONS[node.type], folded(scope.file, node), size=size, names=since(names, mark))
+
+
+def either(scope: Scope, node: Node, block: int) -> Value:
+    """`a or b` and `a if c else b`; `a and b` is other."""
+    parts = content(node.children)
+    if node.type == "boolean_operator" and parts[1].type != "or":
+        return other(scope, node, block)
+    names = scope.file.names
+    mark = len(names)
+    first = evaluate(scope, parts[0], block)
+    for each in parts[1:]:
+        scan(scope, each, block)
+    return Value("either", folded(scope.file, node), first.call, names=since(names, mark))
+
+
+def binary(scope: Scope, node: Node, block: int) -> Value:
+    """SQL put together with `+` or `%` is a string whose holes are `{}`; the rest is other."""
+    operands, operators = _operands(node)
+    if operands[0].type not in STRINGS or not operators <= {"+", "%"}:
+        return other(scope, node, block)
+    parts = [literal(scope.file, each).text if each.type in STRINGS else "{}" for each in operands]
+    text = parts[0] if "%" in operators else "".join(parts)
+    value = other(scope, node, block)
+    return Value("string", kept(text), names=value.names) if looks_like_sql(text) else value
+
+
+def other(scope: Scope, node: Node, block: int) -> Value:
+    """Anything else: its text and the names in it."""
+    names = scope.file.names
+    mark = len(names)
+    scan(scope, node, block)
+    return Value("other", folded(scope.file, node), names=since(names, mark))
+
+
+def _operands(node: Node) -> tuple[list[Node], set[str]]:
+    """Operands and operators of a chain of binary operators, which leans to the left, in source order."""
+    kind = node.type
+    operands: list[Node] = []
+    operators: set[str] = set()
+    while node.type == kind:
+        parts = content(node.children)
+        operands += reversed([each for each in parts[1:] if each.is_named])
+        operators.add(parts[1].type)
+        node = parts[0]
+    operands.append(node)
+    return operands[::-1], operators
+
+
+def spread(scope: Scope, node: Node, block: int) -> None:
+    """Scans a chain of operators with a loop: sums of a thousand terms nest a thousand deep."""
+    for each in _operands(node)[0]:
+        scan(scope, each, block)
+
+
+def contents(scope: Scope, node: Node, block: int) -> None:
+    """Scans the children."""
+    for child in node.named_children:
+        scan(scope, child, block)
+
+
+def nothing(_scope: Scope, _node: Node, _block: int) -> None:
+    """Leaves hold no facts."""
+
+
+def bare(scope: Scope, node: Node, _block: int) -> None:
+    """Logs a name."""
+    scope.file.names.append(written(scope.file, node))
+
+
+def chain(scope: Scope, node: Node, block: int) -> None:
+    """Records a chain whose value nobody asks for."""
+    load(scope, node, block)
+
+
+def holes(scope: Scope, node: Node, block: int) -> None:
+    """Scans the holes of a string literal; only those with a prefix can have any."""
+    if scope.file.text[node.start_byte] not in "\"'":
+        contents(scope, node, block)
+
+
+def through(scope: Scope, node: Node, block: int) -> None:
+    """Scans an expression that leaves a mark of its own: an awaited call, a lambda, a walrus."""
+    evaluate(scope, node, block)
+
+
+def last(scope: Scope, node: Node, block: int) -> None:
+    """Scans the value of a keyword argument, whose name is no read."""
+    scan(scope, node.children[-1], block)
+
+
+LEAVES = (
+    "comment integer float true false none ellipsis type type_conversion pass_statement break_statement"
+    " continue_statement line_continuation string_start string_content string_end escape_sequence"
+)
+SCANS: dict[str, Scan] = {
+    **dict.fromkeys(LEAVES.split(), nothing),
+    **dict.fromkeys(SPINES, spread),
+    **dict.fromkeys(LINKS, chain),
+    "identifier": bare,
+    "string": holes,
+    "await": through,
+    "keyword_argument": last,
+}
+VALUES: dict[str, Evaluate] = {
+    **dict.fromkeys(COLLECTIONS, collection),
+    **dict.fromkeys(STRINGS, string),
+    **dict.fromkeys(("none", "true", "false", "ellipsis"), constant),
+    "": other,
+    "identifier": identifier,
+    "attribute": name,
+    "subscript": subscripted,
+    "call": called,
+    "await": awaited,
+    "parenthesized_expression": parenthesized,
+    "integer": number,
+    "float": number,
+    "unary_operator": unary,
+    "boolean_operator": either,
+    "conditional_expression": either,
+    "binary_operator": binary,
+}

@@ -1,0 +1,106 @@
+"""Python source to facts.
+
+The tree is walked once, in source order, from statements down to expressions; nothing is sorted and no query is run.
+(Measured on 181,000 lines of a FastAPI backend: the parse takes 0.69 s, everything after it 0.45 s. To visit a node
+through `Node.children` costs 0.2 us, and the walk knows without searching which call, block and function it stands in.)
+
+Where facts leave a choice, this front end takes it so:
+- Positions are byte offsets. A call, assignment, read, or exit stands at its last byte (exclusive), so arguments and
+  receivers come before the call. A block's region is its body; `while` starts with the condition, `with` after its
+  manager, a comprehension is the whole bracket.
+- The text of a "name" value is its chain (`<call>.user`, `rows[]`); others are as written, literals without quotes.
+- `names` hold callees too, and the variables of comprehensions and lambdas; not keywords of arguments.
+- SQL put together with `+` or `%` is a "string" whose unknown parts are `{}`.
+- `a, b = c, d` is one assignment for each pair.
+- Calls in decorators are no calls of the code around them; calls in defaults belong to the function with the default.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import TYPE_CHECKING
+
+import tree_sitter
+import tree_sitter_python
+
+from evenkeel.audit.model.facts import FileFacts, Function
+from evenkeel.audit.source.python import blocks, definitions, expressions, nested, statements
+from evenkeel.audit.source.python.drafts import FileDraft, Handlers, Scope, open_block, real, reserve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+VERSION = f"python-1-{tree_sitter_python.__name__}"  # raise it with every change of what is read
+CODE_LINE = re.compile(rb"^[ \t\f]*[^\s#]", re.MULTILINE)
+SUPPRESSION = re.compile(r"#\s*evenkeel:[ \t]*(.*)")
+
+
+def read(source: bytes, path: str, module: str) -> FileFacts:
+    """The facts of one file. Never raises for what the source holds: unreadable lines are listed in `errors`."""
+    tree = _parser().parse(source)
+    package = module if path.rsplit("/", 1)[-1].startswith("__init__.") else module.rpartition(".")[0]
+    file = FileDraft(source, module, package, _handlers())
+    _module(file, tree.root_node)
+    file.errors.update(_errors(tree.root_node))
+    return FileFacts(
+        path,
+        module,
+        "python",
+        len(CODE_LINE.findall(source)),
+        tuple(file.functions),
+        tuple(file.classes),
+        tuple(file.imports),
+        tuple(sorted(file.errors)),
+        _suppressions(file, tree.root_node) if b"evenkeel:" in source else (),
+    )
+
+
+def _module(file: FileDraft, root: tree_sitter.Node) -> None:
+    index = reserve(file, "<module>", "<module>", 1, -1)
+    scope = Scope(file, index, "")
+    open_block(scope, "body", -1, root, (0, root))
+    blocks.fill(scope, root, 0)
+    header = Function("<module>", "<module>", 1, root.end_point[0] + 1)
+    file.functions[index] = scope.finished(header)
+
+
+def _errors(root: tree_sitter.Node) -> Iterator[int]:
+    """Lines of what the grammar could not read. Defaults of type parameters (PEP 696), newer than it, are no errors."""
+    pending = [root] if root.has_error else []
+    while pending:
+        node = pending.pop()
+        if node.is_error or node.is_missing:
+            yield node.start_point[0] + 1
+        if node.type != "type_parameter":
+            pending += [each for each in node.children if each.has_error]
+
+
+def _suppressions(file: FileDraft, root: tree_sitter.Node) -> tuple[tuple[int, str], ...]:
+    """Line and text of each `# evenkeel: ...` that is a comment and not part of a string."""
+    found = []
+    for match in SUPPRESSION.finditer(file.text):
+        node = root.descendant_for_byte_range(match.start(), match.start() + 1)
+        if node is not None and node.type == "comment":
+            found.append((node.start_point[0] + 1, real(file, match[1]).strip()))
+    return tuple(found)
+
+
+@functools.cache
+def _parser() -> tree_sitter.Parser:
+    return tree_sitter.Parser(tree_sitter.Language(tree_sitter_python.language()))
+
+
+@functools.cache
+def _handlers() -> Handlers:
+    simple = {**statements.STATEMENTS, **blocks.BLOCKS, **definitions.DEFINITIONS}
+    return Handlers(
+        {**simple, "ERROR": _unreadable},
+        {**expressions.SCANS, **nested.SCANS, **simple},
+        {**expressions.VALUES, **nested.VALUES},
+    )
+
+
+def _unreadable(scope: Scope, node: tree_sitter.Node, block: int) -> None:
+    """What is left of code around a syntax error: its statements and expressions are still recorded."""
+    blocks.run(scope, node.named_children, block)
