@@ -1,0 +1,1 @@
+"""A job board: employers hand in folders of postings, an import job publishes them."""
