@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from trees import Example, audit_tree, examples, lines_of, marked, split_files
+from tests.rules.trees import Example, audit_tree, examples, lines_of, marked, split_files
 
 from evenkeel.audit.model.rule import Rule
 from evenkeel.audit.rules import all_rules

@@ -109,7 +109,10 @@ def _collect(
 
 
 def _receive(
-    pipe: Connection, running: dict[Connection, _Running], answers: dict[int, Answer], on_progress: Callable[[int, int], None]
+    pipe: Connection,
+    running: dict[Connection, _Running],
+    answers: dict[int, Answer],
+    on_progress: Callable[[int, int], None],
 ) -> None:
     each = running[pipe]
     seconds = time.monotonic() - each.started
@@ -124,7 +127,9 @@ def _receive(
         on_progress(each.index, int(message[1:]))
         return
     failed = message[:1] == b"E"
-    answers[each.index] = Answer(b"" if failed else message[1:], message[1:].decode(errors="replace") if failed else "", seconds)
+    answers[each.index] = Answer(
+        b"" if failed else message[1:], message[1:].decode(errors="replace") if failed else "", seconds
+    )
     _stop(running.pop(pipe))
 
 

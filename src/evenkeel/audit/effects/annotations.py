@@ -90,7 +90,9 @@ class Annotations:
     def _named(self, function_id: int, head: str, arguments: tuple[str, ...], depth: int) -> Type:
         if head in self._variables_in_scope(function_id):
             return Type(f"var:{head}")
-        enclosing = self._resolver.enclosing(function_id) if self._resolver.symbols.places[function_id].index else function_id
+        enclosing = (
+            self._resolver.enclosing(function_id) if self._resolver.symbols.places[function_id].index else function_id
+        )
         alias = self._alias(enclosing, head, depth)
         if alias.name:
             return alias
@@ -100,7 +102,7 @@ class Annotations:
             return found.args[0]._replace(args=given) if given else found.args[0]
         kind, _, rest = found.name.partition(":")
         if kind == "lib":
-            return Type(self._resolver.library.canonical(rest), self._arguments(function_id, arguments, depth))
+            return Type(rest, self._arguments(function_id, arguments, depth))
         if kind == "var":
             return found
         if kind in {"def", "module", "bound"}:

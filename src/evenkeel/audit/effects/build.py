@@ -16,7 +16,7 @@ from evenkeel.audit.effects.resolve import Resolver
 from evenkeel.audit.effects.summary import Summary, summarise
 from evenkeel.audit.effects.symbols import Symbols
 from evenkeel.audit.effects.types import Type
-from evenkeel.audit.model.facts import Function
+from evenkeel.audit.model.facts import Function, Parameter
 from evenkeel.audit.model.index import FunctionInfo, Index, Role
 from evenkeel.kernel.forks import Send, can_fork, run_forked
 
@@ -87,7 +87,7 @@ def _info(resolver: Resolver, function_id: int) -> FunctionInfo:
     )
 
 
-def _own_parameters(function: Function) -> tuple[object, ...]:
+def _own_parameters(function: Function) -> tuple[Parameter, ...]:
     parameters = [each for each in function.parameters if each.kind in {"positional", "keyword"}]
     static = any(each.chain == "staticmethod" for each in function.decorators)
     return tuple(parameters[1:] if function.owner >= 0 and not static else parameters)
@@ -135,7 +135,9 @@ def _link_all(linker: Linker, parameters: dict[int, tuple[str, ...]], jobs: int)
     if jobs < 2 or count < PARALLEL_FROM or not can_fork():
         return [_link_file(linker, parameters, file) for file in range(count)]
     chunks = [range(start, count, jobs) for start in range(jobs)]
-    answers = run_forked([partial(_link_chunk, linker, parameters, chunk) for chunk in chunks], timeout_s=LONGEST_LINK_S)
+    answers = run_forked(
+        [partial(_link_chunk, linker, parameters, chunk) for chunk in chunks], timeout_s=LONGEST_LINK_S
+    )
     results: dict[int, FileLinks] = {}
     for chunk, answer in zip(chunks, answers, strict=True):
         if answer.error:  # whatever went wrong over there is a plain exception here

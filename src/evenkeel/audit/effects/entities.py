@@ -20,7 +20,9 @@ WIDE = ("Text", "JSON", "JSONB", "LargeBinary", "BYTEA", "BinaryField", "TextFie
 
 def find_entities(resolver: Resolver) -> dict[str, Entity]:
     """Every persistent class by qualified name, relationship targets resolved to qualified names."""
-    found = {name: _read(resolver, symbol) for name, symbol in resolver.symbols.classes.items() if is_entity(resolver, name)}
+    found = {
+        name: _read(resolver, symbol) for name, symbol in resolver.symbols.classes.items() if is_entity(resolver, name)
+    }
     by_short: dict[str, list[str]] = {}
     for name in found:
         by_short.setdefault(name.rpartition(".")[2], []).append(name)
@@ -55,7 +57,9 @@ def _read(resolver: Resolver, symbol: ClassSymbol) -> Entity:
     fact = resolver.symbols.class_facts(symbol)
     path = resolver.symbols.modules[symbol.place.file].path
     wide = tuple(name for name, text in columns.items() if any(each in text for each in WIDE))
-    return Entity(symbol.name, table or fact.name.lower(), len(columns), tuple(relations.values()), path, fact.line, wide)
+    return Entity(
+        symbol.name, table or fact.name.lower(), len(columns), tuple(relations.values()), path, fact.line, wide
+    )
 
 
 def _maker(resolver: Resolver, symbol: ClassSymbol, assignment: Assignment) -> Call | None:
@@ -80,7 +84,11 @@ def _relation(resolver: Resolver, symbol: ClassSymbol, name: str, assignment: As
     short = maker.callee.rpartition(".")[2]
     if short == "ForeignKey" and not maker.arguments:
         return None
-    if short == "ForeignKey" and "." in maker.arguments[0].value.text.strip("\"'") and maker.callee.startswith(("sa.", "ForeignKey")):
+    if (
+        short == "ForeignKey"
+        and "." in maker.arguments[0].value.text.strip("\"'")
+        and maker.callee.startswith(("sa.", "ForeignKey"))
+    ):
         return None
     lazy = next((each.value.text.strip("\"'") for each in maker.arguments if each.keyword == "lazy"), "")
     if lazy in NEVER:

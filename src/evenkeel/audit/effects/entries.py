@@ -43,7 +43,8 @@ def _method_entry(resolver: Resolver, function_id: int, function: Function) -> R
 
 def _is_program(function: Function) -> bool:
     return any(
-        block.kind == "if" and block.subject is not None and "__main__" in block.subject.text for block in function.blocks
+        block.kind == "if" and block.subject is not None and "__main__" in block.subject.text
+        for block in function.blocks
     )
 
 

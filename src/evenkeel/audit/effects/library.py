@@ -1,26 +1,42 @@
-"""What libraries do, as resolution asks for it: lookups in one merged catalogue."""
+"""What libraries do, as resolution asks for it: lookups in one merged catalogue. Pure; answers are remembered."""
 
 from __future__ import annotations
 
 import builtins
-from functools import lru_cache
+from collections.abc import Callable
+from typing import NamedTuple
 
-from evenkeel.audit.effects.catalogue import AttributeSpec, CallSpec, Catalogue, DecoratorSpec, TypeSpec
-from evenkeel.audit.effects.types import UNKNOWN, Type, class_object, first_known, parse_type
+from evenkeel.audit.effects import catalogue as catalogues
+from evenkeel.audit.effects.catalogue import (
+    AttributeSpec,
+    CallSpec,
+    Catalogue,
+    DecoratorSpec,
+    TypeExpression,
+    TypeSpec,
+)
+from evenkeel.audit.effects.types import UNKNOWN, Type, class_object
+from evenkeel.audit.model.facts import Call, Value
 
 BUILTINS = frozenset(dir(builtins))
 NO_CALL = CallSpec()
 NO_TYPE = TypeSpec()
 
 
+class Arguments(NamedTuple):
+    """The arguments of the call that is asked about: a value's type, what it returns when called, its elements."""
+
+    call: Call
+    type_of: Callable[[Value], Type]
+    returned_by: Callable[[Value], Type]
+    element_of: Callable[[Value], Type]
+
+
 class Library:
-    """Lookups by dotted name. Pure; answers are remembered."""
+    """Lookups by dotted name."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
-        self._aliases = dict(catalogue.aliases)
-        for name, spec in catalogue.types.items():
-            self._aliases.update(dict.fromkeys(spec.aliases, name))
         self._by_name: dict[str, list[str]] = {}
         for name, spec in catalogue.types.items():
             for convention in spec.names:
@@ -37,11 +53,7 @@ class Library:
         """The name the catalogue uses for any export path of the same thing."""
         known = self._canonical.get(name)
         if known is None:
-            known = self._aliases.get(name)
-            if known is None:
-                head, dot, last = name.rpartition(".")
-                known = f"{self.canonical(head)}.{last}" if dot and head in self._aliases else name
-            self._canonical[name] = known
+            known = self._canonical[name] = catalogues.canonical(self.catalogue, name)
         return known
 
     def type_spec(self, name: str) -> TypeSpec:
@@ -52,9 +64,7 @@ class Library:
         """A library type and its bases, nearest first."""
         known = self._lineages.get(name)
         if known is None:
-            self._lineages[name] = (name,)
-            bases = [each for base in self.type_spec(name).bases for each in self.lineage(base)]
-            known = self._lineages[name] = (name, *dict.fromkeys(bases))
+            known = self._lineages[name] = catalogues.lineage(self.catalogue, name)
         return known
 
     def member(self, name: str, attribute: str) -> Type:
@@ -62,7 +72,7 @@ class Library:
         full = self.canonical(f"{name}.{attribute}")
         spec = self.catalogue.attributes.get(full)
         if spec is not None and spec.type:
-            return self._expression(spec.type, Type(name), ())
+            return self._evaluate(spec.type, Type(name), ())
         if name in self.catalogue.types:
             found = self.bound(Type(name), attribute, class_object(Type(name)))
             if found.name.startswith("bound:"):
@@ -71,33 +81,26 @@ class Library:
 
     def attribute(self, of: Type, attribute: str) -> AttributeSpec | None:
         """What reading an attribute of an instance does, through the type's bases."""
-        for base in self.lineage(of.name):
-            spec = self.catalogue.attributes.get(f"{base}.{attribute}")
-            if spec is not None:
-                return spec
-        return None
+        return catalogues.find_attribute(self.catalogue, of.name, attribute)
 
     def bound(self, base: Type, attribute: str, receiver: Type) -> Type:
         """A method or attribute of an instance of a library type, or of a project class that derives from one."""
         spec = self.attribute(base, attribute)
         if spec is not None and spec.type:
-            return self._expression(spec.type, receiver, base.args)
+            return self._evaluate(spec.type, receiver, base.args)
         method = self._method(base.name, attribute)
-        if method:
-            return Type(f"bound:{method}", (receiver, base))
-        wildcard = self._method(base.name, "*")
-        return Type(f"bound:{wildcard}", (receiver, base)) if wildcard and not attribute.startswith("__") else UNKNOWN
+        return Type(f"bound:{method}", (receiver, base)) if method else UNKNOWN
 
     def _method(self, type_name: str, method: str) -> str:
+        """The key under which the catalogue has a method of a type: its own, an inherited one, or a wildcard."""
         key = (type_name, method)
         known = self._methods.get(key)
         if known is None:
-            known = ""
-            for base in self.lineage(type_name):
-                if f"{base}.{method}" in self.catalogue.calls:
-                    known = f"{base}.{method}"
-                    break
-            self._methods[key] = known
+            lineage = self.lineage(type_name)
+            keys = [f"{base}.{method}" for base in lineage]
+            if not method.startswith("_"):
+                keys += [f"{base}.*" for base in lineage]
+            known = self._methods[key] = next((each for each in keys if each in self.catalogue.calls), "")
         return known
 
     def call(self, name: str) -> CallSpec:
@@ -106,39 +109,44 @@ class Library:
 
     def decorator(self, name: str) -> DecoratorSpec | None:
         """What a decorator makes of a function."""
-        return self.catalogue.decorators.get(name)
+        found = self.catalogue.decorators.get(name)
+        if found is not None:
+            return found
+        owner, _, method = name.rpartition(".")
+        return catalogues.find_decorator(self.catalogue, owner, method) if owner else None
 
     def conventional(self, name: str, method: str, imported: set[str], *, awaited: bool) -> str:
         """The library type a bare name stands for: it must have the method, and the project must use the library."""
         fitting = [
             each
             for each in self._by_name.get(name, ())
-            if self._method(each, method) and each.partition(".")[0] in imported
+            if imported.intersection(self.type_spec(each).imports) and self._named_method(each, method)
         ]
         if len(fitting) > 1:
             fitting = [each for each in fitting if self.type_spec(each).is_async == awaited] or fitting
-        return self._method(fitting[0], method).rpartition(".")[0] if fitting else ""
+        return fitting[0] if fitting else ""
 
-    def result(self, kind: str, name: str, bound_to: tuple[Type, ...], arguments: tuple[Type, ...]) -> Type:
+    def _named_method(self, type_name: str, method: str) -> str:
+        found = self._method(type_name, method)
+        return "" if found.endswith(".*") else found
+
+    def result(self, name: str, bound_to: tuple[Type, ...], arguments: Arguments | None) -> Type:
         """The type of the result of calling a library name."""
         receiver = bound_to[0] if bound_to else UNKNOWN
         base_args = bound_to[1].args if len(bound_to) > 1 else receiver.args
         spec = self.call(name)
         if spec.returns:
-            return self._expression(spec.returns, receiver, base_args, arguments)
-        if kind == "lib":
-            if name in self.catalogue.types:
-                return Type(name)
-            if name.rpartition(".")[2][:1].isupper():
-                return Type(name)  # by the language's convention a class: its instance
-        return UNKNOWN
+            return self._evaluate(spec.returns, receiver, base_args, arguments)
+        if not bound_to and (name in self.catalogue.types or name.rpartition(".")[2][:1].isupper()):
+            return Type(name)  # a class, known or by the language's convention: its instance
+        return Type(f"{name}()") if f"{name}()" in self.catalogue.types else UNKNOWN
 
     def iterated(self, holder: Type) -> Type:
         """The element type of a library type."""
         for base in self.lineage(holder.name):
             spec = self.type_spec(base)
             if spec.iterates:
-                return self._expression(spec.iterates, holder, holder.args)
+                return self._evaluate(spec.iterates, holder, holder.args)
         return UNKNOWN
 
     def entered(self, manager: Type, lineage: tuple[Type, ...]) -> Type:
@@ -147,22 +155,40 @@ class Library:
             for base in self.lineage(ancestor.name):
                 spec = self.type_spec(base)
                 if spec.enter:
-                    return self._expression(spec.enter, manager, ancestor.args)
+                    return self._evaluate(spec.enter, manager, ancestor.args)
         return manager
 
-    def _expression(
-        self, text: str, receiver: Type, base_args: tuple[Type, ...], arguments: tuple[Type, ...] = ()
-    ) -> Type:
-        head, inner = _parsed(text)
-        if head == "|":
-            return first_known(tuple(self._expression(each, receiver, base_args, arguments) for each in inner))
-        if head.startswith("$"):
-            return self._placeholder(head[1:], receiver, base_args, arguments)
-        args = tuple(self._expression(each, receiver, base_args, arguments) for each in inner)
-        return Type(head, args if any(each.name for each in args) else ())
+    def selected(self, query: Type) -> Type:
+        """What a query object selects: its first type argument."""
+        is_query = any(self.type_spec(each).role == "query" for each in self.lineage(query.name))
+        return query.args[0] if is_query and query.args else query
 
-    @staticmethod
-    def _placeholder(name: str, receiver: Type, base_args: tuple[Type, ...], arguments: tuple[Type, ...]) -> Type:
+    def argument(self, call: Call, position: int, spec: CallSpec) -> Value | None:
+        """Argument number `position`, given by position or by the name the spec has for it."""
+        positional = [each.value for each in call.arguments if not each.keyword]
+        if 0 <= position < len(positional):
+            return positional[position]
+        if 0 <= position < len(spec.parameters):
+            return keyword(call, spec.parameters[position])
+        return None
+
+    def _evaluate(
+        self, text: str, receiver: Type, base_args: tuple[Type, ...], arguments: Arguments | None = None
+    ) -> Type:
+        return self._expression(catalogues.parse_type(text), receiver, base_args, arguments)
+
+    def _expression(
+        self, expression: TypeExpression, receiver: Type, base_args: tuple[Type, ...], arguments: Arguments | None
+    ) -> Type:
+        if expression.name == "|":
+            found = (self._expression(each, receiver, base_args, arguments) for each in expression.arguments)
+            return next((each for each in found if each.name and not each.name.startswith("var:")), UNKNOWN)
+        if expression.name.startswith("$"):
+            return self._placeholder(expression.name[1:], receiver, base_args, arguments)
+        args = tuple(self._expression(each, receiver, base_args, arguments) for each in expression.arguments)
+        return Type(expression.name, args if any(each.name for each in args) else ())
+
+    def _placeholder(self, name: str, receiver: Type, base_args: tuple[Type, ...], arguments: Arguments | None) -> Type:
         if name == "self":
             return receiver
         if name == "class":
@@ -170,12 +196,29 @@ class Library:
         if name in {"T", "U"}:
             index = 0 if name == "T" else 1
             return base_args[index] if index < len(base_args) else UNKNOWN
-        if name.isdigit() and int(name) < len(arguments):
-            given = arguments[int(name)]
-            return given.args[0] if given.name == "type" else given
-        return UNKNOWN
+        return self._from_argument(name, arguments) if arguments is not None else UNKNOWN
+
+    def _from_argument(self, name: str, arguments: Arguments) -> Type:
+        if name.startswith("keyword:"):
+            value = keyword(arguments.call, name.removeprefix("keyword:"))
+            return _instance(arguments.type_of(value)) if value is not None else UNKNOWN
+        positional = [each.value for each in arguments.call.arguments if each.keyword != "**"]
+        index = int(name.lstrip("re"))
+        if index >= len(positional):
+            return UNKNOWN
+        if name.startswith("r"):
+            return arguments.returned_by(positional[index])
+        if name.startswith("e"):
+            return arguments.element_of(positional[index])
+        return self.selected(_instance(arguments.type_of(positional[index])))
 
 
-@lru_cache(maxsize=8_192)
-def _parsed(text: str) -> tuple[str, tuple[str, ...]]:
-    return (text, ()) if text.startswith("$") else parse_type(text)
+def keyword(call: Call, name: str) -> Value | None:
+    """The argument passed under that name."""
+    return next((each.value for each in call.arguments if each.keyword == name), None)
+
+
+def _instance(given: Type) -> Type:
+    if given.name == "type":
+        return given.args[0]
+    return UNKNOWN if given.name.startswith(("lib:", "def:", "bound:", "module:")) else given

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from evenkeel.audit.effects.catalogue import CallSpec
-from evenkeel.audit.effects.implicit import LAZY, implicit_calls
+from evenkeel.audit.effects.implicit import LAZY, implicit_calls, lazy_effects, made_effects
+from evenkeel.audit.effects.library import NO_CALL, keyword
 from evenkeel.audit.effects.resolve import Resolver
 from evenkeel.audit.effects.runners import Runners
-from evenkeel.audit.effects.statements import effects_of_builder, effects_of_sql, key_of
+from evenkeel.audit.effects.statements import effects_of_sql, key_of
 from evenkeel.audit.effects.types import UNKNOWN, Type
 from evenkeel.audit.model.effects import Effect
 from evenkeel.audit.model.facts import Call, Function, Value
@@ -68,7 +69,9 @@ class Linker:
         kept = [each for each in links if each is not None]
         kept.extend(link for _, link in implicit)
         types = tuple(self._types(function_id))
-        decorators = [self.library.decorator(self.resolver.decorator(function_id, d.chain)) for d in function.decorators]
+        decorators = [
+            self.library.decorator(self.resolver.decorator(function_id, d.chain)) for d in function.decorators
+        ]
         scope = next((each.scope for each in decorators if each is not None and each.scope), "")
         cached = any(each is not None and each.cached for each in decorators)
         return LinkedFunction(function_id, tuple(call for call, _ in implicit), tuple(kept), types, scope, cached)
@@ -109,13 +112,27 @@ class Linker:
             certain=described.certain,
             key=self._key(call, spec, query),
             bounded=bool(spec and spec.bounded),
+            variables=self._variables(described),
         )
 
-    @staticmethod
-    def _key(call: Call, spec: CallSpec | None, query: tuple[str, ...]) -> str:
-        if spec is not None and spec.key >= 0 and spec.key < len(call.arguments):
-            return call.arguments[spec.key].value.text
-        return key_of(query)
+    def _variables(self, described: Described) -> tuple[tuple[str, str], ...]:
+        """How the receiver binds the type variables of the class that a target belongs to."""
+        receiver = described.receiver
+        if not described.targets or receiver.name in {"", "super"}:
+            return ()
+        of = receiver.args[0] if receiver.name == "type" else receiver
+        owner = self.resolver.owner(described.targets[0])
+        if owner is None or not self.resolver.type_parameters(owner.name):
+            return ()
+        base = next((each for each in self.resolver.lineage(of) if each.name == owner.name), None)
+        bound = self.resolver.bindings_of(base) if base is not None else {}
+        return tuple(
+            (name, each.name) for name, each in bound.items() if each.name and not each.name.startswith("var:")
+        )
+
+    def _key(self, call: Call, spec: CallSpec | None, query: tuple[str, ...]) -> str:
+        key = self.library.argument(call, spec.key, spec) if spec is not None and spec.key >= 0 else None
+        return key.text if key is not None else key_of(query)
 
     def relation_link(self, holder: Type, name: str) -> Link | None:
         """Reading a relationship of an entity: the link that says so, with the type it gives."""
@@ -123,7 +140,9 @@ class Linker:
         if relation is None:
             return None
         result = f"list[{relation.target}]" if relation.many else relation.target
-        return Link(0, library=LAZY, implicit="read", receiver=holder.name, result=result, key=name, certain=relation.lazy)
+        return Link(
+            0, library=LAZY, implicit="read", receiver=holder.name, result=result, key=name, certain=relation.lazy
+        )
 
     # -- what is called ------------------------------------------------------------------------------------------
 
@@ -192,37 +211,78 @@ class Linker:
     ) -> tuple[Effect, ...]:
         """The effects of a library call, with entity and certainty filled in."""
         entity = self._entity(function_id, call, spec, described)
-        found: list[Effect] = []
-        for text in spec.effects:
-            kind, _, detail = text.partition(":")
-            detail = detail or (entity if kind.startswith("db-") else "")
-            found.append(Effect(kind, detail, spec.blocking, described.certain))  # type: ignore[arg-type]
+        found = list(made_effects(spec.effects, entity, blocking=spec.blocking, certain=described.certain))
         if spec.statement >= 0:
-            found.extend(self._statement_effects(function_id, call, spec, query, certain=described.certain))
-        if any(each.kind == "db-read" for each in found) and query and _counts(query):
-            found.append(Effect("db-count", entity, spec.blocking, described.certain))
+            found.extend(self._statement_effects(function_id, call, spec, certain=described.certain))
+        consumed = self.library.argument(call, spec.consumes, spec) if spec.consumes >= 0 else None
+        if consumed is not None and consumed.kind in {"name", "call"}:
+            found.extend(lazy_effects(self, self.resolver.value(function_id, consumed, call.position)))
+        if query and any(each.kind == "db-read" for each in found):
+            found.extend(self._added(function_id, call, entity or found[0].detail, spec, described))
         return tuple(dict.fromkeys(found))
 
-    def _statement_effects(
-        self, function_id: int, call: Call, spec: CallSpec, query: tuple[str, ...], *, certain: bool
-    ) -> tuple[Effect, ...]:
-        argument = self._argument(call, spec.statement)
+    def _added(
+        self, function_id: int, call: Call, entity: str, spec: CallSpec, described: Described
+    ) -> Iterator[Effect]:
+        """What calls inside the statement add to it: `select(func.count())` counts."""
+        function = self.symbols.function(function_id)
+        for index in self._statement_calls(function_id, function, call, spec):
+            inner = self.resolver.call(function_id, index)[0].name
+            for kind in self.library.call(inner.partition(":")[2]).adds:
+                yield from made_effects((kind,), entity, blocking=spec.blocking, certain=described.certain)
+
+    def _statement_calls(
+        self, function_id: int, function: Function, call: Call, spec: CallSpec, depth: int = 0
+    ) -> Iterator[int]:
+        """Calls that stand in the statement which `call` runs, or in the variable it runs."""
+        start = self._start_of(function, call)
+        for index, each in enumerate(function.calls):
+            if (
+                start <= each.position < call.position
+                and each.line >= self._first_line(function, call)
+                and each.parent >= 0
+            ):
+                yield index
+        argument = self.library.argument(call, max(spec.statement, 0), spec)
+        if depth < 2 and argument is not None and argument.kind == "name":
+            for binding in self.resolver.scope(function_id).get(argument.text, ()):
+                value = getattr(binding.payload, "value", None)
+                if binding.kind == "assign" and value is not None and value.kind == "call" and value.call >= 0:
+                    yield from self._statement_calls(
+                        function_id, function, function.calls[value.call], NO_CALL, depth + 1
+                    )
+
+    @staticmethod
+    def _start_of(function: Function, call: Call) -> int:
+        return min((each.position for each in function.calls if each.line >= call.line), default=call.position)
+
+    @staticmethod
+    def _first_line(function: Function, call: Call) -> int:
+        while call.receiver >= 0:
+            call = function.calls[call.receiver]
+        return call.line
+
+    def _statement_effects(self, function_id: int, call: Call, spec: CallSpec, *, certain: bool) -> tuple[Effect, ...]:
+        argument = self.library.argument(call, spec.statement, spec)
         if argument is None:
             return ()
         text = self.sql_text(function_id, argument, call.position)
         found = effects_of_sql(text, blocking=spec.blocking) if text else ()
         if not found:
             statement = self.resolver.value(function_id, argument, call.position)
-            entity = statement.args[0].name if statement.args else ""
-            found = effects_of_builder(statement.name, entity, query, blocking=spec.blocking)
+            entity = self.library.selected(statement)
+            kinds = next(
+                (
+                    self.library.type_spec(each).statement_effects
+                    for each in self.library.lineage(statement.name)
+                    if self.library.type_spec(each).statement_effects
+                ),
+                (),
+            )
+            found = made_effects(kinds, entity.name if entity is not statement else "", blocking=spec.blocking)
         if not found:
             return (Effect("db-read", "", spec.blocking, certain=False),)
         return found if certain else tuple(Effect(e.kind, e.detail, e.blocking, False) for e in found)
-
-    @staticmethod
-    def _argument(call: Call, position: int) -> Value | None:
-        positional = [each.value for each in call.arguments if each.keyword not in {"*", "**"}]
-        return positional[position] if position < len(positional) else None
 
     def sql_text(self, function_id: int, value: Value, position: int, depth: int = 0) -> str:
         """SQL text that an argument is, directly, through a variable or a constant, or wrapped in `text(...)`."""
@@ -231,18 +291,24 @@ class Linker:
         if depth > 3:
             return ""
         if value.kind == "call" and value.call >= 0:
-            inner = self.symbols.function(function_id).calls[value.call]
-            if inner.callee.rpartition(".")[2] in {"text", "SQL", "format", "RawSQL"}:
-                if inner.arguments and inner.arguments[0].value.kind != "none":
-                    return self.sql_text(function_id, inner.arguments[0].value, inner.position, depth + 1)
-            return ""
+            return self._built_sql(function_id, value.call, depth)
         if value.kind == "name":
             return self._sql_of_name(function_id, value.text, position, depth)
         return value.text if value.kind == "other" and value.text[:1] in "fF\"'" else ""
 
+    def _built_sql(self, function_id: int, index: int, depth: int) -> str:
+        inner = self.symbols.function(function_id).calls[index]
+        spec = self.library.call(self.resolver.call(function_id, index)[0].name.partition(":")[2])
+        built = self.library.argument(inner, spec.builds, spec) if spec.builds >= 0 else None
+        if built is None and inner.receiver >= 0:
+            return self._built_sql(function_id, inner.receiver, depth + 1)  # `text("...").bindparams(...)`
+        return self.sql_text(function_id, built, inner.position, depth + 1) if built is not None else ""
+
     def _sql_of_name(self, function_id: int, name: str, position: int, depth: int) -> str:
         for scope_id in (function_id, self.symbols.first_id[self.symbols.places[function_id].file]):
-            bindings = [b for b in self.resolver.scope(scope_id).get(name, ()) if b.kind == "assign" and b.position < position]
+            bindings = [
+                b for b in self.resolver.scope(scope_id).get(name, ()) if b.kind == "assign" and b.position < position
+            ]
             for binding in reversed(bindings):
                 found = self.sql_text(scope_id, binding.payload.value, position, depth + 1)  # type: ignore[union-attr]
                 if found:
@@ -256,15 +322,14 @@ class Linker:
             return ""
         if wanted == "self":
             return self._own_entity(described)
-        argument = self._argument(call, int(wanted)) if wanted.isdigit() else None
+        argument = self.library.argument(call, int(wanted), spec) if wanted.isdigit() else None
         if wanted.startswith("keyword:"):
-            name = wanted.removeprefix("keyword:")
-            argument = next((each.value for each in call.arguments if each.keyword == name), None)
+            argument = keyword(call, wanted.removeprefix("keyword:"))
         if argument is None:
             return "" if wanted.isdigit() or wanted.startswith("keyword:") else wanted
         found = self.resolver.value(function_id, argument, call.position)
-        named = found.args[0] if found.name == "type" else found
-        return named.name if not named.name.startswith(("lib:", "var:", "def:", "bound:")) else ""
+        named = found.args[0] if found.name == "type" else self.library.selected(found)
+        return named.name if not named.name.startswith(("lib:", "def:", "bound:")) else ""
 
     @staticmethod
     def _own_entity(described: Described) -> str:
@@ -284,7 +349,7 @@ class Linker:
         if not touches:
             return ()
         if spec.statement >= 0:
-            argument = self._argument(call, spec.statement)
+            argument = self.library.argument(call, spec.statement, spec)
             if argument is None:
                 return ()
             text = self.sql_text(function_id, argument, call.position)
@@ -302,7 +367,9 @@ class Linker:
         return []
 
     def _steps_of_name(self, function_id: int, function: Function, name: str, position: int, depth: int) -> list[str]:
-        bindings = [b for b in self.resolver.scope(function_id).get(name, ()) if b.kind == "assign" and b.position < position]
+        bindings = [
+            b for b in self.resolver.scope(function_id).get(name, ()) if b.kind == "assign" and b.position < position
+        ]
         steps: list[str] = []
         for binding in bindings[-4:]:  # `query = query.where(...)` refines what came before
             own = self._steps_of(function_id, function, binding.payload.value, binding.position, depth + 1)  # type: ignore[union-attr]
@@ -328,7 +395,7 @@ class Linker:
         """Functions handed over as arguments: what the callee runs, and how."""
         if spec is not None and spec.runs >= 0:
             described.mode = _mode(spec)
-            argument = self._argument(call, spec.runs)
+            argument = self.library.argument(call, spec.runs, spec)
             if argument is not None:
                 described.runs.extend(self.functions_in(function_id, function, argument, call.position))
             return
@@ -344,7 +411,9 @@ class Linker:
         named = next((each.value for each in call.arguments if each.keyword == parameter), None)
         if named is not None or parameter not in names:
             return named
-        return self._argument(call, names.index(parameter))
+        positional = [each.value for each in call.arguments if not each.keyword]
+        position = names.index(parameter)
+        return positional[position] if position < len(positional) else None
 
     def functions_in(self, function_id: int, function: Function, value: Value, position: int) -> Iterator[int]:
         """Project functions that an argument stands for: a name, a lambda, `partial(f, ...)`."""
@@ -373,7 +442,10 @@ class Linker:
 
 
 def _step(call: Call) -> str:
-    arguments = ", ".join(f"{a.keyword}={a.value.text}" if a.keyword not in {"", "*", "**"} else a.keyword + a.value.text for a in call.arguments)
+    arguments = ", ".join(
+        f"{a.keyword}={a.value.text}" if a.keyword not in {"", "*", "**"} else a.keyword + a.value.text
+        for a in call.arguments
+    )
     return f"{call.callee.rpartition('.')[2]}({arguments})"
 
 
@@ -384,7 +456,3 @@ def _mode(spec: CallSpec) -> CallMode:
     if "spawn" in kinds or "enqueue" in kinds:
         return "spawn"
     return "gather" if "gather" in kinds else ""
-
-
-def _counts(query: tuple[str, ...]) -> bool:
-    return any("func.count(" in step or "Count(" in step for step in query[:1])

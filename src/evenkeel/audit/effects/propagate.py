@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 
 from evenkeel.audit.effects.summary import Edge, Summary
-from evenkeel.audit.model.effects import Effect
+from evenkeel.audit.model.effects import Effect, bind_variables
 from evenkeel.audit.model.index import Fetch, FunctionInfo, Reached, Role
 
 MAX_DETAILS = 8  # distinct details kept per function and kind; more add nothing to a finding
@@ -76,7 +76,7 @@ def _offer(
 
 
 def _through(callee_info: FunctionInfo, edge: Edge, callee: int, reached: Reached) -> Reached:
-    effect = reached.effect
+    effect = bind_variables(reached.effect, edge.variables)
     if effect.blocking and (callee_info.is_async or edge.mode in {"offload", "spawn"}):
         effect = Effect(effect.kind, effect.detail, False, effect.certain)
     spawned = reached.spawned or edge.mode == "spawn"
@@ -98,12 +98,17 @@ def _spread_fetches(
         callee, fetch, depth = queue.popleft()
         for caller, edge in callers[callee] if depth < MAX_FETCH_DEPTH else ():
             for theirs, ours in edge.parameters:
-                if theirs == fetch.parameter and (fetch.entity, ours) not in tables[caller]:
-                    found = Fetch(fetch.entity, ours, edge.line, callee, fetch.identity)
-                    tables[caller][fetch.entity, ours] = found
+                entity = _bound_entity(fetch.entity, edge)
+                if theirs == fetch.parameter and (entity, ours) not in tables[caller]:
+                    found = Fetch(entity, ours, edge.line, callee, fetch.identity)
+                    tables[caller][entity, ours] = found
                     queue.append((caller, found, depth + 1))
     for info, table in zip(functions, tables, strict=True):
         info.fetches = tuple(table.values())
+
+
+def _bound_entity(entity: str, edge: Edge) -> str:
+    return dict(edge.variables).get(entity[4:], entity) if entity.startswith("var:") else entity
 
 
 def _spread_roles(functions: Sequence[FunctionInfo], summaries: Sequence[Summary]) -> None:

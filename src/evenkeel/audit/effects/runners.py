@@ -38,7 +38,14 @@ class Runners:
         return found
 
     def _through(  # noqa: PLR0913, PLR0917 - one step of a walk, with its state
-        self, function_id: int, function: Function, index: int, call: Call, names: set[str], found: dict[str, CallMode], depth: int
+        self,
+        function_id: int,
+        function: Function,
+        index: int,
+        call: Call,
+        names: set[str],
+        found: dict[str, CallMode],
+        depth: int,
     ) -> None:
         callee = self._resolver.call(function_id, index)[0]
         kind, _, rest = callee.name.partition(":")
@@ -54,7 +61,9 @@ class Runners:
     def _through_project(  # noqa: PLR0913, PLR0917 - one step of a walk, with its state
         self, target: int, function: Function, call: Call, names: set[str], found: dict[str, CallMode], depth: int
     ) -> None:
-        parameters = [p.name for p in self._resolver.symbols.function(target).parameters if p.name not in {"self", "cls"}]
+        parameters = [
+            p.name for p in self._resolver.symbols.function(target).parameters if p.name not in {"self", "cls"}
+        ]
         for position, argument in enumerate(call.arguments):
             parameter = argument.keyword or (parameters[position] if position < len(parameters) else "")
             for name in _named(argument.value, function, names):

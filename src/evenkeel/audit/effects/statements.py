@@ -1,4 +1,4 @@
-"""What a database statement does: from SQL text, or from the steps of a query builder."""
+"""What a database statement does, from its SQL text, and what a query is keyed with."""
 
 from __future__ import annotations
 
@@ -37,23 +37,6 @@ _SESSION_VERBS = {
 }
 _READS = frozenset({"SELECT", "WITH", "VALUES", "SHOW", "EXPLAIN", "TABLE", "CALL"})
 
-BUILDERS = {  # the last part of a statement builder's name -> effects of executing it
-    "select": ("db-read",),
-    "Select": ("db-read",),
-    "Exists": ("db-read",),
-    "exists": ("db-read",),
-    "insert": _WRITES["INSERT"],
-    "Insert": _WRITES["INSERT"],
-    "update": _WRITES["UPDATE"],
-    "Update": _WRITES["UPDATE"],
-    "delete": _WRITES["DELETE"],
-    "Delete": _WRITES["DELETE"],
-    "CompoundSelect": ("db-read",),
-    "TextualSelect": ("db-read",),
-    "FromStatement": ("db-read",),
-}
-_COUNTING_STEP = re.compile(r"\b(?:func|sa\.func|Count|functions)\.(?:count|sum|avg|total)\s*\(|\bCount\(|\bfn\.COUNT\(")
-
 
 @lru_cache(maxsize=4_096)
 def effects_of_sql(text: str, *, blocking: bool) -> tuple[Effect, ...]:
@@ -88,17 +71,6 @@ def _table(verb: str, sql: str) -> str:
     pattern = _TABLE.get(verb)
     match = pattern.search(sql) if pattern else None
     return match.group(1).lower() if match else ""
-
-
-def effects_of_builder(builder: str, entity: str, steps: tuple[str, ...], *, blocking: bool) -> tuple[Effect, ...]:
-    """The effects of executing a built statement: `builder` is the dotted name of what made it."""
-    kinds = BUILDERS.get(builder.rpartition(".")[2], ())
-    if not kinds:
-        return ()
-    found = tuple(Effect(kind, entity, blocking) for kind in kinds)  # type: ignore[arg-type]
-    if kinds == ("db-read",) and steps and _COUNTING_STEP.search(steps[0]):
-        return (*found, Effect("db-count", entity, blocking))
-    return found
 
 
 _KEY = re.compile(r"\b(?:\w*id|pk|uuid|slug|key|code|token|email|username|name)\b\s*==?\s*([A-Za-z_][\w.]*)")

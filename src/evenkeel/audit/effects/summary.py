@@ -29,6 +29,7 @@ class Edge(msgspec.Struct, frozen=True, array_like=True, gc=False):
     mode: CallMode
     looped: bool
     parameters: tuple[tuple[int, int], ...] = ()
+    variables: tuple[tuple[str, str], ...] = ()
 
 
 class Own(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -90,14 +91,13 @@ def _edges(
     call: Call, link: Link, looped: bool, parameters_of: dict[int, tuple[str, ...]], taints: dict[str, frozenset[int]]
 ) -> Iterator[Edge]:
     for target in link.targets:
-        yield Edge(target, call.line, call.column, "", looped, _flows(call, parameters_of[target], taints))
+        flows = _flows(call, parameters_of[target], taints)
+        yield Edge(target, call.line, call.column, "", looped, flows, link.variables)
     for target in link.runs:
         yield Edge(target, call.line, call.column, link.mode, looped)
 
 
-def _flows(
-    call: Call, names: tuple[str, ...], taints: dict[str, frozenset[int]]
-) -> tuple[tuple[int, int], ...]:
+def _flows(call: Call, names: tuple[str, ...], taints: dict[str, frozenset[int]]) -> tuple[tuple[int, int], ...]:
     found: list[tuple[int, int]] = []
     for position, argument in enumerate(call.arguments):
         if argument.keyword in {"*", "**"}:

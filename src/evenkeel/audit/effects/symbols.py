@@ -181,4 +181,6 @@ class Symbols:
         for assignment in function.assignments:
             for target in assignment.targets:
                 if target.startswith(prefix) and "." not in target[len(prefix) :]:
-                    symbols[parent.owner].members.setdefault(target[len(prefix) :], []).append((function_id, assignment))
+                    symbols[parent.owner].members.setdefault(target[len(prefix) :], []).append(
+                        (function_id, assignment)
+                    )

@@ -57,3 +57,11 @@ class Effect(msgspec.Struct, frozen=True, array_like=True, gc=False):
     detail: str = ""
     blocking: bool = False
     certain: bool = True  # False when a name or convention stood in for a type
+
+
+def bind_variables(effect: Effect, variables: tuple[tuple[str, str], ...]) -> Effect:
+    """The effect as a caller sees it whose receiver binds the type variables: `var:T` becomes what T stands for."""
+    if not variables or not effect.detail.startswith("var:"):
+        return effect
+    bound = dict(variables).get(effect.detail[4:])
+    return effect if bound is None else Effect(effect.kind, bound, effect.blocking, effect.certain)

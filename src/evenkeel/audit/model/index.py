@@ -11,7 +11,9 @@ from evenkeel.audit.model.facts import Call
 
 CallMode = Literal["", "offload", "spawn", "gather", "register"]
 ImplicitKind = Literal["", "iterate", "enter", "leave", "read", "set", "inject", "evaluate"]
-Role = Literal["handler", "websocket", "task", "consumer", "cron", "startup", "cli", "migration", "signal", "dependency", ""]
+Role = Literal[
+    "handler", "websocket", "task", "consumer", "cron", "startup", "cli", "migration", "signal", "dependency", ""
+]
 
 
 class Link(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -30,6 +32,7 @@ class Link(msgspec.Struct, frozen=True, array_like=True, gc=False):
     implicit: ImplicitKind = ""
     key: str = ""  # what a read by key is keyed with, as written
     bounded: bool = False
+    variables: tuple[tuple[str, str], ...] = ()  # type variables of the targets' class, as the receiver binds them
 
 
 class LinkedFunction(msgspec.Struct, frozen=True, array_like=True, gc=False):

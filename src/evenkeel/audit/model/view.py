@@ -13,14 +13,16 @@ from typing import NamedTuple
 
 import msgspec
 
-from evenkeel.audit.model.effects import Effect, EffectKind
+from evenkeel.audit.model.effects import Effect, EffectKind, bind_variables
 from evenkeel.audit.model.facts import Argument, Block, Call, FileFacts, Function, Value
 from evenkeel.audit.model.finding import Confidence, Effort, Finding, Severity, Step
 from evenkeel.audit.model.flow import ancestors, enclosing, loops_around, may_follow
 from evenkeel.audit.model.index import Entity, FunctionInfo, Index, Link, LinkedFunction, Reached
 
 NO_LINK = Link(-1)
-SET_UP = re.compile(r"(^|[._])(init|initiali[sz]e|setup|set_up|bootstrap|migrate|migration|startup|on_startup|lifespan)(_|$)")
+SET_UP = re.compile(
+    r"(^|[._])(init|initiali[sz]e|setup|set_up|bootstrap|migrate|migration|startup|on_startup|lifespan)(_|$)"
+)
 BATCH_FOLDER = re.compile(r"(^|/)(tasks?|jobs?|cron|crons)(/|\.py$)")
 SAFEGUARDS = re.compile(r"(^|\.)(timeout|timeout_at|wait_for|fail_after|move_on_after|Timeout)$")
 LONGEST_PATH = 12
@@ -153,19 +155,23 @@ class CallView:
         Work that runs in a task of its own is left out unless `spawned`. `effect.blocking` holds only for effects that
         block the calling thread: what an offload or an async callee does is not the caller's blocking.
         """
-        found = [Reach(each, (self.step,), self.link.mode == "spawn") for each in self.link.effects if each.kind in kinds]
+        found = [Reach(each, (self.step,)) for each in self.link.effects if each.kind in kinds]
         for target in (*self.targets, *self.runs):
             for reached in target.reaches:
-                if reached.effect.kind in kinds and (spawned or not (reached.spawned or self.link.mode == "spawn")):
+                if reached.effect.kind in kinds:
                     found.append(self._through(target, reached))
+        if not spawned:
+            found = [each for each in found if not each.spawned]
         found.sort(key=lambda each: len(each.path))
         return found
 
     def _through(self, target: FunctionInfo, reached: Reached) -> Reach:
         steps = (self.step, *self.function.module.trace(target, reached))
-        blocks = reached.effect.blocking and not target.is_async and self.link.mode == ""
-        effect = reached.effect if blocks == reached.effect.blocking else _unblocked(reached.effect)
-        return Reach(effect, steps, reached.spawned or self.link.mode == "spawn", reached.looped)
+        effect = bind_variables(reached.effect, self.link.variables)
+        if effect.blocking and (target.is_async or (target.id in self.link.runs and self.link.mode)):
+            effect = _unblocked(effect)
+        spawned = target.id in self.link.runs and self.link.mode == "spawn"
+        return Reach(effect, steps, reached.spawned or spawned, reached.looped)
 
     def follows(self, other: CallView) -> bool:
         """Whether control can run through `other` and then reach this call."""
@@ -305,7 +311,9 @@ class FunctionView:
 
     def _is_guarded(self, call: CallView) -> bool:
         around = self.blocks_around(call.fact.block, "with")
-        managers = [self.calls_by_index[b.subject.call].fact.callee for b in around if b.subject and b.subject.call >= 0]
+        managers = [
+            self.calls_by_index[b.subject.call].fact.callee for b in around if b.subject and b.subject.call >= 0
+        ]
         outer = call.parent
         while outer is not None:
             managers.append(outer.fact.callee)
@@ -355,8 +363,9 @@ class ModuleView:
 
 
 def _same_effect(reaches: Sequence[Reached], wanted: Reached) -> Reached | None:
-    same = [e for e in reaches if e.effect.kind == wanted.effect.kind and e.effect.detail == wanted.effect.detail]
-    return min(same, key=lambda each: each.depth, default=None)
+    same = [each for each in reaches if each.effect.kind == wanted.effect.kind]
+    detailed = [each for each in same if each.effect.detail == wanted.effect.detail]
+    return min(detailed or same, key=lambda each: each.depth, default=None)
 
 
 def _unblocked(effect: Effect) -> Effect:

@@ -47,10 +47,14 @@ def run_workers(
     """One report for each category, in their fixed order; a worker that failed says so in its report."""
     files, gaps = _read(root, options, progress)
     index = build_index(files, load("python", options.effects), jobs=options.jobs)
-    works = [partial(_work, name, title, _chosen(rules_of(name), options), index, context) for name, title, _ in CATEGORIES]
+    works = [
+        partial(_work, name, title, _chosen(rules_of(name), options), index, context) for name, title, _ in CATEGORIES
+    ]
     total = max(len(files), 1)
     answers = run_forked(
-        works, timeout_s=options.timeout_s, on_progress=lambda worker, done: progress(CATEGORIES[worker][1], done, total)
+        works,
+        timeout_s=options.timeout_s,
+        on_progress=lambda worker, done: progress(CATEGORIES[worker][1], done, total),
     )
     reports = [_report(name, title, answer) for (name, title, _), answer in zip(CATEGORIES, answers, strict=True)]
     return _with_gaps(reports, (*gaps, *_index_gaps(index)))
@@ -68,7 +72,9 @@ def _read(root: Path, options: WorkerOptions, progress: Progress) -> tuple[list[
 
 def _chosen(rules: Iterable[Rule], options: WorkerOptions) -> tuple[Rule, ...]:
     return tuple(
-        rule for rule in rules if (not options.select or rule.slug in options.select) and rule.slug not in options.ignore
+        rule
+        for rule in rules
+        if (not options.select or rule.slug in options.select) and rule.slug not in options.ignore
     )
 
 

@@ -59,7 +59,16 @@ from evenkeel.audit.model.finding import Finding, Severity
 from evenkeel.audit.model.rule import Rule
 from evenkeel.audit.model.view import CallView, FunctionView, ModuleView, Reach
 
-KINDS: tuple[EffectKind, ...] = ("file", "network", "subprocess", "db-read", "db-write", "commit", "db-flush", "db-refresh")
+KINDS: tuple[EffectKind, ...] = (
+    "file",
+    "network",
+    "subprocess",
+    "db-read",
+    "db-write",
+    "commit",
+    "db-flush",
+    "db-refresh",
+)
 
 RULE = Rule(title="Blocking IO on the event loop", severity="HIGH", needs=frozenset(KINDS))
 
