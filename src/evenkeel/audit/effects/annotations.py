@@ -61,8 +61,8 @@ class Annotations:
             return self._transparent(function_id, arguments, depth)
         if short == "Coroutine" and len(arguments) == 3:
             return self.resolve(function_id, arguments[2], depth + 1)
-        if short in {"type", "Type"} and arguments:
-            return class_object(self.resolve(function_id, arguments[0], depth + 1))
+        if short in {"type", "Type"}:
+            return class_object(self.resolve(function_id, arguments[0], depth + 1)) if arguments else UNKNOWN
         if short in {"Self", "None", "Any", "object"}:
             return {"Self": Type("var:Self"), "None": NONE}.get(short, UNKNOWN)
         if short in ITERATORS or short in MAPPINGS:

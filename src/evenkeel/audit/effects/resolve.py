@@ -349,7 +349,8 @@ class Resolver:
             found = self.call(function_id, value.call)[1]
             if found.name and found != NONE:
                 return found
-        return first_known(tuple(self.chain(function_id, name, -1, position) for name in value.names[:4]))
+        found = (self.chain(function_id, name, -1, position) for name in value.names[:4])
+        return first_known(tuple(each for each in found if ":" not in each.name))
 
     def chain(self, function_id: int, chain: str, call: int, position: int) -> Type:
         """A dotted chain, root first: `self.repos.users`, `<call>.scalars` with the call it starts from."""
@@ -447,7 +448,7 @@ class Resolver:
         if holder.name == "union":
             return first_known(tuple(self.member(each, attribute) for each in holder.args))
         if holder.name == "type":
-            return self._class_member(holder.args[0], attribute)
+            return self._class_member(holder.args[0], attribute) if holder.args else UNKNOWN
         if holder.name == "super":
             return self._found_in(self.lineage(holder.args[0])[1:], holder.args[0], attribute)
         if kind in {"def", "bound", "var", ""}:
@@ -460,11 +461,15 @@ class Resolver:
         return found if found.name else self.dotted(f"{module}.{attribute}") if file is None else UNKNOWN
 
     def _class_member(self, of: Type, attribute: str) -> Type:
+        if of.name == "union":
+            return first_known(tuple(self._class_member(each, attribute) for each in of.args))
         nested = self.symbols.classes.get(f"{of.name}.{attribute}")
         if nested is not None:
             return class_object(Type(nested.name))
         found = self._found_in(self.lineage(of), of, attribute)
-        return found._replace(args=(class_object(of),)) if found.name.startswith(("def:", "bound:")) else found
+        if found.name.startswith(("def:", "bound:")):
+            return found._replace(args=(class_object(of), *found.args[1:]))
+        return found
 
     def _found_in(self, lineage: tuple[Type, ...], receiver: Type, attribute: str) -> Type:
         for base in lineage:
