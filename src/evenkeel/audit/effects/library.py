@@ -100,7 +100,8 @@ class Library:
             keys = [f"{base}.{method}" for base in lineage]
             if not method.startswith("_"):
                 keys += [f"{base}.*" for base in lineage]
-            known = self._methods[key] = next((each for each in keys if each in self.catalogue.calls), "")
+            tables = (self.catalogue.calls, self.catalogue.decorators)
+            known = self._methods[key] = next((k for k in keys if k in tables[0] or k in tables[1]), "")
         return known
 
     def call(self, name: str) -> CallSpec:
