@@ -41,7 +41,7 @@ def build_index(files: Sequence[SourceFile], catalogue: Catalogue, *, jobs: int 
     resolver = Resolver(symbols, catalogue)
     entities = find_entities(resolver)
     functions = [_info(resolver, each) for each in range(len(symbols.places))]
-    linker = Linker(resolver, _overrides(resolver), _unique_methods(symbols), entities)
+    linker = Linker(resolver, _overrides(resolver), _unique_methods(resolver), entities)
     parameters = {info.id: info.parameters for info in functions}
     results = _link_all(linker, parameters, jobs)
     summaries = [each for result in results for each in result.summaries]
@@ -107,12 +107,17 @@ def _overrides(resolver: Resolver) -> dict[int, tuple[int, ...]]:
     return {method: tuple(each) for method, each in found.items()}
 
 
-def _unique_methods(symbols: Symbols) -> dict[str, int]:
+def _unique_methods(resolver: Resolver) -> dict[str, int]:
+    """Method names that one class alone defines; properties are read, never called."""
     counts: dict[str, list[int]] = {}
-    for symbol in symbols.classes.values():
+    for symbol in resolver.symbols.classes.values():
         for name, method in symbol.methods.items():
             counts.setdefault(name, []).append(method)
-    return {name: each[0] for name, each in counts.items() if len(each) == 1 and not name.startswith("_")}
+    return {
+        name: each[0]
+        for name, each in counts.items()
+        if len(each) == 1 and not name.startswith("_") and not resolver.is_property(each[0])
+    }
 
 
 def _link_file(linker: Linker, parameters: dict[int, tuple[str, ...]], file: int) -> FileLinks:

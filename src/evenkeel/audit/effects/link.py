@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 
 from evenkeel.audit.effects.catalogue import CallSpec
 from evenkeel.audit.effects.implicit import LAZY, implicit_calls, lazy_effects, made_effects
 from evenkeel.audit.effects.library import NO_CALL, keyword
+from evenkeel.audit.effects.newness import sharpened
 from evenkeel.audit.effects.resolve import Resolver
 from evenkeel.audit.effects.runners import Runners
 from evenkeel.audit.effects.statements import effects_of_sql, key_of
@@ -18,10 +21,13 @@ from evenkeel.audit.model.index import CallMode, Entity, Link, LinkedFunction
 
 MAX_TARGETS = 8
 MAX_STEPS = 24
-COMMON_METHODS = frozenset(
+USUAL_METHODS = frozenset(
     "get set add update delete create save load read write run start stop close open send receive execute commit process handle "
     "append remove pop clear copy items keys values find filter all first list count format parse encode decode call apply".split()
 )
+# Methods of values that need no annotation to be common: a name they have says nothing about who is called.
+VALUES = (str, bytes, bytearray, int, float, list, dict, set, tuple, re.Pattern, re.Match, date, datetime, timedelta)
+COMMON_METHODS = USUAL_METHODS | {name for each in VALUES for name in dir(each)}
 
 
 @dataclass(slots=True)
@@ -156,7 +162,8 @@ class Linker:
     def _describe_one(self, callee: Type, found: Described) -> None:
         kind, _, rest = callee.name.partition(":")
         if callee.name == "type":
-            self._describe_class(callee.args[0], found)
+            for each in callee.args:
+                self._describe_class(each, found)
         elif callee.name == "offloaded":
             found.mode = "offload"
             inner = self.describe(callee.args[0])
@@ -217,6 +224,8 @@ class Linker:
         consumed = self.library.argument(call, spec.consumes, spec) if spec.consumes >= 0 else None
         if consumed is not None and consumed.kind in {"name", "call"}:
             found.extend(lazy_effects(self, self.resolver.value(function_id, consumed, call.position)))
+        first = self.library.argument(call, 0, spec)
+        found.extend(sharpened(self.resolver, function_id, call, found, first))
         if query and any(each.kind == "db-read" for each in found):
             found.extend(self._added(function_id, call, entity or found[0].detail, spec, described))
         return tuple(dict.fromkeys(found))

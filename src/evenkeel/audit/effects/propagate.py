@@ -31,7 +31,8 @@ def propagate(functions: Sequence[FunctionInfo], summaries: Sequence[Summary]) -
     callers: list[list[tuple[int, Edge]]] = [[] for _ in functions]
     for summary in summaries:
         for edge in summary.edges:
-            callers[edge.callee].append((summary.id, edge))
+            if not edge.once:
+                callers[edge.callee].append((summary.id, edge))
     _spread_effects(functions, summaries, callers)
     _spread_fetches(functions, summaries, callers)
     _spread_roles(functions, summaries)

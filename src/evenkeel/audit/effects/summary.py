@@ -10,6 +10,7 @@ from evenkeel.audit.model.effects import Effect
 from evenkeel.audit.model.facts import Call, Function
 from evenkeel.audit.model.flow import loops_around
 from evenkeel.audit.model.index import CallMode, Fetch, Link, LinkedFunction
+from evenkeel.audit.model.once import first_time_regions, is_inside, is_memoised
 
 LOCAL_KINDS = frozenset(
     {"log", "copy", "cache-read", "cache-write", "stream-response", "connect", "close", "lock", "offload", "gather"}
@@ -30,6 +31,7 @@ class Edge(msgspec.Struct, frozen=True, array_like=True, gc=False):
     looped: bool
     parameters: tuple[tuple[int, int], ...] = ()
     variables: tuple[tuple[str, str], ...] = ()
+    once: bool = False  # only the first time in the life of the process: no cost of the callers that come after
 
 
 class Own(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -60,15 +62,20 @@ def summarise(function: Function, linked: LinkedFunction, parameters_of: dict[in
     effects: list[Own] = []
     edges: list[Edge] = []
     fetches: list[Fetch] = []
+    memoised = is_memoised(function, cached=linked.cached)
+    first_time = first_time_regions(function)
     for link in linked.links:
         call = calls[link.call]
         looped = bool(loops_around(function.blocks, call.block, call.position))
+        once = memoised or is_inside(call.position, first_time)
+        edges.extend(_edges(call, link, looped, parameters_of, taints, once=once))
+        if once:
+            continue
         effects.extend(
             Own(e, call.line, call.column, link.mode == "spawn" and e.kind != "spawn", looped)
             for e in link.effects
-            if e.kind not in LOCAL_KINDS
+            if e.kind not in LOCAL_KINDS or (e.kind == "lock" and e.detail == "semaphore")
         )
-        edges.extend(_edges(call, link, looped, parameters_of, taints))
         fetches.extend(_fetches(function, call, link, taints))
     known = {link.call for link in linked.links if link.library or link.targets or link.runs}
     unresolved = sum(1 for index, call in enumerate(function.calls) if index not in known and "." in call.callee)
@@ -87,14 +94,20 @@ def _taints(function: Function, parameters: tuple[str, ...]) -> dict[str, frozen
     return taints
 
 
-def _edges(
-    call: Call, link: Link, looped: bool, parameters_of: dict[int, tuple[str, ...]], taints: dict[str, frozenset[int]]
+def _edges(  # noqa: PLR0913 - one edge has that many sides
+    call: Call,
+    link: Link,
+    looped: bool,
+    parameters_of: dict[int, tuple[str, ...]],
+    taints: dict[str, frozenset[int]],
+    *,
+    once: bool,
 ) -> Iterator[Edge]:
     for target in link.targets:
         flows = _flows(call, parameters_of[target], taints)
-        yield Edge(target, call.line, call.column, "", looped, flows, link.variables)
+        yield Edge(target, call.line, call.column, "", looped, flows, link.variables, once)
     for target in link.runs:
-        yield Edge(target, call.line, call.column, link.mode, looped)
+        yield Edge(target, call.line, call.column, link.mode, looped, once=once)
 
 
 def _flows(call: Call, names: tuple[str, ...], taints: dict[str, frozenset[int]]) -> tuple[tuple[int, int], ...]:

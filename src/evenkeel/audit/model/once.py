@@ -1,0 +1,65 @@
+"""Code that runs only the first time: memoised functions, and what is guarded by a check for its own result.
+
+`global _settings; if _settings is None: _settings = load()` reads its file once in the life of the process; so does a
+function without parameters under `functools.cache`. What happens there is no cost of the callers that come after.
+"""
+
+from __future__ import annotations
+
+import re
+
+from evenkeel.audit.model.facts import Block, Function
+
+MISSING = re.compile(r"^(?:not ([\w.]+)|([\w.]+) is None)$")
+PRESENT = re.compile(r"^(?:([\w.]+)|([\w.]+) is not None)$")
+
+Region = tuple[int, int]  # positions of first and last byte, comparable with Call.position
+
+
+def first_time_regions(function: Function) -> tuple[Region, ...]:
+    """The regions of a function that run once in the life of the process: they set what their guard looks for.
+
+    Only names that outlive the call count: declared `global`, or an attribute of a class. An attribute of `self` lives as
+    long as its object, which may be one request.
+    """
+    lasting = set(function.globals)
+    found = []
+    for block in function.blocks:
+        region = _guarded(function, block, lasting)
+        if region is not None:
+            found.append(region)
+    return tuple(found)
+
+
+def _guarded(function: Function, block: Block, lasting: set[str]) -> Region | None:
+    if block.kind != "if" or block.subject is None:
+        return None
+    missing = MISSING.match(block.subject.text)
+    if missing:
+        region = (block.start, block.end)
+        return region if _sets(function, missing[1] or missing[2], region, lasting) else None
+    present = PRESENT.match(block.subject.text)
+    if present and block.exits and block.parent >= 0:
+        region = (block.end, function.blocks[block.parent].end)
+        return region if _sets(function, present[1] or present[2], region, lasting) else None
+    return None
+
+
+def _sets(function: Function, name: str, region: Region, lasting: set[str]) -> bool:
+    root, dot, _ = name.partition(".")
+    owner = function.qualname.split(".")[-2] if "." in function.qualname else ""
+    outlives = name in lasting or (bool(dot) and root in {"cls", owner})
+    return outlives and any(
+        name in each.targets and each.operator in {"=", ":="} and region[0] <= each.position <= region[1]
+        for each in function.assignments
+    )
+
+
+def is_inside(position: int, regions: tuple[Region, ...]) -> bool:
+    """Whether a position lies in one of the regions."""
+    return any(start <= position <= end for start, end in regions)
+
+
+def is_memoised(function: Function, *, cached: bool) -> bool:
+    """Whether a second call does nothing: the function is cached, and nothing it is given tells calls apart."""
+    return cached and function.owner < 0 and not function.parameters
