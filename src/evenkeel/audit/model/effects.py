@@ -18,6 +18,8 @@ EffectKind = Literal[
     "db-delete",  # the write is a DELETE (always together with db-update)
     "db-bulk",  # one statement for many rows: executemany, bulk_create, add_all, insert_many
     "db-pending",  # joins the unit of work, reaches the database at the next flush (`session.add`)
+    "db-pending-insert",  # the pending object is a new one (always together with db-pending)
+    "db-pending-delete",  # the pending change is a removal (always together with db-pending)
     "db-count",  # COUNT(*) or another aggregate over a whole table
     "db-load-all",  # materialises every row of a result (`.all()`, `fetchall()`, `list(queryset)`)
     "db-key-read",  # reads one entity by key; free when the identity map holds it (`session.get`)
