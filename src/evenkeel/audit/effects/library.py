@@ -138,6 +138,8 @@ class Library:
         spec = self.call(name)
         if spec.returns:
             return self._evaluate(spec.returns, receiver, base_args, arguments)
+        if name == "type":
+            return UNKNOWN
         if not bound_to and (name in self.catalogue.types or name.rpartition(".")[2][:1].isupper()):
             return Type(name)  # a class, known or by the language's convention: its instance
         return Type(f"{name}()") if f"{name}()" in self.catalogue.types else UNKNOWN
@@ -187,6 +189,8 @@ class Library:
         if expression.name.startswith("$"):
             return self._placeholder(expression.name[1:], receiver, base_args, arguments)
         args = tuple(self._expression(each, receiver, base_args, arguments) for each in expression.arguments)
+        if expression.name == "type" and not (args and args[0].name):
+            return UNKNOWN
         return Type(expression.name, args if any(each.name for each in args) else ())
 
     def _placeholder(self, name: str, receiver: Type, base_args: tuple[Type, ...], arguments: Arguments | None) -> Type:

@@ -589,7 +589,7 @@ class Resolver:
     def result_of(self, callee: Type, function_id: int = -1, call: Call | None = None) -> Type:
         """The type of the result of calling `callee`."""
         if callee.name == "type":
-            return self._constructed(callee.args[0])
+            return self._constructed(callee.args[0]) if callee.args else UNKNOWN
         if callee.name == "union":
             return first_known(tuple(self.result_of(each, function_id, call) for each in callee.args))
         if callee.name == "offloaded":
