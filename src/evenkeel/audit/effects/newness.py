@@ -1,4 +1,4 @@
-"""New or loaded? Whether the object that a call saves was made here, so that saving it is an INSERT, or came from the database.
+"""New or loaded? Whether the object that a call saves was made here: then saving it is an INSERT, else an UPDATE.
 
 `session.add(obj)` and `obj.save()` are both, by their names: what tells them apart is where the object comes from.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from evenkeel.audit.effects.types import UNKNOWN
 from evenkeel.audit.model.effects import Effect, EffectKind
 from evenkeel.audit.model.facts import Call, Value
 
@@ -22,13 +23,18 @@ def sharpened(
 ) -> list[Effect]:
     """What is added to the effects of saving one object: `first` is the call's first argument.
 
-    An unspecified pending save of a new object is a pending INSERT; an unspecified write (`obj.save()`) becomes an INSERT
-    for a new object and an UPDATE for one that something else loaded."""
+    An unspecified pending save of a new object is a pending INSERT; an unspecified write (`obj.save()`) becomes an
+    INSERT for a new object and an UPDATE for one that something else loaded."""
     found = {each.kind: each for each in effects}
     pending, write = found.get("db-pending"), found.get("db-write")
-    if pending is not None and not found.keys() & {"db-pending-delete", "db-bulk", "db-read"} and first is not None:
-        if is_new(resolver, function_id, first, call.position):
-            return [_as(pending, "db-pending-insert")]
+    unspecified = pending is not None and not found.keys() & {"db-pending-delete", "db-bulk", "db-read"}
+    if (
+        pending is not None
+        and unspecified
+        and first is not None
+        and is_new(resolver, function_id, first, call.position)
+    ):
+        return [_as(pending, "db-pending-insert")]
     if write is not None and not found.keys() & {"db-insert", "db-update", "db-bulk"} and call.callee.count("."):
         holder = Value("name", call.callee.rpartition(".")[0], call.receiver)
         if is_new(resolver, function_id, holder, call.position):
@@ -59,12 +65,13 @@ def _constructs(resolver: Resolver, function_id: int, index: int) -> bool:
     callee = resolver.call(function_id, index)[0]
     if callee.name == "type":
         return True
-    on_class = callee.name.startswith("bound:") and bool(callee.args) and callee.args[0].name == "type"
+    receiver = callee.args[0] if callee.args else UNKNOWN
+    on_class = callee.name.startswith("bound:") and receiver.name == "type"
     spec = resolver.library.call(callee.name.partition(":")[2])
     return on_class and not spec.effects and spec.statement < 0 and not spec.entity
 
 
 def is_local(resolver: Resolver, function_id: int, name: str) -> bool:
     """Whether a bare name is bound in the function by a loop or by a call: an object that came from somewhere."""
-    bindings = resolver.scope(function_id).get(name, ())
+    bindings = resolver.scope(function_id).get(name, [])
     return bool(bindings) and bindings[-1].kind in {"loop", "assign"}
