@@ -69,6 +69,7 @@ class Block(msgspec.Struct, frozen=True, array_like=True, gc=False):
     is_async: bool = False
     exits: bool = False  # its last statement is return, raise, continue or break
     origin: int = -1  # else/except/finally: index of the if/try/for/while block it belongs to
+    breaks: bool = False  # its last statement is break
 
 
 class Call(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -34,8 +34,8 @@ LEAVING = frozenset({"return_statement", "raise_statement", "continue_statement"
 CLAUSES: dict[str, BlockKind] = {"else_clause": "else", "finally_clause": "finally"}
 
 
-def run(scope: Scope, nodes: Sequence[Node], block: int) -> bool:
-    """Records statements that follow one another; True when the last one leaves the block."""
+def run(scope: Scope, nodes: Sequence[Node], block: int) -> str:
+    """Records statements that follow one another; the kind of the last one when it leaves the block, else ""."""
     names = scope.file.names
     handlers = scope.file.handlers.statements
     kind = ""
@@ -48,13 +48,14 @@ def run(scope: Scope, nodes: Sequence[Node], block: int) -> bool:
             handlers.get(kind, scan)(scope, node, block)
         except RecursionError:
             scope.file.errors.add(node.start_point[0] + 1)
-    return kind in LEAVING
+    return kind if kind in LEAVING else ""
 
 
 def fill(scope: Scope, body: Node | None, block: int) -> None:
     """Records the statements of a block that was opened before."""
-    if body is not None and run(scope, body.named_children, block):
-        _amend(scope, block, exits=True)
+    last = run(scope, body.named_children, block) if body is not None else ""
+    if last:
+        _amend(scope, block, exits=True, breaks=last == "break_statement")
 
 
 def if_(scope: Scope, node: Node, block: int) -> None:
