@@ -32,6 +32,7 @@ class Type(NamedTuple):
 
 
 UNKNOWN = Type("")
+MANAGER = "contextlib._GeneratorContextManager"  # what a `@contextmanager` function gives; args[0] is what it yields
 NONE = Type("None")
 
 

@@ -1,0 +1,137 @@
+"""Members: attributes, elements and entered values of modules, classes and instances."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from evenkeel.audit.effects.scopes import Binding
+from evenkeel.audit.effects.symbols import ClassSymbol
+from evenkeel.audit.effects.types import MANAGER, NONE, UNKNOWN, Type, class_object, element_of, first_known, value_of
+
+if TYPE_CHECKING:
+    from evenkeel.audit.effects.resolve import Resolver
+
+PROPERTIES = frozenset({"property", "cached_property", "hybrid_property", "functools.cached_property"})
+
+
+class Members:
+    """Member lookup, asked of one resolver. Methods come back bound to their receiver."""
+
+    def __init__(self, resolver: Resolver) -> None:
+        self._resolver = resolver
+
+    def read(self, holder: Type, attribute: str) -> Type:
+        """The value of an attribute: like `member`, but a property gives what it returns."""
+        found = self.member(holder, attribute)
+        if found.name.startswith("def:") and self.is_property(int(found.name[4:])):
+            return self._resolver.returned(int(found.name[4:]), found.args)
+        return found
+
+    def is_property(self, function_id: int) -> bool:
+        """Whether reading the attribute runs the function."""
+        decorators = self._resolver.symbols.function(function_id).decorators
+        return any(each.chain in PROPERTIES or each.chain.rpartition(".")[2] in PROPERTIES for each in decorators)
+
+    def member(self, holder: Type, attribute: str) -> Type:
+        """Attribute `attribute` of a value, class or module. Methods come back bound to their receiver."""
+        kind, _, rest = holder.name.partition(":")
+        if kind == "module":
+            return self._module_member(rest, attribute)
+        if kind == "lib":
+            return self._resolver.library.member(rest, attribute)
+        if holder.name == "union":
+            return first_known(tuple(self.member(each, attribute) for each in holder.args))
+        if holder.name == "type":
+            return self._class_member(holder.args[0], attribute) if holder.args else UNKNOWN
+        if holder.name == "super":
+            return self.found_in(self._resolver.lineage(holder.args[0])[1:], holder.args[0], attribute)
+        if kind in {"def", "bound", "var", ""}:
+            return UNKNOWN
+        return self.found_in(self._resolver.lineage(holder), holder, attribute)
+
+    def _module_member(self, module: str, attribute: str) -> Type:
+        file = self._resolver.symbols.by_module.get(module)
+        found = self._resolver.module_name(file, attribute) if file is not None else UNKNOWN
+        return found if found.name else self._resolver.dotted(f"{module}.{attribute}") if file is None else UNKNOWN
+
+    def _class_member(self, of: Type, attribute: str) -> Type:
+        if of.name == "union":
+            return first_known(tuple(self._class_member(each, attribute) for each in of.args))
+        nested = self._resolver.symbols.classes.get(f"{of.name}.{attribute}")
+        if nested is not None:
+            return class_object(Type(nested.name))
+        found = self.found_in(self._resolver.lineage(of), of, attribute)
+        if found.name.startswith(("def:", "bound:")):
+            return found._replace(args=(class_object(of), *found.args[1:]))
+        return found
+
+    def found_in(self, lineage: tuple[Type, ...], receiver: Type, attribute: str) -> Type:
+        for base in lineage:
+            symbol = self._resolver.symbols.classes.get(base.name)
+            if symbol is None:
+                found = self._resolver.library.bound(base, attribute, receiver)
+            else:
+                found = self._own_member(symbol, base, receiver, attribute)
+            if found.name:
+                return found
+        return UNKNOWN
+
+    def _own_member(self, symbol: ClassSymbol, base: Type, receiver: Type, attribute: str) -> Type:
+        if attribute in symbol.methods:
+            return Type(f"def:{symbol.methods[attribute]}", (receiver,))
+        if attribute in symbol.attributes:
+            found = self._class_attribute(symbol, attribute)
+            if found.name:
+                return self._resolver.substitute(found, self._resolver.bindings_of(base))
+        for function_id, assignment in symbol.members.get(attribute, ())[:4]:
+            item = next((i for i, t in enumerate(assignment.targets) if t.rpartition(".")[2] == attribute), 0)
+            found = self._resolver.guarded(function_id, Binding(0, "assign", assignment, item))
+            if found.name and found != NONE:
+                return self._resolver.substitute(found, self._resolver.bindings_of(base))
+        return UNKNOWN
+
+    def _class_attribute(self, symbol: ClassSymbol, attribute: str) -> Type:
+        module_function = self._resolver.symbols.first_id[symbol.place.file]
+        function_id = module_function + max(self._resolver.symbols.class_facts(symbol).parent, 0)
+        return self._resolver.guarded(function_id, Binding(0, "assign", symbol.attributes[attribute]))
+
+    def subscripted(self, holder: Type) -> Type:
+        """`holder[key]`."""
+        if holder.name == "type":
+            return holder
+        if holder.name.startswith("lib:"):
+            return holder  # `list[int]`, `Depends[...]`: still the same thing
+        found = value_of(holder)
+        if found.name:
+            return found
+        method = self.member(holder, "__getitem__")
+        return self._resolver.result_of(method) if method.name else UNKNOWN
+
+    def iterated(self, holder: Type) -> Type:
+        """What iterating over a value gives."""
+        if holder.name == "union":
+            return first_known(tuple(self.iterated(each) for each in holder.args))
+        found = element_of(holder)
+        if found.name:
+            return found
+        found = self._resolver.library.iterated(holder)
+        if found.name:
+            return found
+        for special in ("__iter__", "__aiter__"):
+            method = self.member(holder, special)
+            if method.name:
+                return element_of(self._resolver.result_of(method))
+        return UNKNOWN
+
+    def entered(self, manager: Type) -> Type:
+        """What `with manager as x` binds."""
+        if manager.name == MANAGER:
+            return manager.args[0] if manager.args else UNKNOWN
+        if manager.name == "union":
+            return first_known(tuple(self.entered(each) for each in manager.args))
+        for special in ("__enter__", "__aenter__"):
+            method = self.member(manager, special)
+            if method.name.startswith("def:"):
+                found = self._resolver.result_of(method)
+                return found if found.name else manager
+        return self._resolver.library.entered(manager, self._resolver.lineage(manager))

@@ -1,0 +1,192 @@
+"""Results: what a call calls, and the type of what it gives."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from evenkeel.audit.effects.bindings import MAX_DEPTH
+from evenkeel.audit.effects.library import Arguments
+from evenkeel.audit.effects.scopes import REMEMBERED_SCOPES
+from evenkeel.audit.effects.symbols import ClassSymbol
+from evenkeel.audit.effects.types import MANAGER, UNKNOWN, Type, element_of, first_known
+from evenkeel.audit.model.facts import Call, Function, Value
+
+if TYPE_CHECKING:
+    from evenkeel.audit.effects.resolve import Resolver
+
+GENERATOR_MANAGERS = frozenset({"contextlib.contextmanager", "contextlib.asynccontextmanager"})
+
+
+class Results:
+    """Calls and returns, asked of one resolver; remembered."""
+
+    def __init__(self, resolver: Resolver) -> None:
+        self._resolver = resolver
+        self._calls: OrderedDict[int, dict[int, tuple[Type, Type]]] = OrderedDict()
+        self._returns: dict[int, Type] = {}
+
+    def call(self, function_id: int, index: int) -> tuple[Type, Type]:
+        """What call number `index` of a function calls, and the type of its result."""
+        calls = self._calls.get(function_id)
+        if calls is None:
+            calls = self._calls[function_id] = {}
+            if len(self._calls) > REMEMBERED_SCOPES:
+                self._calls.popitem(last=False)
+        known = calls.get(index)
+        if known is None:
+            calls[index] = (UNKNOWN, UNKNOWN)
+            known = calls[index] = self._resolve_call(
+                function_id, self._resolver.symbols.function(function_id).calls[index]
+            )
+        return known
+
+    def _resolve_call(self, function_id: int, call: Call) -> tuple[Type, Type]:
+        if call.callee == "super":
+            owner = self._method_owner(function_id)
+            return UNKNOWN, Type("super", (Type(owner.name),)) if owner else UNKNOWN
+        callee = self._resolver.chain(function_id, call.callee, call.receiver, call.position)
+        if not callee.name and "." in call.callee:
+            callee = self.conventional(function_id, call)
+        return callee, self.result_of(callee, function_id, call)
+
+    def _method_owner(self, function_id: int) -> ClassSymbol | None:
+        place = self._resolver.symbols.places[function_id]
+        first = self._resolver.symbols.first_id[place.file]
+        while place.index > 0:
+            owner = self._resolver.owner(function_id)
+            if owner is not None:
+                return owner
+            function_id = first + max(self._resolver.symbols.function(function_id).parent, 0)
+            place = self._resolver.symbols.places[function_id]
+        return None
+
+    def conventional(self, function_id: int, call: Call) -> Type:
+        """A receiver that nothing types is taken for what its name stands for, where the project uses that library."""
+        holder, _, method = call.callee.rpartition(".")
+        name = holder.rpartition(".")[2].removesuffix("[]")
+        if name.startswith("<"):
+            return UNKNOWN
+        found = self._resolver.library.conventional(name, method, self._resolver.symbols.imported, awaited=call.awaited)
+        return Type(f"bound:{found}.{method}", (Type(found), Type("?"))) if found else UNKNOWN
+
+    def result_of(self, callee: Type, function_id: int = -1, call: Call | None = None) -> Type:
+        """The type of the result of calling `callee`."""
+        if callee.name == "type":
+            return self._constructed(callee.args[0]) if callee.args else UNKNOWN
+        if callee.name == "union":
+            return first_known(tuple(self.result_of(each, function_id, call) for each in callee.args))
+        if callee.name == "offloaded":
+            return self.result_of(callee.args[0])
+        kind, _, rest = callee.name.partition(":")
+        if kind == "def":
+            found = self.returned(int(rest), callee.args)
+            return self._with_arguments(int(rest), found, function_id, call)
+        if kind in {"lib", "bound"}:
+            return self._library_result(rest, callee.args, function_id, call)
+        if kind in {"module", "var", ""}:
+            return UNKNOWN
+        return self._called_instance(callee, function_id, call)
+
+    def _constructed(self, of: Type) -> Type:
+        parameters = self._resolver.type_parameters(of.name)
+        if parameters and not of.args:
+            return Type(of.name)
+        return of
+
+    def _called_instance(self, instance: Type, function_id: int, call: Call | None) -> Type:
+        method = self._resolver.member(instance, "__call__")
+        return self.result_of(method, function_id, call) if method.name else UNKNOWN
+
+    def _library_result(self, name: str, bound_to: tuple[Type, ...], function_id: int, call: Call | None) -> Type:
+        if call is None:
+            return self._resolver.library.result(name, bound_to, None)
+        spec = self._resolver.library.call(name)
+        wrapped = self._resolver.library.argument(call, spec.wraps, spec) if spec.wraps >= 0 else None
+        if wrapped is not None:
+            return Type("offloaded", (self._resolver.value(function_id, wrapped, call.position),))
+
+        def type_of(value: Value) -> Type:
+            return self._resolver.value(function_id, value, call.position)
+
+        arguments = Arguments(
+            call,
+            type_of,
+            lambda value: self.result_of(type_of(value)),
+            lambda value: self._resolver.iterated(type_of(value)),
+        )
+        return self._resolver.library.result(name, bound_to, arguments)
+
+    def returned(self, function_id: int, bound_to: tuple[Type, ...] = ()) -> Type:
+        """What calling a project function gives, generators and context managers included."""
+        known = self._returns.get(function_id)
+        if known is None:
+            if self._resolver.nesting > MAX_DEPTH:
+                return UNKNOWN
+            self._returns[function_id] = UNKNOWN  # recursion ends here
+            self._resolver.nesting += 1
+            try:
+                known = self._returns[function_id] = self._read_return(function_id)
+            finally:
+                self._resolver.nesting -= 1
+        if bound_to:
+            known = self._as_seen_by(known, function_id, bound_to[0])
+        return known
+
+    def _as_seen_by(self, result: Type, function_id: int, receiver: Type) -> Type:
+        if receiver.name == "type":
+            receiver = receiver.args[0]
+        if result.name == "self":
+            return receiver
+        owner = self._resolver.owner(function_id)
+        if owner is None or not result.name:
+            return result
+        base = next((each for each in self._resolver.lineage(receiver) if each.name == owner.name), None)
+        mapping = self._resolver.bindings_of(base) if base is not None else {}
+        mapping["Self"] = receiver
+        return self._resolver.substitute(result, mapping)
+
+    def _read_return(self, function_id: int) -> Type:
+        function = self._resolver.symbols.function(function_id)
+        manager = any(
+            self._resolver.decorator(function_id, each.chain) in GENERATOR_MANAGERS for each in function.decorators
+        )
+        found = self._resolver.annotations.resolve(function_id, function.returns) if function.returns else UNKNOWN
+        if not found.name:
+            found = self._inferred_return(function_id, function)
+        if manager:
+            return Type(MANAGER, (element_of(found) if element_of(found).name else found,))
+        return found
+
+    def _inferred_return(self, function_id: int, function: Function) -> Type:
+        wanted = {"yield"} if function.is_generator else {"return"}
+        values = [each for each in function.exits if each.kind in wanted][:6]
+        found = first_known(tuple(self._resolver.value(function_id, each.value, each.position) for each in values))
+        if function.is_generator and found.name:
+            return Type("Iterator", (found,))
+        return found
+
+    def _with_arguments(self, target: int, result: Type, function_id: int, call: Call | None) -> Type:
+        """Bind a function's own type variables from the arguments: `get(model: type[T]) -> T`."""
+        if call is None or "var:" not in str(result):
+            return result
+        mapping: dict[str, Type] = {}
+        parameters = [
+            each for each in self._resolver.symbols.function(target).parameters if each.name not in {"self", "cls"}
+        ]
+        for position, argument in enumerate(call.arguments):
+            if argument.keyword in {"*", "**"}:
+                break
+            named = [each for each in parameters if each.name == argument.keyword]
+            parameter = named[0] if named else parameters[position] if position < len(parameters) else None
+            if parameter is not None and parameter.annotation:
+                declared = self._resolver.annotations.resolve(target, parameter.annotation)
+                self._match(declared, self._resolver.value(function_id, argument.value, call.position), mapping)
+        return self._resolver.substitute(result, mapping)
+
+    def _match(self, declared: Type, given: Type, mapping: dict[str, Type]) -> None:
+        if declared.name.startswith("var:"):
+            mapping.setdefault(declared.name[4:], given)
+        elif declared.name == given.name:
+            for left, right in zip(declared.args, given.args, strict=False):
+                self._match(left, right, mapping)

@@ -1,0 +1,72 @@
+"""Scopes: every local name of a function with the places that give it its meaning."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from evenkeel.audit.effects.symbols import Symbols
+from evenkeel.audit.model.facts import Assignment, Block, Function, Parameter
+
+REMEMBERED_SCOPES = 4_096
+
+
+class Binding(NamedTuple):
+    """One place that gives a local name its meaning."""
+
+    position: int
+    kind: str  # assign, parameter, loop, with, nested, import
+    payload: Assignment | Parameter | Block | int | str
+    item: int = -1  # which of several targets
+
+
+class Scopes:
+    """Reads scopes from facts and remembers the latest."""
+
+    def __init__(self, symbols: Symbols) -> None:
+        self.symbols = symbols
+        self._scopes: OrderedDict[int, dict[str, list[Binding]]] = OrderedDict()
+
+    def of(self, function_id: int) -> dict[str, list[Binding]]:
+        """Every local name of a function with its bindings in evaluation order."""
+        known = self._scopes.get(function_id)
+        if known is None:
+            known = self._scopes[function_id] = self._read_scope(function_id)
+            if len(self._scopes) > REMEMBERED_SCOPES:
+                self._scopes.popitem(last=False)
+        return known
+
+    def _read_scope(self, function_id: int) -> dict[str, list[Binding]]:
+        place = self.symbols.places[function_id]
+        facts = self.symbols.facts(place.file)
+        function = facts.functions[place.index]
+        names: dict[str, list[Binding]] = {}
+        for name, binding in self._bindings(function_id, function):
+            names.setdefault(name, []).append(binding)
+        for name in function.globals:
+            names.pop(name, None)
+        if place.index:
+            first = self.symbols.first_id[place.file]
+            for index, nested in enumerate(facts.functions):
+                if nested.parent == place.index and nested.owner < 0 and nested.name != "<lambda>":
+                    names.setdefault(nested.name, []).append(Binding(-1, "nested", first + index))
+        for bindings in names.values():
+            bindings.sort(key=lambda each: each.position)
+        return names
+
+    def _bindings(self, function_id: int, function: Function) -> Iterator[tuple[str, Binding]]:
+        place = self.symbols.places[function_id]
+        for index, parameter in enumerate(function.parameters):
+            yield parameter.name, Binding(-1, "parameter", parameter, index)
+        for name, target in self.symbols.modules[place.file].local_imports.get(place.index, {}).items():
+            yield name, Binding(-1, "import", target)
+        for assignment in function.assignments:
+            if assignment.operator in {"=", ":="}:
+                for item, target in enumerate(assignment.targets):
+                    yield target, Binding(assignment.position, "assign", assignment, item)
+        for block in function.blocks:
+            kind = {"for": "loop", "comprehension": "loop", "with": "with"}.get(block.kind)
+            if kind:
+                for item, target in enumerate(block.targets):
+                    yield target, Binding(block.start, kind, block, item)
