@@ -15,11 +15,13 @@ from evenkeel.audit.discovery import (
     environment,
     go,
     locks,
+    migrations,
     node,
     python_manifests,
     requirements,
     rust,
     sources,
+    triggers,
 )
 from evenkeel.audit.discovery.sighting import merged
 from evenkeel.audit.discovery.tree import walk
@@ -28,6 +30,8 @@ from evenkeel.kernel.errors import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+FINDERS = (python_manifests, requirements, node, go, rust, environment)
 
 __all__ = ["discover"]
 
@@ -38,16 +42,18 @@ def discover(root: Path) -> Profile:
         raise UsageError(f"{root} is not a folder.", hint="Give the path of the backend's source tree.")
     tree = walk(root.resolve())
     scan = sources.scan(tree)
-    finders = (python_manifests, requirements, node, go, rust, environment)
-    sightings = [sighting for finder in finders for sighting in finder.find(tree)]
-    services, settings = compose.find(tree)
+    sightings = [sighting for finder in FINDERS for sighting in finder.find(tree)]
+    services, copies = compose.find(tree)
     locked = [*locks.find(tree), *(each for each in sightings if each.evidence == "lock")]
     technologies, disagreements = merged([*sightings, *services, *scan.sightings], locked)
+    scripts = migrations.find(tree, scan.settings_files)
     return Profile(
         root=str(tree.root),
         technologies=technologies,
-        settings=(*scan.configuration.settings, *scan.configuration.loose, *settings),
+        settings=sources.settings(tree, scan, copies),
         factories=tuple(scan.configuration.factories),
+        triggers=tuple(triggers.find(tree, scripts.scripts, scan.with_triggers)),
         listeners=tuple(scan.listeners),
+        migrations=scripts.folders,
         notes=(*sorted(tree.notes), *disagreements),
     )

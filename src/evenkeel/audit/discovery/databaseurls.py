@@ -18,6 +18,7 @@ _ENGINE = re.compile(r"[\"']ENGINE[\"']\s*[:\]][\s=]*[^\n]*?[\"'](?P<engine>[\w.
 _BUILDER = re.compile(
     r"(?:scheme|drivername)\s*=\s*[\"'](?P<scheme>[a-z0-9+_]+)[\"']|URL\.create\(\s*[\"'](?P<first>[a-z0-9+_]+)[\"']"
 )
+_BUILDER_WORDS = ("scheme", "drivername", "URL.create")
 _URL = re.compile(r"[\"'](?P<url>[a-z][a-z0-9+_]*://)")
 # A line that asks which database it is, or rewrites a URL, says that several are possible, not which one is used.
 _QUESTION = re.compile(r"startswith|removeprefix|\breplace\(|==|\bin\b")
@@ -26,14 +27,14 @@ _QUESTION = re.compile(r"startswith|removeprefix|\breplace\(|==|\bin\b")
 def read(page: Page, *, is_settings: bool) -> Iterator[Sighting]:
     """Sightings of one page. URL literals count only when `is_settings`: elsewhere they are mostly examples."""
     known = catalogue()
-    for match in _ENGINE.finditer(page.text):
+    for match in _ENGINE.finditer(page.text) if "ENGINE" in page.text else ():
         name = known.engines.get(match["engine"])
         if name and page.is_code(match.start()):
             yield _sighting(name, page, match)
-    for match in _BUILDER.finditer(page.text):
+    for match in _BUILDER.finditer(page.text) if any(word in page.text for word in _BUILDER_WORDS) else ():
         for name in known.of_scheme(match["scheme"] or match["first"]) if page.is_code(match.start()) else ():
             yield _sighting(name, page, match)
-    for match in _URL.finditer(page.text) if is_settings else ():
+    for match in _URL.finditer(page.text) if is_settings and "://" in page.text else ():
         if page.is_code(match.start()) and not _QUESTION.search(_line(page.text, match)):
             for name in schemes(match["url"]):
                 yield _sighting(name, page, match)

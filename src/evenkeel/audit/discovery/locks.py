@@ -58,7 +58,7 @@ def _entries(path: str, data: bytes, ecosystem: str, pattern: re.Pattern[bytes])
 def _names_it(package: str, name: str, ecosystem: str) -> bool:
     """Whether the package is the technology itself: the version of `django-redis` is not the version of redis."""
     entry = catalogue().entries[name]
-    return package == getattr(entry, ecosystem)[0] or normalised(package) == name
+    return package.removesuffix("-binary") in {getattr(entry, ecosystem)[0], name}
 
 
 def _pipfile(tree: Tree, path: str) -> list[Sighting]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ _ENDS = {
     "'": re.compile(r"(?:[^'\\\n]|\\.)*+(?:'|\n|\Z)", re.DOTALL),
 }
 _KEYWORD = re.compile(r"\s*(?P<name>\w+)\s*=(?!=)\s*")
+_NOT_LINE_END = re.compile(r"[^\n]")
 _NOT_BLANK = re.compile(r"\s*")
 _OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
 CALL_LIMIT = 20_000  # characters of one argument list; what is longer is no engine configuration
@@ -39,13 +41,17 @@ class Literal:
     prefix: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Page:
-    """A Python text and its mask (`masked`), with the path it was read from."""
+    """A Python text with the path it was read from; its mask is made when it is first asked for."""
 
     path: str
     text: str
-    mask: str
+
+    @functools.cached_property
+    def mask(self) -> str:
+        """`masked(text)`."""
+        return masked(self.text)
 
     def source(self, position: int) -> Source:
         """File and line of a position."""
@@ -68,11 +74,6 @@ class Page:
         return not self.mask[position].isspace()
 
 
-def page(path: str, text: str) -> Page:
-    """The text with its mask."""
-    return Page(path, text, masked(text))
-
-
 @dataclass(frozen=True, slots=True)
 class Given:
     """An argument as written. `keyword` is "" when positional, `*` or `**` when unpacked."""
@@ -80,6 +81,7 @@ class Given:
     keyword: str
     value: str
     position: int
+    end: int = 0
 
 
 def literals(text: str) -> tuple[list[Literal], list[tuple[int, int]]]:
@@ -122,9 +124,9 @@ def _given(text: str, mask: str, start: int, end: int) -> Given:
     begin = keyword.end() if keyword else _NOT_BLANK.match(mask, start, end).end()  # type: ignore[union-attr]
     value = text[begin:end]
     if keyword:
-        return Given(keyword["name"], folded(value), begin)
+        return Given(keyword["name"], folded(value), begin, end)
     stars = "**" if value.startswith("**") else "*" if value.startswith("*") else ""
-    return Given(stars, folded(value.removeprefix(stars)), begin)
+    return Given(stars, folded(value.removeprefix(stars)), begin, end)
 
 
 def split(mask: str, opening: int) -> Iterator[tuple[int, int]]:
@@ -169,4 +171,4 @@ def folded(text: str) -> str:
 
 
 def _blank(text: str) -> str:
-    return re.sub(r"[^\n]", " ", text)
+    return _NOT_LINE_END.sub(" ", text) if "\n" in text else " " * len(text)

@@ -45,7 +45,7 @@ def requirement(text: str, evidence: Evidence, file: str, line: int) -> Iterator
         yield Sighting(name, evidence, file, line, version)
     for extra in (match["extras"] or "").split(","):
         if name := known.python.get(normalised(extra.strip())) or known.modules.get(extra.strip()):
-            yield Sighting(name, evidence, file, line)
+            yield Sighting(name, "extra" if evidence == "manifest" else evidence, file, line)
 
 
 def find(tree: Tree) -> list[Sighting]:

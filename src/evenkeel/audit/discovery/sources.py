@@ -9,14 +9,15 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from evenkeel.audit.discovery import configuration, databaseurls, imports, listeners
+from evenkeel.audit.discovery import configuration, databaseurls, defaults, imports, listeners
 from evenkeel.audit.discovery.catalogue import catalogue
-from evenkeel.audit.discovery.pythontext import page
+from evenkeel.audit.discovery.factories import vocabulary
+from evenkeel.audit.discovery.pythontext import Page
 from evenkeel.audit.discovery.sighting import Sighting
 from evenkeel.audit.discovery.tree import Tree, decode, is_aside, line_at
 
 if TYPE_CHECKING:
-    from evenkeel.audit.model.profile import Listener
+    from evenkeel.audit.model.profile import Listener, Setting
 
 HEAD_BYTES = 131_072
 TRIGGER_MARKERS = (b"TRIGGER ", b"create trigger", b"PGTrigger(", b"pgtrigger.Trigger(")
@@ -54,13 +55,26 @@ def scan(tree: Tree) -> Scan:
     found = Scan()
     paths = sorted((path for path in tree.files.get("py", ()) if not is_aside(path)), key=is_secondary)
     first: dict[bytes, str] = {}
-    markers = tuple(marker.encode() for marker in configuration.vocabulary().markers)
+    markers = tuple(marker.encode() for marker in vocabulary().markers)
     for path in paths:
         _file(tree, path, found, first, markers)
     found.sightings += _import_sightings(tree, first)
     if paths:
         found.sightings.append(Sighting("python", "import", paths[0]))
     return found
+
+
+def settings(tree: Tree, scan: Scan, others: list[Setting]) -> tuple[Setting, ...]:
+    """All settings, most telling first: what the backend itself configures before scripts and migrations, known values
+    before unknown ones, arguments of a known factory before the rest."""
+    found = dict.fromkeys([*scan.configuration.settings, *scan.configuration.loose, *others])
+    known = defaults.resolved(tree, list(found), scan.settings_files)
+
+    def weight(setting: Setting) -> tuple[bool, bool, bool, str, int]:
+        unknown = not (setting.default or defaults.is_literal(setting.value))
+        return is_secondary(setting.source.file), unknown, not setting.call, setting.source.file, setting.source.line
+
+    return tuple(sorted(known, key=weight))
 
 
 def is_secondary(path: str) -> bool:
@@ -82,12 +96,12 @@ def _file(tree: Tree, path: str, found: Scan, first: dict[bytes, str], markers: 
     configures = configures and any(marker in head for marker in markers)
     listens = any(marker in head for marker in listeners.MARKERS)
     if configures or listens:
-        read = page(path, decode(head) or "")
+        page = Page(path, decode(head) or "")
         if configures:
-            configuration.read(read, found.configuration)
-            found.sightings += databaseurls.read(read, is_settings=is_settings)
+            configuration.read(page, found.configuration)
+            found.sightings += databaseurls.read(page, is_settings=is_settings)
         if listens:
-            found.listeners += listeners.read(read)
+            found.listeners += listeners.read(page)
 
 
 def _import_sightings(tree: Tree, first: dict[bytes, str]) -> list[Sighting]:

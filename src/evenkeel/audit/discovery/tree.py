@@ -30,7 +30,7 @@ MAX_DEPTH = 40
 # Code that is not the running backend: its engines and listeners say nothing about production.
 _ASIDE_FOLDER = re.compile(
     r"(?:^|/)(?:tests?|testing|e2e|__tests__|spec|specs|fixtures|examples?|samples|benchmarks?|docs?|third_party|vendor"
-    r"|testdata|mocks?|templates)(?:/|$)"
+    r"|testdata|mocks?|templates?)(?:/|$)"
 )
 _ASIDE_FILE = re.compile(r"(?:^|/)(?:test_[^/]*|[^/]*_test|[^/]*\.(?:test|spec)|conftest)\.[a-z]+$")
 

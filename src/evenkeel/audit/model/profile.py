@@ -43,10 +43,11 @@ class Trigger(msgspec.Struct, frozen=True, gc=False):
 
     table: str
     event: str  # INSERT, UPDATE, DELETE, or several joined with " OR "
-    function: str
+    function: str  # "" when the statements stand in the trigger itself (SQLite, MySQL)
     source: Source
-    channel: str = ""
-    notifies: bool = False
+    channel: str = ""  # `jobs_*` when only the beginning of its name is fixed
+    notifies: bool = False  # its function sends a notification, directly or through functions it calls
+    name: str = ""
 
 
 class Setting(msgspec.Struct, frozen=True, gc=False):
