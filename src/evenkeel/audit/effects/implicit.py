@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from evenkeel.audit.effects.library import made_effects
 from evenkeel.audit.effects.types import UNKNOWN, Type, parse_type, split_top
 from evenkeel.audit.model.effects import Effect
 from evenkeel.audit.model.facts import Block, Call, Function
@@ -154,20 +155,11 @@ def _manager_effects(linker: Linker, manager: Type, kind: str) -> tuple[Effect, 
     return ()
 
 
-def made_effects(texts: tuple[str, ...], entity: str, *, blocking: bool, certain: bool = True) -> tuple[Effect, ...]:
-    """`("db-read", "network:http")` as effects; database effects without a detail of their own get the entity."""
-    pairs = (each.partition(":") for each in texts)
-    return tuple(
-        Effect(kind, detail or (entity if kind.startswith("db-") else ""), blocking, certain)  # type: ignore[arg-type]
-        for kind, _, detail in pairs
-    )
-
-
 def _iterated(linker: Linker, function_id: int, block: Block, index: int) -> Iterator[Implicit]:
     if block.subject is None:
         return
     holder = linker.resolver.value(function_id, block.subject, block.start)
-    effects = lazy_effects(linker, holder)
+    effects = linker.library.lazy_effects(holder)
     if effects:
         outer = max(_parent(linker, function_id, index), 0)
         call = _call(f"<iterate> {block.subject.text}", block.line, block.start, outer)
@@ -179,16 +171,6 @@ def _iterated(linker: Linker, function_id: int, block: Block, index: int) -> Ite
 
 def _parent(linker: Linker, function_id: int, block: int) -> int:
     return linker.symbols.function(function_id).blocks[block].parent
-
-
-def lazy_effects(linker: Linker, holder: Type) -> tuple[Effect, ...]:
-    """What iterating over a value does, when it is a query that has not run yet."""
-    for base in linker.library.lineage(holder.name):
-        spec = linker.library.type_spec(base)
-        if spec.iterate_effects:
-            entity = holder.args[0].name if holder.args else ""
-            return made_effects(spec.iterate_effects, entity, blocking=spec.blocking)
-    return ()
 
 
 def _read(linker: Linker, function_id: int, function: Function) -> Iterator[Implicit]:

@@ -16,6 +16,7 @@ from evenkeel.audit.effects.catalogue import (
     TypeSpec,
 )
 from evenkeel.audit.effects.types import UNKNOWN, Type, class_object
+from evenkeel.audit.model.effects import Effect
 from evenkeel.audit.model.facts import Call, Value
 
 BUILTINS = frozenset(dir(builtins))
@@ -175,6 +176,15 @@ class Library:
             return keyword(call, spec.parameters[position])
         return None
 
+    def lazy_effects(self, holder: Type) -> tuple[Effect, ...]:
+        """What iterating over a value does, when it is a query that has not run yet."""
+        for base in self.lineage(holder.name):
+            spec = self.type_spec(base)
+            if spec.iterate_effects:
+                entity = holder.args[0].name if holder.args else ""
+                return made_effects(spec.iterate_effects, entity, blocking=spec.blocking)
+        return ()
+
     def _evaluate(
         self, text: str, receiver: Type, base_args: tuple[Type, ...], arguments: Arguments | None = None
     ) -> Type:
@@ -227,3 +237,12 @@ def _instance(given: Type) -> Type:
     if given.name == "type":
         return given.args[0]
     return UNKNOWN if given.name.startswith(("lib:", "def:", "bound:", "module:")) else given
+
+
+def made_effects(texts: tuple[str, ...], entity: str, *, blocking: bool, certain: bool = True) -> tuple[Effect, ...]:
+    """`("db-read", "network:http")` as effects; database effects without a detail of their own get the entity."""
+    pairs = (each.partition(":") for each in texts)
+    return tuple(
+        Effect(kind, detail or (entity if kind.startswith("db-") else ""), blocking, certain)  # type: ignore[arg-type]
+        for kind, _, detail in pairs
+    )

@@ -1,0 +1,121 @@
+"""What is called: library name, project functions, receiver. A call through a base type may reach every override."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from evenkeel.audit.effects.resolve import Resolver
+from evenkeel.audit.effects.types import UNKNOWN, Type
+from evenkeel.audit.model.facts import Call
+from evenkeel.audit.model.index import CallMode
+
+USUAL_METHODS = frozenset(
+    {
+        "get",
+        "set",
+        "add",
+        "update",
+        "delete",
+        "create",
+        "save",
+        "load",
+        "read",
+        "write",
+        "run",
+        "start",
+        "stop",
+        "close",
+    }
+    | {"open", "send", "receive", "execute", "commit", "process", "handle", "append", "remove", "pop", "clear", "copy"}
+    | {"items", "keys", "values", "find", "filter", "all", "first", "list", "count", "format", "parse", "encode"}
+    | {"decode", "call", "apply"}
+)
+# Methods of values that need no annotation to be common: a name they have says nothing about who is called.
+VALUES = (str, bytes, bytearray, int, float, list, dict, set, tuple, re.Pattern, re.Match, date, datetime, timedelta)
+COMMON_METHODS = USUAL_METHODS | {name for each in VALUES for name in dir(each)}
+
+
+@dataclass(slots=True)
+class Described:
+    """What a callee type is, split by what linking needs."""
+
+    library: str = ""
+    targets: list[int] = field(default_factory=list)
+    runs: list[int] = field(default_factory=list)
+    mode: CallMode = ""
+    receiver: Type = UNKNOWN
+    base: Type = UNKNOWN
+    certain: bool = True
+
+
+class Callees:
+    """Splits callee types, for one resolver."""
+
+    def __init__(self, resolver: Resolver, overrides: dict[int, tuple[int, ...]], unique: dict[str, int]) -> None:
+        """`overrides`: method -> methods of subclasses that replace it; `unique`: method names defined exactly once."""
+        self.resolver = resolver
+        self.symbols = resolver.symbols
+        self._overrides = overrides
+        self._unique = unique
+
+    def describe(self, callee: Type) -> Described:
+        """Library name, project targets and receiver of a callee type."""
+        found = Described()
+        for each in callee.args if callee.name == "union" else (callee,):
+            self._describe_one(each, found)
+        return found
+
+    def _describe_one(self, callee: Type, found: Described) -> None:
+        kind, _, rest = callee.name.partition(":")
+        if callee.name == "type":
+            for each in callee.args:
+                self._describe_class(each, found)
+        elif callee.name == "offloaded":
+            found.mode = "offload"
+            inner = self.describe(callee.args[0])
+            found.runs.extend(inner.targets)
+        elif kind == "def":
+            found.receiver = callee.args[0] if callee.args else UNKNOWN
+            found.targets.append(int(rest))
+            found.targets.extend(self._dispatched(int(rest), found.receiver))
+        elif kind in {"lib", "bound"}:
+            found.library = rest
+            found.receiver = callee.args[0] if callee.args else UNKNOWN
+            found.base = callee.args[1] if len(callee.args) > 1 else found.receiver
+            if found.base.name == "?":
+                found.certain, found.base = False, found.receiver
+        elif kind not in {"", "module", "var"}:
+            method = self.resolver.member(callee, "__call__")
+            if method.name:
+                self._describe_one(method, found)
+
+    def _describe_class(self, of: Type, found: Described) -> None:
+        symbol = self.symbols.classes.get(of.name)
+        if symbol is None:
+            found.library = of.name
+            return
+        for name in ("__init__", "__post_init__", "__new__"):
+            method = self.resolver.member(of, name)
+            if method.name.startswith("def:"):
+                found.targets.append(int(method.name[4:]))
+
+    def _dispatched(self, function_id: int, receiver: Type) -> Iterator[int]:
+        """Overriding methods that a call through a base type may reach."""
+        if receiver.name == "super":
+            return
+        for each in self._overrides.get(function_id, ()):
+            owner = self.resolver.owner(each)
+            if owner is None or not receiver.name or receiver.name == "type":
+                yield each
+            elif any(base.name == receiver.name for base in self.resolver.lineage(Type(owner.name))):
+                yield each
+
+    def guess(self, call: Call, described: Described) -> None:
+        """An unknown receiver: a method name that only one class of the project defines is taken for it."""
+        holder, _, name = call.callee.rpartition(".")
+        if holder and name not in COMMON_METHODS and name in self._unique and holder != "<expr>":
+            described.targets.append(self._unique[name])
+            described.certain = False

@@ -1,0 +1,83 @@
+"""Functions handed over as arguments: what a callee runs, and whether inline, in a pool or in a task of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from evenkeel.audit.effects.callees import Callees, Described
+from evenkeel.audit.effects.catalogue import CallSpec
+from evenkeel.audit.effects.resolve import Resolver
+from evenkeel.audit.effects.runners import Runners
+from evenkeel.audit.model.facts import Call, Function, Value
+from evenkeel.audit.model.index import CallMode
+
+
+class Handover:
+    """Finds the functions that calls run through their arguments."""
+
+    def __init__(self, resolver: Resolver, callees: Callees) -> None:
+        self.resolver = resolver
+        self.library = resolver.library
+        self.symbols = resolver.symbols
+        self.runners = Runners(resolver)
+        self._callees = callees
+
+    def place(
+        self, function_id: int, function: Function, call: Call, spec: CallSpec | None, described: Described
+    ) -> None:
+        """Functions handed over as arguments: what the callee runs, and how."""
+        if spec is not None and spec.runs >= 0:
+            described.mode = _mode(spec)
+            argument = self.library.argument(call, spec.runs, spec)
+            if argument is not None:
+                described.runs.extend(self.functions_in(function_id, function, argument, call.position))
+            return
+        for target in tuple(described.targets):
+            for parameter, mode in self.runners.of(target).items():
+                argument = self._passed(target, call, parameter)
+                if argument is not None:
+                    described.runs.extend(self.functions_in(function_id, function, argument, call.position))
+                    described.mode = mode
+
+    def _passed(self, target: int, call: Call, parameter: str) -> Value | None:
+        names = [each.name for each in self.symbols.function(target).parameters if each.name not in {"self", "cls"}]
+        named = next((each.value for each in call.arguments if each.keyword == parameter), None)
+        if named is not None or parameter not in names:
+            return named
+        positional = [each.value for each in call.arguments if not each.keyword]
+        position = names.index(parameter)
+        return positional[position] if position < len(positional) else None
+
+    def functions_in(self, function_id: int, function: Function, value: Value, position: int) -> Iterator[int]:
+        """Project functions that an argument stands for: a name, a lambda, `partial(f, ...)`."""
+        if value.kind == "call" and value.call >= 0:
+            inner = function.calls[value.call]
+            if inner.callee.rpartition(".")[2] == "partial" and inner.arguments:
+                yield from self.functions_in(function_id, function, inner.arguments[0].value, position)
+            return
+        described = self._callees.describe(self.resolver.value(function_id, value, position))
+        yield from described.targets
+
+    def inside_spawn(self, function_id: int, function: Function, call: Call, described: Described) -> None:
+        """`create_task(f(x))`: the inner call makes a coroutine, what it does happens in another task."""
+        if call.parent < 0 or call.awaited:
+            return
+        outer = function.calls[call.parent]
+        callee = self._callees.describe(self.resolver.call(function_id, call.parent)[0])
+        spec = self.library.call(callee.library) if callee.library else None
+        direct = any(each.value.call >= 0 and function.calls[each.value.call] is call for each in outer.arguments)
+        mode: str = _mode(spec) if spec is not None and spec.runs >= 0 else ""
+        for target in callee.targets:
+            mode = mode or next(iter(self.runners.of(target).values()), "")
+        if direct and mode == "spawn" and described.targets:
+            described.runs, described.targets = [*described.runs, *described.targets], []
+            described.mode = "spawn"
+
+
+def _mode(spec: CallSpec) -> CallMode:
+    kinds = {each.partition(":")[0] for each in spec.effects}
+    if "offload" in kinds:
+        return "offload"
+    if "spawn" in kinds or "enqueue" in kinds:
+        return "spawn"
+    return "gather" if "gather" in kinds else ""
