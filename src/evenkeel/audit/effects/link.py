@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from evenkeel.audit.effects.callees import Callees, Described
 from evenkeel.audit.effects.catalogue import CallSpec
-from evenkeel.audit.effects.doings import LibraryEffects
+from evenkeel.audit.effects.consequences import LibraryEffects
 from evenkeel.audit.effects.handover import Handover
 from evenkeel.audit.effects.implicit import LAZY, implicit_calls
 from evenkeel.audit.effects.queries import Queries
