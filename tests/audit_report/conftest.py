@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import msgspec
 import pytest
 
 from evenkeel.audit.model.finding import CATEGORIES, Finding, WorkerReport
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _PLAIN = Finding(
     rule="blocking-io-in-async",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, get_args
+from collections.abc import Callable
+from typing import get_args
 
 import msgspec
 from hypothesis import given
@@ -24,17 +25,9 @@ from evenkeel.audit.model.finding import (
 from evenkeel.audit.model.profile import Decision, Profile, Source
 from evenkeel.audit.model.result import order, worst_first
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 PROFILE = Profile(root=".")
 RULES = ("n-plus-one", "blocking-io-in-async", "wide-transaction", "missing-rollback", "n-write-loop")
-CONTEXTS = (
-    "inside set-up function `configure`",
-    "file under jobs",
-    "a time-out of 3 s is near",
-    "small data: 40 items",
-)
+CONTEXTS = ("set-up: app.init", "batch: file under jobs/a.py", "safeguard: a time-out", "small data: 4 items")
 
 findings = st.builds(
     Finding,
@@ -127,7 +120,7 @@ def test_a_decision_in_force_makes_an_advisory(
 ) -> None:
     accepted = Decision("12", "Blocking I/O in app/jobs.py is fine", "Accepted", Source("docs/adr/adr-012.md", 1))
     superseded = msgspec.structs.replace(accepted, status="Superseded by ADR-13")
-    covered = finding(contexts=("file under jobs",))
+    covered = finding(contexts=("batch: file under jobs",))
     reports = [report(RUNTIME_PERFORMANCE, covered)]
     planned = aggregate(reports, Profile(root=".", decisions=(accepted,)))[2]
     assert planned.findings == ()

@@ -2,44 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import pytest
 
-from evenkeel.audit.validation import evidence_kind, weigh_context
+from evenkeel.audit.model.finding import Finding
+from evenkeel.audit.validation import weigh_context
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from evenkeel.audit.model.finding import Finding
-
-SET_UP = "inside set-up function `init_cache`"
-SET_UP_TOO = "inside migrate command `Command.handle`"
-JOB_FILE = "file under tasks/"
-SAFEGUARD = "a time-out of 5 s is near"
+SET_UP = "set-up: app.db.init_cache"
+SET_UP_TOO = "set-up: app.cli.migrate"
+JOB_FILE = "batch: file under tasks/purge.py"
+SAFEGUARD = "safeguard: a time-out surrounds it"
 SMALL = "small data: 12 items"
-
-
-@pytest.mark.parametrize(
-    ("evidence", "kind"),
-    [
-        (SET_UP, "set-up"),
-        (SET_UP_TOO, "set-up"),
-        ("runs once at start-up", "set-up"),
-        ("inside bootstrap code", "set-up"),
-        (JOB_FILE, "job-file"),
-        ("file in a jobs folder", "job-file"),
-        ("module is a cron script", "job-file"),
-        (SAFEGUARD, "safeguard"),
-        ("bounded by a semaphore", "safeguard"),
-        (SMALL, "small-data"),
-        ("file under 100 KB", "small-data"),
-        ("inside `init_tasks`, small file", "small-data"),
-        ("something else `x` 3", "something else"),
-    ],
-)
-def test_evidence_has_one_kind(evidence: str, kind: str) -> None:
-    assert evidence_kind(evidence) == kind
 
 
 @pytest.mark.parametrize(

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import pytest
 
 from evenkeel.audit.decisions import covering_decision, in_force, label
+from evenkeel.audit.model.finding import Finding
 from evenkeel.audit.model.profile import Decision, Source
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from evenkeel.audit.model.finding import Finding
 
 PLACE = Source("docs/reference/adrs/adr-012.md", 1)
 

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import msgspec
 
 from evenkeel.audit.fingerprints import fingerprint, local_name, with_fingerprints
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from evenkeel.audit.model.finding import Finding
+from evenkeel.audit.model.finding import Finding
 
 
 def test_stable_under_line_shift_and_file_move(finding: Callable[..., Finding]) -> None:

@@ -6,21 +6,17 @@ weighed, findings sorted into reported, advisory and unsettled, and the reported
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 import msgspec
 
 from evenkeel.audit.decisions import covering_decision, label
 from evenkeel.audit.fingerprints import with_fingerprints
 from evenkeel.audit.model.finding import CATEGORIES, SEVERITIES, Advisory, Finding, Gap, WorkerReport
+from evenkeel.audit.model.profile import Decision, Profile
 from evenkeel.audit.model.result import CategoryResult, count, order
 from evenkeel.audit.scoring import score
 from evenkeel.audit.validation import weigh_context
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from evenkeel.audit.model.profile import Decision, Profile
 
 _CONFIDENCES = ("definite", "likely", "needs-context")
 

@@ -13,13 +13,10 @@ A sentence that forbids the idea ("avoid long transactions") is a standard the f
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from evenkeel.audit.model.finding import Finding
-    from evenkeel.audit.model.profile import Decision
+from evenkeel.audit.model.finding import Finding
+from evenkeel.audit.model.profile import Decision
 
 _IN_FORCE = ("accepted", "approved", "adopted", "agreed", "implemented", "planned", "plan", "active")
 _FORBIDS = re.compile(

@@ -8,14 +8,11 @@ from __future__ import annotations
 import hashlib
 import itertools
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 import msgspec
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from evenkeel.audit.model.finding import Finding
+from evenkeel.audit.model.finding import Finding
 
 _FILE = re.compile(r"[\w./\\-]*[\w-]\.(?:pyi?|rs|tsx?|jsx?|mjs|cjs|go|sql)\b(?::\d+)*")
 _DOTTED = re.compile(r"(?:\w+\.)+(?=[\w<])")

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from evenkeel.audit.model.result import SeverityCounts
+from evenkeel.audit.model.result import SeverityCounts
 
 UNIT_LINES = 10_000  # the penalty counts per so many lines of audited code, and at least one such unit
 _BANDS = ((80, "minor"), (60, "moderate"), (40, "significant"), (0, "critical"))

@@ -6,8 +6,6 @@ looks at code.
 
 from __future__ import annotations
 
-import re
-
 import msgspec
 
 from evenkeel.audit.model.finding import SEVERITIES, Advisory, Finding, Severity
@@ -18,20 +16,10 @@ EXECUTION_CONTEXT_RULES = frozenset(
 _ALWAYS_EXEMPT = frozenset({"n-plus-one", "unclaimed-queue-read", "lock-across-await"})
 ADVISORY_FROM = 3  # kinds of evidence; fewer lower the severity by one
 
-# The four kinds that count, by words that a piece of evidence uses. The first kind that fits is the one it counts for.
-_KINDS: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("small-data", re.compile(r"\bsmall\b|\bunder 100\b|\b100 (items|kb)\b", re.IGNORECASE)),
-    ("safeguard", re.compile(r"time-?\s?out|safeguard|semaphore|deadline", re.IGNORECASE)),
-    ("job-file", re.compile(r"\b(file|module|folder)\b.*\b(tasks?|jobs?|cron)\b|\bcron\b", re.IGNORECASE)),
-    ("set-up", re.compile(r"set-?\s?up|\binit|bootstrap|migrat|start-?\s?up", re.IGNORECASE)),
-)
-
 
 def evidence_kind(evidence: str) -> str:
-    """Which kind a piece of evidence is. Evidence of no known kind stands for itself, without the names it quotes."""
-    words = re.sub(r"`[^`]*`", "", evidence)
-    known = next((kind for kind, pattern in _KINDS if pattern.search(words)), None)
-    return known or re.sub(r"[\W\d]+", " ", words).strip().lower()
+    """Which kind a piece of evidence is: what stands before the first `: `, as in `set-up: inside app.db.init`."""
+    return evidence.partition(": ")[0]
 
 
 def is_exempt(finding: Finding) -> bool:
@@ -70,5 +58,5 @@ def _lowered(finding: Finding) -> Finding:
     if lower == finding.severity:
         return msgspec.structs.replace(finding, contexts=())
     why = "; ".join(finding.contexts)
-    issue = f"{finding.issue} ({finding.severity} lowered to {lower}: {why})"
+    issue = f"{finding.issue} ({finding.severity} lowered to {lower} by {why})"
     return msgspec.structs.replace(finding, severity=lower, issue=issue, contexts=())

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Iterable
+from typing import Any, Literal
 
 import msgspec
 
-from evenkeel.audit.model.finding import SEVERITIES
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from evenkeel.audit.model.finding import Finding, Gap, Severity
+from evenkeel.audit.model.finding import SEVERITIES, Finding, Gap, Severity
 
 
 class SeverityCounts(msgspec.Struct, frozen=True, gc=False):
@@ -100,7 +96,6 @@ class AuditResult(msgspec.Struct, frozen=True, gc=False):
     sources: tuple[ConsultedSource, ...] = ()
     gaps: tuple[Gap, ...] = ()
     definition_of_done: tuple[Criterion, ...] = ()
-    notes: tuple[str, ...] = ()  # what discovery and research want the reader to know
 
     @property
     def findings(self) -> tuple[Finding, ...]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
-if TYPE_CHECKING:
-    from evenkeel.audit.model.finding import Finding
-    from evenkeel.audit.model.result import AuditResult, CategoryResult, SeverityCounts
+from evenkeel.audit.model.finding import Finding
+from evenkeel.audit.model.result import AuditResult, CategoryResult, SeverityCounts
 
 SCHEMA_VERSION = "1"
 

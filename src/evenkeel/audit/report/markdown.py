@@ -1,24 +1,18 @@
 """The report as Markdown, in the order its readers know: title, summary, scores, findings, actions, sources.
 
-What the prescribed order has no place for (advisories, needs context, gaps, notes, definition of done) follows it.
+What the prescribed order has no place for (advisories, needs context, gaps, definition of done) follows it.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Sequence
 
 from evenkeel.audit.model.briefing import BUILT_IN
-from evenkeel.audit.model.finding import SEVERITIES
-from evenkeel.audit.model.result import worst_first
+from evenkeel.audit.model.finding import SEVERITIES, Finding, Step
+from evenkeel.audit.model.result import AuditResult, CategoryResult, worst_first
 from evenkeel.audit.report.summary import band_words, tally
 from evenkeel.audit.report.text import code, link, plural, prose
 from evenkeel.audit.scoring import density
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
-    from evenkeel.audit.model.finding import Finding, Step
-    from evenkeel.audit.model.result import AuditResult, CategoryResult
 
 _FINDING_COLUMNS = ("Severity", "Location", "Issue", "Recommendation", "Effort")
 _ACTION_COLUMNS = ("Priority", "Category", "Location", "Issue", "Recommendation", "Effort")
@@ -108,11 +102,6 @@ def _gaps(result: AuditResult) -> list[str]:
     return _extra("Gaps", "This was not analysed.", ("Kind", "What", "Why", "Count"), rows)
 
 
-def _notes(result: AuditResult) -> list[str]:
-    lines = [f"- {prose(each)}" for each in result.notes]
-    return ["## Notes", "\n".join(lines)] if lines else []
-
-
 def _done(result: AuditResult) -> list[str]:
     lines = [
         f"- [{'x' if each.done else ' '}] {prose(each.item)}{': ' + prose(each.note) if each.note else ''}"
@@ -123,7 +112,7 @@ def _done(result: AuditResult) -> list[str]:
 
 SECTIONS: tuple[Callable[[AuditResult], list[str]], ...] = (
     _title, _summary, _scores, _severities, _findings, _actions, _sources,  # prescribed, in this order
-    _advisories, _unsettled, _gaps, _notes, _done,
+    _advisories, _unsettled, _gaps, _done,
 )  # fmt: skip
 
 

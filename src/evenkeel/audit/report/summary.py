@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-from evenkeel.audit.model.finding import SEVERITIES
-from evenkeel.audit.model.result import count, worst_first
+from evenkeel.audit.model.finding import SEVERITIES, Finding
+from evenkeel.audit.model.result import CategoryResult, SeverityCounts, count, worst_first
 from evenkeel.audit.report.text import plural
 from evenkeel.audit.scoring import band
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from evenkeel.audit.model.finding import Finding
-    from evenkeel.audit.model.result import CategoryResult, SeverityCounts
 
 
 def executive_summary(categories: Sequence[CategoryResult], overall: float | None) -> str:

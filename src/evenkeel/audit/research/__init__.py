@@ -5,16 +5,13 @@ Providers are asked in order; the first that knows a technology answers for it. 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 from evenkeel.audit.model.briefing import Briefing, Page
+from evenkeel.audit.model.profile import Profile
 from evenkeel.audit.model.result import ConsultedSource
 from evenkeel.audit.research.handbook import Handbook
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from evenkeel.audit.model.profile import Profile
 
 _NOT_ASKED = frozenset({"language"})  # roles about which there is nothing to ask
 _EXPECTED = frozenset(

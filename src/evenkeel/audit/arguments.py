@@ -1,0 +1,76 @@
+"""The options of the audit's commands. Nothing heavy is imported here: `--help` and `--version` answer at once."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import date
+from pathlib import Path
+
+FORMATS = ("terminal", "markdown", "json")
+COMMANDS = "evenkeel.audit.commands"  # the module whose functions carry the commands out
+
+
+def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the parsers. Each sets `run`: `module:function`, which takes the arguments and gives an exit status."""
+    _add_audit(commands.add_parser("audit", help="audit the backend at PATH: scores, findings, what to do"))
+    discover = commands.add_parser("discover", help="print what is known of PATH before any code is judged")
+    discover.add_argument("path", type=Path, metavar="PATH")
+    discover.add_argument("--format", choices=("text", "json"), default="text")
+    discover.set_defaults(run=f"{COMMANDS}:run_discover")
+    rules = commands.add_parser("rules", help="list all rules")
+    rules.set_defaults(run=f"{COMMANDS}:run_rules")
+    rule = commands.add_parser("rule", help="print a rule's page: what, why, instead, when to leave it")
+    rule.add_argument("slug", metavar="SLUG")
+    rule.set_defaults(run=f"{COMMANDS}:run_rule")
+
+
+def _add_audit(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("path", type=Path, metavar="PATH", help="the folder that holds the backend")
+    add("--format", choices=FORMATS, help="what is printed (default: terminal)")
+    add("--output", type=Path, action="append", default=[], metavar="FILE",
+        help="write the report to FILE (.md, .json, .txt) and print the summary; may be repeated")  # fmt: skip
+    add("--fail-on", choices=("critical", "high", "medium", "low"), help="exit with 1 for findings at or above this")
+    add("--date", type=_date, metavar="YYYY-MM-DD", help="the date in the report (default: today)")
+    add(
+        "--select",
+        type=_names,
+        action="extend",
+        metavar="SLUGS",
+        help="only these rules or categories, comma-separated",
+    )
+    add("--ignore", type=_names, action="extend", metavar="SLUGS", help="not these rules or categories")
+    add("--jobs", type=_positive, metavar="N", help="processes that read files (default: one per processor)")
+    add("--timeout", type=_seconds, metavar="S", help="seconds that each worker may take")
+    add("--no-cache", action="store_true", help="read every file again")
+    add("--quiet", action="store_true", help="no progress and no summary")
+    add("--tracker", choices=("none", "file"), default="none", help="where the one task goes (default: none)")
+    add("--tracker-dir", type=Path, metavar="FOLDER", help="the folder for --tracker file")
+    parser.set_defaults(run=f"{COMMANDS}:run_audit")
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a date such as 2026-02-04") from None
+
+
+def _names(text: str) -> list[str]:
+    return [each.strip() for each in text.split(",") if each.strip()]
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 256:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 256")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
+    return value

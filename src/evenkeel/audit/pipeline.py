@@ -1,0 +1,211 @@
+"""The audit, phase by phase: a tree in, one result and at most one tracker task out.
+
+Every phase takes the run so far and answers with more of it. The coordinator never judges code: the workers do.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from evenkeel.audit.aggregate import aggregate, merged_gaps
+from evenkeel.audit.discovery import discover
+from evenkeel.audit.model.briefing import Briefing, practices
+from evenkeel.audit.model.context import ContextStore, build_context, published
+from evenkeel.audit.model.finding import CATEGORIES, Gap, WorkerReport
+from evenkeel.audit.model.profile import Profile
+from evenkeel.audit.model.result import AuditResult
+from evenkeel.audit.model.settings import AuditSettings
+from evenkeel.audit.report.completion import definition_of_done, tracker_item
+from evenkeel.audit.report.markdown import render
+from evenkeel.audit.report.summary import executive_summary
+from evenkeel.audit.research import research as ask
+from evenkeel.audit.research import sources
+from evenkeel.audit.rules import all_rules
+from evenkeel.audit.scoring import overall
+from evenkeel.audit.tracker import NoTracker, Receipt, Task, Tracker, task_of
+from evenkeel.audit.workers import WorkerOptions, run_workers
+from evenkeel.kernel.errors import EvenkeelError, UsageError
+
+Progress = Callable[[str, int, int], None]  # what is under way, done, total
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class AuditOptions:
+    """How this run goes: the project's settings and what the caller alone decides."""
+
+    date: str  # YYYY-MM-DD, printed in the report
+    settings: AuditSettings = field(default_factory=AuditSettings)
+    tracker: Tracker = field(default_factory=NoTracker)
+    use_cache: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRun:
+    """What is known after a phase. Each phase fills in its own part and reads those before it."""
+
+    root: Path
+    options: AuditOptions
+    progress: Progress
+    profile: Profile = field(default_factory=lambda: Profile(root="."))
+    briefing: Briefing = field(default_factory=Briefing)
+    context: ContextStore | None = None
+    reports: tuple[WorkerReport, ...] = ()
+    result: AuditResult | None = None
+
+
+def discovery(run: AuditRun) -> AuditRun:
+    """1. Metadata only: the stack, the database configuration, triggers, decisions, the tracker's board."""
+    return replace(run, profile=discover(run.root))
+
+
+def research(run: AuditRun) -> AuditRun:
+    """2. Good practice for what was found, asked for once."""
+    return replace(run, briefing=ask(run.profile))
+
+
+def context(run: AuditRun) -> AuditRun:
+    """3. The context store, built once and passed to every worker."""
+    return replace(run, context=build_context(run.profile, practices(run.briefing)))
+
+
+def delegation(run: AuditRun) -> AuditRun:
+    """4. Three workers, in parallel and isolated. One that dies or times out leaves the others' results standing."""
+    reports = run_workers(run.root, _known(run.context), _worker_options(run), run.progress)
+    _refuse_nothing_read(run, reports)
+    return replace(run, reports=reports)
+
+
+def aggregation(run: AuditRun) -> AuditRun:
+    """5. Findings merged, weighed, sorted, scored."""
+    categories = aggregate(run.reports, run.profile)
+    score = overall([each.score for each in categories if each.score is not None])
+    result = AuditResult(
+        date=run.options.date,
+        context=published(_known(run.context)),
+        categories=categories,
+        overall_score=score,
+        summary=executive_summary(categories, score),
+        sources=sources(run.briefing.pages),
+        gaps=(*_profile_gaps(run.profile), *merged_gaps(run.reports)),
+    )
+    return replace(run, result=result)
+
+
+def tracking(run: AuditRun) -> AuditRun:
+    """6. One tracker task with the whole report, and the definition of done."""
+    result = _known(run.result)
+    task = task_of(result, render(_done(run, result, Receipt(created=True, note="this task"))))
+    receipt = (
+        _created(run.options.tracker, task) if task else Receipt(created=False, note="nothing to mend, so no task")
+    )
+    return replace(run, result=_done(run, result, receipt))
+
+
+PHASES: tuple[Callable[[AuditRun], AuditRun], ...] = (
+    discovery,
+    research,
+    context,
+    delegation,
+    aggregation,
+    tracking,
+)
+
+
+def audit(root: Path, options: AuditOptions, progress: Progress = lambda *_: None) -> AuditResult:
+    """Audit the backend at `root`. Nothing is written into it.
+
+    Raises UsageError when there is nothing there to audit, ConfigurationError when its settings cannot be used."""
+    run = AuditRun(root=checked_root(root), options=options, progress=progress)
+    _slugs((*options.settings.select, *options.settings.ignore))
+    for phase in PHASES:
+        progress(phase.__name__, 0, 1)
+        run = phase(run)
+        progress(phase.__name__, 1, 1)
+    return _known(run.result)
+
+
+def checked_root(root: Path) -> Path:
+    """The root as an absolute path. Raises UsageError when it is not a folder that can be read and holds something."""
+    again = "Give the folder that holds the backend."
+    try:
+        if not root.exists():
+            raise UsageError(f"{root} does not exist.", hint=again)
+        if not root.is_dir():
+            raise UsageError(f"{root} is a file.", hint=again)
+        if not any(os.scandir(root)):
+            raise UsageError(f"{root} is empty.", hint=again)
+        return root.resolve()
+    except OSError as error:
+        raise UsageError(f"{root} cannot be read: {error.strerror}.", hint="Choose a folder you may read.") from error
+
+
+def _worker_options(run: AuditRun) -> WorkerOptions:
+    settings = run.options.settings
+    chosen = WorkerOptions(
+        select=_slugs(settings.select),
+        ignore=_slugs(settings.ignore),
+        exclude=settings.exclude,
+        jobs=settings.jobs or os.cpu_count() or 1,
+        use_cache=run.options.use_cache,
+        effects=settings.effects,
+    )
+    return replace(chosen, timeout_s=settings.timeout) if settings.timeout else chosen
+
+
+def _slugs(names: Iterable[str]) -> frozenset[str]:
+    """Slugs for slugs and categories. Raises UsageError for a name that is neither."""
+    by_name = {each.slug: {each.slug} for each in all_rules()}
+    for category, _, _ in CATEGORIES:
+        by_name[category] = {each.slug for each in all_rules() if each.category == category}
+    unknown = [each for each in names if each not in by_name]
+    if unknown:
+        close = difflib.get_close_matches(unknown[0], by_name, n=1)
+        hint = f"Did you mean {close[0]}?" if close else "`evenkeel rules` lists them."
+        raise UsageError(f"There is no rule or category {unknown[0]!r}.", hint=hint)
+    return frozenset(slug for name in names for slug in by_name[name])
+
+
+def _refuse_nothing_read(run: AuditRun, reports: Iterable[WorkerReport]) -> None:
+    completed = [each for each in reports if each.status == "completed"]
+    if not completed or any(each.files for each in completed):
+        return
+    languages = [each.name for each in run.profile.technologies if each.role == "language"]
+    found = f" It holds {', '.join(languages)}." if languages else ""
+    raise UsageError(
+        f"{run.root} holds no source file that evenkeel audits.{found}",
+        hint="It reads Python, and leaves out tests, generated and excluded files: check PATH and `exclude`.",
+    )
+
+
+def _created(tracker: Tracker, task: Task) -> Receipt:
+    """The receipt; a tracker that fails costs the task, not the report."""
+    try:
+        return tracker.create(task)
+    except EvenkeelError as error:
+        return Receipt(created=False, note=str(error))
+
+
+def _profile_gaps(profile: Profile) -> tuple[Gap, ...]:
+    """Notes of discovery are `file: reason`, or a reason alone."""
+    parts = [note.partition(": ") for note in profile.notes]
+    return tuple(Gap("unreadable", what, why) if why else Gap("skipped", "discovery", what) for what, _, why in parts)
+
+
+def _done(run: AuditRun, result: AuditResult, receipt: Receipt) -> AuditResult:
+    item = tracker_item(created=receipt.created, note=receipt.note)
+    done = definition_of_done(run.profile, run.briefing, result.categories, result.sources, item)
+    return msgspec.structs.replace(result, definition_of_done=done)
+
+
+def _known(value: T | None) -> T:
+    if value is None:
+        raise AssertionError("a phase was left out")
+    return value

@@ -1,0 +1,157 @@
+"""The terminal's view: a short summary to read, and the progress of a run. Colour and width are the console's part."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from evenkeel.audit.model.finding import Finding, Severity, Step
+from evenkeel.audit.model.result import AuditResult, CategoryResult, worst_first
+from evenkeel.audit.report.summary import band_words, tally
+from evenkeel.audit.report.text import plural, printable
+from evenkeel.audit.scoring import density
+
+WORST = 10  # findings that are shown in full
+GAPS = 8  # gaps that are listed
+_STYLES: dict[Severity, str] = {"CRITICAL": "bold red", "HIGH": "red", "MEDIUM": "yellow", "LOW": "cyan"}
+
+
+def render(result: AuditResult, *, name: str, width: int = 100) -> str:
+    """The summary as plain text, without colour. `name` is what the audited tree is called."""
+    out = io.StringIO()
+    console = Console(file=out, width=width, color_system=None, force_terminal=False, legacy_windows=False)
+    show(result, console, name=name)
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+
+
+def show(result: AuditResult, console: Console, *, name: str) -> None:
+    """Print the summary. Text from the audited code is never read as markup."""
+    console.print(Text(printable(f"Audit of {name}, {result.date}"), style="bold"), soft_wrap=False)
+    console.print(_text(result.summary))
+    for part in (_scores, _worst, _apart, _gaps, _done):
+        part(result, console)
+
+
+@contextmanager
+def progress_bar(*, enabled: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """A function (what, done, total) that draws on stderr while the block runs, and nothing once it is left."""
+    console = Console(stderr=True)
+    if not (enabled and console.is_terminal):
+        yield lambda *_: None
+        return
+    columns = (TextColumn("{task.description:24}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def advance(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what.capitalize(), total=total)
+            bars.update(tasks[what], completed=done, total=total)
+
+        yield advance
+
+
+def _scores(result: AuditResult, console: Console) -> None:
+    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
+    for each in result.categories:
+        table.add_row(_text(each.category), _score(each.score), _text(_category_note(each)))
+    table.add_row(Text("Overall", style="bold"), _score(result.overall_score), _text(_overall_note(result)))
+    console.print()
+    console.print(table)
+
+
+def _worst(result: AuditResult, console: Console) -> None:
+    findings = worst_first(result.findings)
+    if not findings:
+        return
+    shown = findings[:WORST]
+    more = f"the {len(shown)} worst of {len(findings)}" if len(findings) > len(shown) else "worst first"
+    _heading(f"Findings, {more}", console)
+    for each in shown:
+        _finding(each, console)
+    if len(findings) > len(shown):
+        console.print(_text("All of them: --output report.md, or --format json."))
+
+
+def _finding(finding: Finding, console: Console) -> None:
+    marks = [
+        mark for mark, wanted in (("hot path", finding.hot_path), ("likely", finding.confidence == "likely")) if wanted
+    ]
+    line = Text.assemble(
+        (f"{finding.severity:8} ", _STYLES[finding.severity]),
+        (printable(f"{finding.file}:{finding.line}"), "bold"),
+        printable(f"  {finding.rule}{''.join(f' [{mark}]' for mark in marks)}"),
+    )
+    console.print(line)
+    details = [finding.issue, f"-> {finding.recommendation} ({finding.effort})"]
+    details += [f"by {_steps(finding.path)}"] if len(finding.path) > 1 else []
+    details += [f"hot from {_steps(finding.entry_path)}"] if finding.entry_path else []
+    for each in details:
+        console.print(Padding(_text(each), (0, 0, 0, 9)))
+
+
+def _apart(result: AuditResult, console: Console) -> None:
+    advisories = sum(len(each.advisories) for each in result.categories)
+    unsettled = sum(len(each.unsettled) for each in result.categories)
+    parts = [plural(advisories, "advisory finding")] if advisories else []
+    parts += [f"{plural(unsettled, 'finding')} in need of context"] if unsettled else []
+    if parts:
+        console.print()
+        console.print(_text(f"Apart, at no cost: {' and '.join(parts)}; the full report lists them."))
+
+
+def _gaps(result: AuditResult, console: Console) -> None:
+    if not result.gaps:
+        return
+    _heading("Not analysed", console)
+    for each in result.gaps[:GAPS]:
+        times = f" ({each.count:,} times)" if each.count > 1 else ""
+        console.print(Padding(_text(f"{each.what}: {each.why}{times}"), (0, 0, 0, 2)))
+    if len(result.gaps) > GAPS:
+        console.print(_text(f"  and {len(result.gaps) - GAPS} more; the full report lists them."))
+
+
+def _done(result: AuditResult, console: Console) -> None:
+    _heading("Definition of done", console)
+    for each in result.definition_of_done:
+        note = f": {each.note}" if each.note else ""
+        mark = ("[x] ", "green") if each.done else ("[ ] ", "yellow")
+        console.print(Text.assemble(mark, printable(f"{each.item}{note}")))
+
+
+def _heading(title: str, console: Console) -> None:
+    console.print()
+    console.print(Text(title, style="bold underline"))
+
+
+def _category_note(category: CategoryResult) -> str:
+    if category.score is None:
+        return f"failed: {category.note}"
+    return tally(category.counts) or "no findings"
+
+
+def _overall_note(result: AuditResult) -> str:
+    if result.overall_score is None:
+        return "no category ran"
+    total = result.counts.total
+    per = f"{density(total, result.lines)} per 1,000 lines"
+    return f"{band_words(result.overall_score, total)}; {plural(total, 'finding')}, {per}"
+
+
+def _score(score: float | None) -> Text:
+    return Text("n/a" if score is None else f"{score:.1f}", justify="right")
+
+
+def _steps(path: Sequence[Step]) -> str:
+    return " -> ".join(f"{each.function} ({each.file}:{each.line})" for each in path)
+
+
+def _text(text: str) -> Text:
+    return Text(printable(text))
