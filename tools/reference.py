@@ -13,10 +13,12 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from evenkeel.audit.effects import loading
 from evenkeel.audit.effects.catalogue import Catalogue
 from evenkeel.audit.effects.reading import read_catalogue
-from evenkeel.audit.model import effects
+from evenkeel.audit.model import effects, settings
 from evenkeel.audit.model.finding import CATEGORIES
 from evenkeel.audit.model.rule import Rule
 from evenkeel.audit.rules import all_rules
@@ -150,12 +152,37 @@ def handbook_page() -> Pages:
     yield "handbook.md", "\n".join(lines)
 
 
+def settings_page() -> Pages:
+    """The keys of `[tool.evenkeel]`, read from the struct that checks them and the comments beside its fields."""
+    source = Path(str(settings.__file__)).read_text(encoding="utf-8")
+    comments = dict(re.findall(r"^    (\w+): [^#\n]*# (.*)$", source, re.MULTILINE))
+    rows = [
+        [f"`{field.encode_name}`", default(field), comments.get(field.name, "")]
+        for field in msgspec.structs.fields(settings.AuditSettings)
+    ]
+    text = "In `[tool.evenkeel]` of the audited project's pyproject.toml, or in its evenkeel.toml."
+    yield "settings.md", "\n".join(["# Settings", "", text, "", *table(["Key", "Default", "Meaning"], rows), ""])
+
+
+def default(field: msgspec.structs.FieldInfo) -> str:
+    """A field's default as TOML readers write it."""
+    value = field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
+    return "" if value is None else f"`{list(value) if isinstance(value, tuple) else value}`"
+
+
 def read(file: Path) -> dict[str, Any]:
     """A TOML file."""
     return tomllib.loads(file.read_text(encoding="utf-8"))
 
 
-SECTIONS: tuple[Callable[[], Pages], ...] = (rule_pages, effect_page, catalogue_page, technology_page, handbook_page)
+SECTIONS: tuple[Callable[[], Pages], ...] = (
+    rule_pages,
+    settings_page,
+    effect_page,
+    catalogue_page,
+    technology_page,
+    handbook_page,
+)
 
 
 def index(pages: dict[str, str]) -> str:
