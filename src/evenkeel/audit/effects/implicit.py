@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from evenkeel.audit.effects.library import made_effects
 from evenkeel.audit.effects.types import UNKNOWN, Type, parse_type, split_top
 from evenkeel.audit.model.effects import Effect
@@ -197,7 +199,9 @@ def _along(linker: Linker, function_id: int, chain: str, receiver: int, at: tupl
 
 
 def _attribute_link(linker: Linker, holder: Type, name: str) -> Link | None:
-    if holder.name in {"type", "union"} or ":" in holder.name:
+    if holder.name == "union":
+        return _merged([each for of in holder.args if (each := _attribute_link(linker, of, name)) is not None])
+    if holder.name == "type" or ":" in holder.name:
         return None
     member = linker.resolver.member(holder, name)
     if member.name.startswith("def:"):
@@ -212,6 +216,15 @@ def _attribute_link(linker: Linker, holder: Type, name: str) -> Link | None:
             effects = made_effects(spec.effects, "", blocking=spec.blocking)
             return Link(0, library=f"{ancestor.name}.{name}", effects=effects, implicit="read", receiver=str(holder))
     return linker.relation_link(holder, name)
+
+
+def _merged(links: list[Link]) -> Link | None:
+    """What reading an attribute does where the holder may be one of several types: any of it."""
+    if not links:
+        return None
+    targets = dict.fromkeys(target for each in links for target in each.targets)
+    effects = dict.fromkeys(effect for each in links for effect in each.effects)
+    return msgspec.structs.replace(links[0], targets=tuple(targets), effects=tuple(effects))
 
 
 def _set(linker: Linker, function_id: int, function: Function) -> Iterator[Implicit]:

@@ -61,5 +61,11 @@ def is_inside(position: int, regions: tuple[Region, ...]) -> bool:
 
 
 def is_memoised(function: Function, *, cached: bool) -> bool:
-    """Whether a second call does nothing: the function is cached, and nothing it is given tells calls apart."""
-    return cached and function.owner < 0 and not function.parameters
+    """Whether a second call does nothing: the function is cached, and nothing it is given tells calls apart.
+
+    A cached method remembers for each object, and such objects live long (the cache itself keeps them); a cached
+    property remembers for objects of any kind, a request's too.
+    """
+    kept_with_object = any(each.chain.endswith("cached_property") for each in function.decorators)
+    given = [each for each in function.parameters if each.name not in {"self", "cls"}]
+    return cached and not given and not kept_with_object
