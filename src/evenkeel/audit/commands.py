@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
-from rich.console import Console
 
 from evenkeel.audit.discovery import discover
 from evenkeel.audit.model.finding import CATEGORIES, SEVERITIES
@@ -136,10 +135,7 @@ def _print_result(result: AuditResult, form: Format, name: str, *, quiet: bool) 
     if form != "terminal":
         _print(_rendered(result, form, name))
     elif not quiet:
-        console = Console(highlight=False)
-        with console.capture() as captured:
-            terminal.show(result, console, name=name)
-        _print(captured.get())
+        _print(terminal.painted(result, name=name))
 
 
 def _print(text: str) -> None:

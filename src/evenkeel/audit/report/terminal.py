@@ -31,6 +31,14 @@ def render(result: AuditResult, *, name: str, width: int = 100) -> str:
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
 
+def painted(result: AuditResult, *, name: str) -> str:
+    """The summary as stdout takes it: in colour on a terminal (not with NO_COLOR), as wide as that is."""
+    console = Console(highlight=False)
+    with console.capture() as captured:
+        show(result, console, name=name)
+    return captured.get()
+
+
 def show(result: AuditResult, console: Console, *, name: str) -> None:
     """Print the summary. Text from the audited code is never read as markup."""
     console.print(Text(printable(f"Audit of {name}, {result.date}"), style="bold"), soft_wrap=False)
