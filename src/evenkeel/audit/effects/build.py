@@ -10,6 +10,7 @@ import msgspec
 from evenkeel.audit.effects.catalogue import Catalogue
 from evenkeel.audit.effects.entities import find_entities
 from evenkeel.audit.effects.entries import declared_entry, is_consumer, registered_entries
+from evenkeel.audit.effects.library import Library
 from evenkeel.audit.effects.link import Linker
 from evenkeel.audit.effects.propagate import propagate
 from evenkeel.audit.effects.resolve import Resolver
@@ -54,10 +55,25 @@ def build_index(files: Sequence[SourceFile], catalogue: Catalogue, *, jobs: int 
         linked=[each.linked for each in results],
         functions=functions,
         entities=entities,
+        roles=_roles(resolver),
         kinds=_kinds(functions, results, symbols),
         lines=lines,
         unresolved=sum(each.unresolved for each in summaries),
     )
+
+
+def _roles(resolver: Resolver) -> dict[str, str]:
+    """What kind of thing each library type is, and each project class that derives from one."""
+    library = resolver.library
+    found = {name: _role(library, name) for name in library.catalogue.types}
+    for name in resolver.symbols.classes:
+        lineage = resolver.lineage(Type(name))[1:]
+        found[name] = next((role for base in lineage if (role := _role(library, base.name))), "")
+    return {name: role for name, role in found.items() if role}
+
+
+def _role(library: Library, name: str) -> str:
+    return next((spec.role for each in library.lineage(name) if (spec := library.type_spec(each)).role), "")
 
 
 def _kinds(functions: list[FunctionInfo], results: list[FileLinks], symbols: Symbols) -> list[frozenset[str]]:

@@ -120,6 +120,7 @@ class Index(msgspec.Struct, gc=False):
     linked: list[bytes]
     functions: list[FunctionInfo]
     entities: dict[str, Entity]
+    roles: dict[str, str]  # type name -> role (session, connection, transaction, ...), project subclasses included
     kinds: list[frozenset[str]]  # effect kinds that each file's functions have or reach
     lines: int
     unresolved: int = 0  # calls on receivers that nothing types

@@ -259,6 +259,10 @@ class FunctionView:
         """Types of parameters and variables, where known."""
         return dict(self.linked.types)
 
+    def role_of(self, type_text: str) -> str:
+        """What kind of thing a type is: session, connection, transaction, entity, ...; "" when nothing says so."""
+        return self.module.index.roles.get(type_text.partition("[")[0], "")
+
     def calls_with(self, *kinds: EffectKind) -> Iterator[CallView]:
         """Calls that themselves have an effect of these kinds."""
         return (each for each in self.calls if each.has(*kinds))

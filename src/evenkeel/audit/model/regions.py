@@ -1,0 +1,151 @@
+"""Regions: how long a function holds a session, a connection or a transaction, and when a transaction is open in it.
+
+A region is a stretch of one function. It may be opened by a `with` block, by an assignment, by a decorator, or by whoever
+passed the session in. A session opens its transaction by itself at its first statement (autobegin) and ends it at commit,
+rollback or close; an explicit transaction is open for the whole region.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from evenkeel.audit.model.effects import EffectKind
+from evenkeel.audit.model.facts import Block
+from evenkeel.audit.model.view import CallView, FunctionView
+
+RegionKind = Literal["transaction", "session", "connection"]
+Opened = Literal["with", "assigned", "decorator", "passed", "attribute"]
+
+HOLDERS = frozenset({"session", "connection", "transaction"})
+STATEMENTS: tuple[EffectKind, ...] = ("db-read", "db-write", "db-flush", "db-pending", "db-refresh")
+WRITES: tuple[EffectKind, ...] = ("db-write", "db-flush", "db-pending")
+ENDS: tuple[EffectKind, ...] = ("commit", "rollback")
+SAVEPOINT = "savepoint"
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """One stretch, in positions of its function. `name` is the variable that holds it ("" when nothing does)."""
+
+    kind: RegionKind
+    opened: Opened
+    name: str
+    start: int
+    end: int
+    line: int
+    end_line: int
+    type: str = ""
+
+    def covers(self, call: CallView) -> bool:
+        """Whether the call is made while it is held."""
+        return self.start < call.fact.position < self.end
+
+
+def regions(function: FunctionView) -> tuple[Region, ...]:
+    """Every region of a function, explicit transactions first."""
+    found = [*_decorated(function), *_with_blocks(function), *_passed(function), *_attributes(function)]
+    found.sort(key=lambda each: (each.kind != "transaction", each.start))
+    return tuple(found)
+
+
+def _decorated(function: FunctionView) -> Iterator[Region]:
+    if function.linked.scope:
+        kind: RegionKind = "transaction" if function.linked.scope == "transaction" else "session"
+        yield _whole(function, kind, "decorator", "", "")
+
+
+def _whole(function: FunctionView, kind: RegionKind, opened: Opened, name: str, type_text: str) -> Region:
+    fact = function.fact
+    return Region(kind, opened, name, -1, 1 << 60, fact.line, fact.end_line, type_text)
+
+
+def _with_blocks(function: FunctionView) -> Iterator[Region]:
+    managers = _manager_types(function)
+    for index, block in enumerate(function.fact.blocks):
+        if block.kind == "with" and block.subject is not None:
+            name = block.targets[0] if block.targets else ""
+            kind = _managed_kind(function, block, managers.get(index, ""), name)
+            if kind is not None:
+                yield Region(
+                    kind, "with", name, block.start, block.end, block.line, block.end_line, function.types.get(name, "")
+                )
+
+
+def _manager_types(function: FunctionView) -> dict[int, str]:
+    """Block -> type of the manager, from the implicit enter and leave calls."""
+    implicit = (each for each in function.calls if each.link.implicit in {"enter", "leave"})
+    return {each.fact.block: each.link.receiver for each in implicit}
+
+
+def _managed_kind(function: FunctionView, block: Block, manager: str, name: str) -> RegionKind | None:
+    call = function.calls_by_index.get(block.subject.call) if block.subject is not None else None
+    if function.role_of(manager) == "transaction" or (call is not None and call.has("begin")):
+        return None if _is_savepoint(call) else "transaction"
+    bound = function.role_of(function.types.get(name, ""))
+    if bound == "transaction":
+        return "transaction"
+    if call is not None and _commits_itself(call):
+        return "transaction"
+    role = bound or function.role_of(manager) or (function.role_of(call.link.result) if call is not None else "")
+    return role if role in {"session", "connection"} else None  # type: ignore[return-value]
+
+
+def _is_savepoint(call: CallView | None) -> bool:
+    return call is not None and any(each.detail == SAVEPOINT for each in call.effects)
+
+
+def _commits_itself(call: CallView) -> bool:
+    """A project context manager that begins and commits around what it yields."""
+    kinds = {reached.effect.kind for target in call.targets for reached in target.reaches}
+    return {"commit", "begin"} <= kinds and not kinds & {"db-write", "db-read"}
+
+
+def _passed(function: FunctionView) -> Iterator[Region]:
+    for parameter in function.fact.parameters:
+        type_text = function.types.get(parameter.name, "")
+        role = function.role_of(type_text)
+        if role in HOLDERS and parameter.name not in {"self", "cls"}:
+            kind: RegionKind = "session" if role == "session" else "connection"
+            yield _whole(function, kind, "passed", parameter.name, type_text)
+
+
+def _attributes(function: FunctionView) -> Iterator[Region]:
+    """Sessions kept on `self`."""
+    seen: set[str] = set()
+    for call in function.calls:
+        holder = call.holder
+        if holder.startswith("self.") and holder not in seen and function.role_of(call.link.receiver) == "session":
+            seen.add(holder)
+            yield _whole(function, "session", "attribute", holder, call.link.receiver)
+
+
+def opened_by(region: Region, function: FunctionView, at: CallView) -> CallView | None:
+    """The call that opened the transaction which is open at `at`, or None when none is. Explicit ones open at once: then
+    the answer is the latest statement before, or `at` itself."""
+    before = [each for each in function.calls if region.covers(each) and at.follows(each) and each is not at]
+    if region.kind == "transaction":
+        return before[-1] if before else at
+    opener: CallView | None = None
+    for call in before:
+        if ends_transaction(call):
+            opener = None
+        elif opener is None and touches_database(call):
+            opener = call
+    return opener
+
+
+def touches_database(call: CallView) -> bool:
+    """Whether making the call sends a statement, itself or through what it calls."""
+    return bool(call.reaches(*STATEMENTS))
+
+
+def writes_database(call: CallView) -> bool:
+    """Whether making the call changes rows, or queues a change for the next flush."""
+    return bool(call.reaches(*WRITES))
+
+
+def ends_transaction(call: CallView) -> bool:
+    """Whether after the call no transaction is open: it commits or rolls back, itself or through what it calls."""
+    return any(each.effect.detail != SAVEPOINT for each in call.reaches(*ENDS))
