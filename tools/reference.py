@@ -1,4 +1,4 @@
-"""Writes docs/reference from the code: rules, coverage, effects, catalogues, technologies, handbook.
+"""Writes docs/reference from the code: commands, rules, coverage, settings, effects, libraries, technologies, handbook.
 
 python tools/reference.py           write the pages, remove those that no longer belong
 python tools/reference.py --check   write nothing; exit status 1 and the list of stale pages if there are any
@@ -6,6 +6,7 @@ python tools/reference.py --check   write nothing; exit status 1 and the list of
 
 from __future__ import annotations
 
+import argparse
 import re
 import sys
 import tomllib
@@ -15,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from evenkeel.audit.arguments import add_commands
 from evenkeel.audit.effects import loading
 from evenkeel.audit.effects.catalogue import Catalogue
 from evenkeel.audit.effects.reading import read_catalogue
@@ -152,6 +154,37 @@ def handbook_page() -> Pages:
     yield "handbook.md", "\n".join(lines)
 
 
+def command_page() -> Pages:
+    """Every command with its options, from the parsers."""
+    commands = argparse.ArgumentParser().add_subparsers()
+    add_commands(commands)
+    summaries = {action.dest: action.help or "" for action in commands._choices_actions}
+    lines = ["# Commands", ""]
+    for name, parser in commands.choices.items():
+        rows = [[option(action), action.help or ""] for action in parser._actions if action.dest != "help"]
+        lines += [
+            f"## evenkeel {name}",
+            "",
+            f"{sentence(summaries[name])}",
+            "",
+            *table(["Option", "Meaning"], rows),
+            "",
+        ]
+    yield "commands.md", "\n".join(lines)
+
+
+def option(action: argparse.Action) -> str:
+    """An option as it is typed."""
+    name = ", ".join(action.option_strings) or str(action.metavar)
+    value = "|".join(action.choices) if action.choices else action.metavar if action.option_strings else None
+    return f"`{name} {value}`" if value and action.nargs != 0 else f"`{name}`"
+
+
+def sentence(text: str) -> str:
+    """A help text as a sentence."""
+    return f"{text[:1].upper()}{text[1:]}."
+
+
 def settings_page() -> Pages:
     """The keys of `[tool.evenkeel]`, read from the struct that checks them and the comments beside its fields."""
     source = Path(str(settings.__file__)).read_text(encoding="utf-8")
@@ -176,6 +209,7 @@ def read(file: Path) -> dict[str, Any]:
 
 
 SECTIONS: tuple[Callable[[], Pages], ...] = (
+    command_page,
     rule_pages,
     settings_page,
     effect_page,
