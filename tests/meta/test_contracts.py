@@ -19,7 +19,7 @@ DRIVERS = {  # third party, and the only rooms that may import it
     "argon2": ("evenkeel.hotpath.passwords",),
     "asyncpg": ("evenkeel.hotpath.storage",),
     "prometheus_client": ("evenkeel.kernel.metrics",),
-    "rich": ("evenkeel.cli", "evenkeel.audit.commands", "evenkeel.audit.report"),
+    "rich": ("evenkeel.audit.report",),
     "tree_sitter": ("evenkeel.audit.source",),
     "yaml": ("evenkeel.audit.discovery",),
 }
