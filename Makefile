@@ -22,7 +22,7 @@ help: ## print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 audit: $(VENV)/.base ## audit REPO (default: the example backend); more options in ARGS
-	@$(BIN)/evenkeel audit $(REPO) $(ARGS)
+	@$(BIN)/evenkeel audit "$(patsubst ~/%,$(HOME)/%,$(REPO))" $(ARGS)
 
 test: $(VENV)/.dev ## run the tests; options for pytest in ARGS
 	@$(BIN)/pytest -n $(JOBS) $(ARGS)

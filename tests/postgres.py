@@ -102,7 +102,7 @@ class Cluster:
 @contextmanager
 def running_cluster() -> Iterator[Cluster]:
     """A fresh cluster for as long as the block runs."""
-    home = Path(tempfile.mkdtemp(prefix="evenkeel-pg-"))
+    home = Path(tempfile.mkdtemp(prefix="evenkeel-pg-", dir=_place()))
     guard = subprocess.Popen(["/bin/sh", "-c", GUARD, "guard", home], stdin=subprocess.PIPE, start_new_session=True)
     try:
         cluster = _prepare(home)
@@ -129,6 +129,12 @@ def _prepare(home: Path) -> Cluster:
     with (home / "data" / "postgresql.conf").open("a") as configuration:
         configuration.writelines(lines)
     return cluster
+
+
+def _place() -> str:
+    """A directory for temporary files that the server's user can reach, with a short name: sockets allow 104 bytes."""
+    usual = tempfile.gettempdir()
+    return usual if os.geteuid() != 0 or _is_open_to_all(Path(usual)) else "/tmp"
 
 
 def _binaries(home: Path, user: str | None) -> Path:
