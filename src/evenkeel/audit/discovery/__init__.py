@@ -11,7 +11,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evenkeel.audit.discovery import (
+    board,
     compose,
+    decisions,
     environment,
     go,
     locks,
@@ -21,6 +23,7 @@ from evenkeel.audit.discovery import (
     requirements,
     rust,
     sources,
+    tech_stack,
     triggers,
 )
 from evenkeel.audit.discovery.sighting import merged
@@ -31,7 +34,7 @@ from evenkeel.kernel.errors import UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
-FINDERS = (python_manifests, requirements, node, go, rust, environment)
+FINDERS = (python_manifests, requirements, node, go, rust, environment, tech_stack)
 
 __all__ = ["discover"]
 
@@ -54,6 +57,8 @@ def discover(root: Path) -> Profile:
         factories=tuple(scan.configuration.factories),
         triggers=tuple(triggers.find(tree, scripts.scripts, scan.with_triggers)),
         listeners=tuple(scan.listeners),
+        decisions=tuple(decisions.find(tree)),
+        board=board.find(tree),
         migrations=scripts.folders,
         notes=(*sorted(tree.notes), *disagreements),
     )

@@ -1,4 +1,4 @@
-"""What a setting is when its value is a name: `pool_size=settings.DB_POOL_SIZE` and, elsewhere, `DB_POOL_SIZE: int = 10`."""
+"""What a setting is when its value is a name: `pool_size=settings.POOL_SIZE` and, elsewhere, `POOL_SIZE: int = 10`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _HEAD_BYTES = 262_144
 
 
 def resolved(tree: Tree, settings: Sequence[Setting], declared_in: Iterable[str]) -> list[Setting]:
-    """The settings, with `default` set where the value is a name that is declared in its own file or in one of those."""
+    """The settings, `default` set where the value is a name that its own file or one of `declared_in` declares."""
     texts: dict[str, str] = {}
     files = list(declared_in)
 

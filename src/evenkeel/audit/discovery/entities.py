@@ -64,7 +64,7 @@ def _statement(what: str, given: dict[str, str]) -> str:
 
 def _is_dropped(page: Page, sql: PythonSql, start: int) -> bool:
     """Whether the object is given to `op.drop_entity` on the way forward, directly or through its name."""
-    before = page.mask[:start]
+    before = page.mask[max(0, start - 200) : start]
     if re.search(r"drop_entity\s*\(\s*$", before):
         return True
     name = re.search(r"(\w+)\s*(?::[^=\n]+)?=\s*$", before)

@@ -35,12 +35,11 @@ class Migrations:
 
 
 def find(tree: Tree, settings_files: Iterable[str]) -> Migrations:
-    """Migrations by convention (`migrations/`, `versions/` beside an `env.py`) and where configuration says they are."""
+    """Migrations by convention (`migrations/`, `versions/` beside an `env.py`) and where configuration puts them."""
     scripts = [path for suffix in ("py", "sql") for path in tree.files.get(suffix, ()) if not is_aside(path)]
     stated = [folder for folder in (*_configured(tree), *_django_modules(tree, settings_files)) if folder]
-    folders = {folder for folder in _conventional(tree, scripts)}
+    folders = set(_conventional(tree, scripts))
     folders |= {parent(path) for path in scripts for folder in stated if path.startswith(f"{folder}/")}
-    folders = {folder for folder in folders if not _is_package_of_scripts(folder)}
     chosen = [path for path in scripts if parent(path) in folders and not is_undo(path)]
     return Migrations(tuple(by_depth(folders)), tuple(_ordered(tree, chosen)))
 
@@ -50,18 +49,13 @@ def is_undo(path: str) -> bool:
     return bool(_UNDOES.search(path))
 
 
-def _is_package_of_scripts(folder: str) -> bool:
-    return folder.endswith(("/__pycache__", "/templates"))
-
-
 def _conventional(tree: Tree, scripts: list[str]) -> Iterator[str]:
     environments = {parent(path) for path in (*tree.named("env.py"), *tree.named("script.py.mako"))}
     for path in scripts:
         folder = parent(path)
         above, _, last = folder.rpartition("/")
-        if last == "versions" and above in environments:
-            yield folder
-        elif _FOLDER.search(folder) and _NUMBERED.search(path):
+        is_alembic = last == "versions" and above in environments
+        if is_alembic or (_FOLDER.search(folder) and _NUMBERED.search(path)):
             yield folder
 
 

@@ -1,6 +1,7 @@
 """The SQL inside a Python file, as one text of the same length: strings stay where they are, everything else is blank.
 
-A migration's way back does not count: `downgrade`, the reverse of `RunSQL` and of yoyo's `step`, and what only they use.
+A migration's way back does not count: `downgrade`, the reverse of `RunSQL` and of yoyo's `step`, and what only they
+use.
 """
 
 from __future__ import annotations

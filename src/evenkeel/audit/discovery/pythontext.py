@@ -13,10 +13,9 @@ from evenkeel.audit.model.profile import Source
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_TOKEN = re.compile(
-    r"(?P<comment>#[^\n]*)"
-    r"|(?P<prefix>\b[rRbBfFuU]{1,2})?(?P<quote>\"\"\"|'''|\"|')",
-)
+# A bare character class is searched several times faster than alternatives with optional prefixes.
+_TOKEN = re.compile("[\"'#]")
+_PREFIX = re.compile(r"(?<!\w)[rRbBfFuU]{1,2}$")
 _ENDS = {
     '"""': re.compile(r'(?:[^"\\]|\\.|"(?!""))*+(?:"""|\Z)', re.DOTALL),
     "'''": re.compile(r"(?:[^'\\]|\\.|'(?!''))*+(?:'''|\Z)", re.DOTALL),
@@ -90,15 +89,18 @@ def literals(text: str) -> tuple[list[Literal], list[tuple[int, int]]]:
     comments: list[tuple[int, int]] = []
     position = 0
     while match := _TOKEN.search(text, position):
-        if match["comment"] is not None:
-            comments.append(match.span())
-            position = match.end()
+        start = match.start()
+        if match[0] == "#":
+            position = text.find("\n", start)
+            position = len(text) if position < 0 else position
+            comments.append((start, position))
             continue
-        quote = match["quote"]
-        end = _ENDS[quote].match(text, match.end())
+        quote = match[0] * 3 if text.startswith(match[0] * 3, start) else match[0]
+        end = _ENDS[quote].match(text, start + len(quote))
         position = end.end() if end else len(text)
-        text_end = max(position - len(quote), match.end())
-        found.append(Literal(match.start(), position, match.end(), text_end, match["prefix"] or ""))
+        text_end = max(position - len(quote), start + len(quote))
+        prefix = _PREFIX.search(text[max(0, start - 3) : start])
+        found.append(Literal(start, position, start + len(quote), text_end, prefix[0] if prefix else ""))
     return found, comments
 
 

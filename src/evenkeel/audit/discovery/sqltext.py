@@ -44,8 +44,8 @@ Kind = Literal["create-trigger", "drop-trigger", "create-function", "drop-functi
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One statement. For "rename-table" `table` is the new name. `channels` are expressions as written in a function's body,
-    `calls` the names it calls; `arguments` those that a trigger passes."""
+    """One statement. For "rename-table" `table` is the new name. `channels` are those that a body notifies (see
+    `_channels`), `calls` the names that a function's body calls, `arguments` the strings that a trigger passes."""
 
     kind: Kind
     position: int
@@ -131,16 +131,14 @@ def _drops(text: str) -> Iterator[Operation]:
 
 def _events(written: str) -> str:
     """`INSERT or update of state` is `INSERT OR UPDATE`."""
-    events = [
-        re.split(r"\s+OF\b", each.strip(), flags=re.IGNORECASE)[0]
-        for each in re.split(r"\s+OR\s+", written, flags=re.IGNORECASE)
-    ]
+    parts = re.split(r"\s+OR\s+", written, flags=re.IGNORECASE)
+    events = [re.split(r"\s+OF\b", part.strip(), flags=re.IGNORECASE)[0] for part in parts]
     return " OR ".join(event if event.startswith("{") else event.upper() for event in events)
 
 
 def _channels(body: str) -> tuple[str, ...]:
-    """The channels that a body notifies. A literal prefix of a computed name ends in `*`; what cannot be told is "?"; an
-    argument of the trigger is `TG_ARGV[n]`."""
+    """The channels that a body notifies: literal prefix and `*` for a computed name, `TG_ARGV[n]` for an argument of
+    the trigger, "?" for what cannot be told."""
     found = []
     for match in _NOTIFY.finditer(body):
         if match["plain"]:

@@ -28,10 +28,12 @@ MAX_FILES = 1_000_000
 MAX_DEPTH = 40
 
 # Code that is not the running backend: its engines and listeners say nothing about production.
-_ASIDE_FOLDER = re.compile(
-    r"(?:^|/)(?:tests?|testing|e2e|__tests__|spec|specs|fixtures|examples?|samples|benchmarks?|docs?|third_party|vendor"
-    r"|testdata|mocks?|templates?)(?:/|$)"
+_SAMPLES = (
+    "tests?|testing|e2e|__tests__|spec|specs|fixtures|examples?|samples|benchmarks?|third_party|vendor|testdata|mocks?"
+    "|templates?"
 )
+_SAMPLE_FOLDER = re.compile(rf"(?:^|/)(?:{_SAMPLES})(?:/|$)")
+_ASIDE_FOLDER = re.compile(rf"(?:^|/)(?:{_SAMPLES}|docs?)(?:/|$)")
 _ASIDE_FILE = re.compile(r"(?:^|/)(?:test_[^/]*|[^/]*_test|[^/]*\.(?:test|spec)|conftest)\.[a-z]+$")
 
 
@@ -148,6 +150,11 @@ def decode(data: bytes) -> str | None:
 def is_aside(path: str) -> bool:
     """Whether a file is test, example, documentation or vendored code rather than part of the running backend."""
     return bool(_ASIDE_FOLDER.search(path.rpartition("/")[0]) or _ASIDE_FILE.search(path))
+
+
+def is_sample(path: str) -> bool:
+    """Whether a document belongs to tests, examples, templates or vendored code rather than to the project."""
+    return bool(_SAMPLE_FOLDER.search(path.rpartition("/")[0]))
 
 
 def by_depth(paths: Iterable[str]) -> list[str]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _MARKERS = (b"rigger", b"RIGGER", b"pg_notify", b"NOTIFY", b"drop_table", b"DROP TABLE", b"rename_table", b"FUNCTION")
 _DOWN_MARK = re.compile(
-    r"^--\s*(?:\+goose\s+Down|\+migrate\s+Down|migrate:down|rollback|@?undo)\b", re.MULTILINE | re.I
+    r"^--\s*(?:\+goose\s+Down|\+migrate\s+Down|migrate:down|rollback|@?undo)\b", re.MULTILINE | re.IGNORECASE
 )
 _HOLE = re.compile(r"\{(\w+)\}")
 _MAX_EXPANSIONS = 50
@@ -133,7 +133,7 @@ def _trigger(operation: Operation, source: Source, functions: dict[str, Operatio
     return Trigger(
         table=operation.table,
         event=operation.event,
-        function=operation.function,
+        function=operation.function or operation.name,
         source=source,
         channel=", ".join(named),
         notifies=bool(channels),

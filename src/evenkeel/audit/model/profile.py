@@ -43,7 +43,7 @@ class Trigger(msgspec.Struct, frozen=True, gc=False):
 
     table: str
     event: str  # INSERT, UPDATE, DELETE, or several joined with " OR "
-    function: str  # "" when the statements stand in the trigger itself (SQLite, MySQL)
+    function: str  # the trigger's own name when its statements stand in the trigger itself (SQLite, MySQL)
     source: Source
     channel: str = ""  # `jobs_*` when only the beginning of its name is fixed
     notifies: bool = False  # its function sends a notification, directly or through functions it calls
@@ -85,13 +85,17 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
 
     number: str  # "12"; "" for a plan without number
     title: str
-    status: str  # accepted, superseded, rejected, proposed, planned, ...
+    status: (
+        str  # accepted, superseded, rejected, deprecated, proposed, planned, ...; "accepted (not stated)" without one
+    )
     source: Source
     text: str = ""
 
 
 class Board(msgspec.Struct, frozen=True, gc=False):
-    """The tracker's coordinates from the board, placeholders left out."""
+    """The tracker's coordinates from the board and its settings files, placeholders left out.
+
+    `team_id` is as written, and mostly a name: resolve `team_uuid`, then `team_key`, then `team_name`."""
 
     provider: str = ""
     team_id: str = ""
@@ -99,7 +103,12 @@ class Board(msgspec.Struct, frozen=True, gc=False):
     team_key: str = ""
     team_name: str = ""
     workspace_url: str = ""
-    epic: str = ""
+    epic: str = ""  # `Epic 0: Common Tasks`
+    status: str = ""  # what the settings say of the provider: `active`, `unavailable (429, 2026-01-02)`
+    repository: str = ""  # provider github: owner/name
+    project_number: str = ""
+    fallback: str = ""  # provider to use when the first one fails
+    research: tuple[str, ...] = ()  # providers of documentation, in the order in which to ask them
     sources: tuple[Source, ...] = ()
 
 
