@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from evenkeel.audit.model.briefing import BUILT_IN
 from evenkeel.audit.model.finding import SEVERITIES, Finding, Step
 from evenkeel.audit.model.result import AuditResult, CategoryResult, worst_first
-from evenkeel.audit.report.summary import band_words, tally
+from evenkeel.audit.report.summary import band_words, has_own_entry, tally
 from evenkeel.audit.report.text import code, link, plural, prose
 from evenkeel.audit.scoring import density
 
@@ -29,7 +29,7 @@ def _title(result: AuditResult) -> list[str]:
 
 
 def _summary(result: AuditResult) -> list[str]:
-    return ["## Executive Summary", prose(result.summary)]
+    return ["## Executive Summary", prose(result.summary, cell=False)]
 
 
 def _scores(result: AuditResult) -> list[str]:
@@ -47,16 +47,16 @@ def _severities(result: AuditResult) -> list[str]:
 def _findings(result: AuditResult) -> list[str]:
     blocks = ["## Findings by Category"]
     for number, category in enumerate(result.categories, start=1):
-        blocks += [f"### {number}. {prose(category.category)}", *_category_findings(category)]
+        blocks += [f"### {number}. {prose(category.category, cell=False)}", *_category_findings(category)]
     return blocks
 
 
 def _category_findings(category: CategoryResult) -> list[str]:
     if category.status == "failed":
-        return [f"Not audited: {prose(category.note)}"]
+        return [f"Not audited: {prose(category.note, cell=False)}"]
     if not category.findings:
         return ["No findings."]
-    paths = [_path_line(each) for each in category.findings if each.entry_path or len(each.path) > 1]
+    paths = [_path_line(each) for each in category.findings if has_own_entry(each) or len(each.path) > 1]
     table = _table(_FINDING_COLUMNS, [(each.severity, *_finding_cells(each)) for each in category.findings])
     return [table, "Paths:\n\n" + "\n".join(paths)] if paths else [table]
 
@@ -104,7 +104,7 @@ def _gaps(result: AuditResult) -> list[str]:
 
 def _done(result: AuditResult) -> list[str]:
     lines = [
-        f"- [{'x' if each.done else ' '}] {prose(each.item)}{': ' + prose(each.note) if each.note else ''}"
+        f"- [{'x' if each.done else ' '}] {prose(f'{each.item}: {each.note}' if each.note else each.item, cell=False)}"
         for each in result.definition_of_done
     ]
     return ["## Definition of Done", "\n".join(lines)] if lines else []
@@ -157,14 +157,16 @@ def _issue(finding: Finding) -> str:
 
 
 def _path_line(finding: Finding) -> str:
-    found = f"- {_place(finding)} {code(finding.rule)}"
+    place = code(f"{finding.file}:{finding.line}", cell=False)
     witness = f": {_steps(finding.path)}" if finding.path else ""
-    hot = f"; hot from {_steps(finding.entry_path)}" if finding.entry_path else ""
-    return f"{found}{witness}{hot}"
+    hot = f"; hot from {_steps(finding.entry_path)}" if has_own_entry(finding) else ""
+    return f"- {place} {code(finding.rule)}{witness}{hot}"
 
 
 def _steps(path: Sequence[Step]) -> str:
-    return " → ".join(f"{code(each.function)} ({code(f'{each.file}:{each.line}')})" for each in path)
+    return " → ".join(
+        f"{code(each.function, cell=False)} ({code(f'{each.file}:{each.line}', cell=False)})" for each in path
+    )
 
 
 def _provider(name: str) -> str:

@@ -14,7 +14,7 @@ from evenkeel.audit.scoring import band
 def executive_summary(categories: Sequence[CategoryResult], overall: float | None) -> str:
     """What was audited and how it scored, what was found, and what to do first."""
     findings = worst_first(each for category in categories for each in category.findings)
-    sentences = (_verdict(categories, overall, len(findings)), _what(findings), _next(categories, findings))
+    sentences = (_verdict(categories, overall, len(findings)), _what(categories, findings), _next(categories, findings))
     return " ".join(each for each in sentences if each)
 
 
@@ -29,6 +29,11 @@ def band_words(score: float, findings: int) -> str:
     return "no issues" if word == "none" else f"{word} issues"
 
 
+def has_own_entry(finding: Finding) -> bool:
+    """Whether the way from the entry point has to be shown: the witness path may already begin with it."""
+    return bool(finding.entry_path) and finding.path[: len(finding.entry_path)] != finding.entry_path
+
+
 def _verdict(categories: Sequence[CategoryResult], overall: float | None, findings: int) -> str:
     if overall is None:
         return "No category could be audited, so there is no score."
@@ -40,9 +45,12 @@ def _verdict(categories: Sequence[CategoryResult], overall: float | None, findin
     )
 
 
-def _what(findings: Sequence[Finding]) -> str:
+def _what(categories: Sequence[CategoryResult], findings: Sequence[Finding]) -> str:
+    statuses = {each.status for each in categories}
+    if not findings and "completed" not in statuses:
+        return ""
     if not findings:
-        return "No fault was found that counts."
+        return f"No fault that counts was found{' in the categories that ran' if 'failed' in statuses else ''}."
     hot = sum(each.hot_path for each in findings)
     rule, times = min(Counter(each.rule for each in findings).items(), key=lambda item: (-item[1], item[0]))
     often = f", most often `{rule}` ({times})" if times > 1 else ""
@@ -52,8 +60,8 @@ def _what(findings: Sequence[Finding]) -> str:
 
 
 def _next(categories: Sequence[CategoryResult], worst: Sequence[Finding]) -> str:
-    failed = " and ".join(each.category for each in categories if each.status == "failed")
-    missing = f"{failed} could not be audited" if failed else ""
+    *most, last = [each.category for each in categories if each.status == "failed"] or [""]
+    missing = f"{' and '.join(filter(None, (', '.join(most), last)))} could not be audited" if last else ""
     first = f"mend `{worst[0].rule}` at `{worst[0].file}:{worst[0].line}` first" if worst else ""
     joined = "; ".join(each for each in (missing, first) if each)
     return f"{joined[0].upper()}{joined[1:]}." if joined else ""

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from evenkeel.audit.model.finding import Finding, Severity, Step
 from evenkeel.audit.model.result import AuditResult, CategoryResult, worst_first
-from evenkeel.audit.report.summary import band_words, tally
+from evenkeel.audit.report.summary import band_words, has_own_entry, tally
 from evenkeel.audit.report.text import plural, printable
 from evenkeel.audit.scoring import density
 
@@ -95,12 +95,13 @@ def _finding(finding: Finding, console: Console) -> None:
     line = Text.assemble(
         (f"{finding.severity:8} ", _STYLES[finding.severity]),
         (printable(f"{finding.file}:{finding.line}"), "bold"),
-        printable(f"  {finding.rule}{''.join(f' [{mark}]' for mark in marks)}"),
+        "  ",
+        printable(f"{finding.rule}{''.join(f' [{mark}]' for mark in marks)}"),
     )
     console.print(line)
     details = [finding.issue, f"-> {finding.recommendation} ({finding.effort})"]
     details += [f"by {_steps(finding.path)}"] if len(finding.path) > 1 else []
-    details += [f"hot from {_steps(finding.entry_path)}"] if finding.entry_path else []
+    details += [f"hot from {_steps(finding.entry_path)}"] if has_own_entry(finding) else []
     for each in details:
         console.print(Padding(_text(each), (0, 0, 0, 9)))
 
@@ -128,10 +129,11 @@ def _gaps(result: AuditResult, console: Console) -> None:
 
 def _done(result: AuditResult, console: Console) -> None:
     _heading("Definition of done", console)
+    table = Table.grid(padding=(0, 1, 0, 0))
     for each in result.definition_of_done:
-        note = f": {each.note}" if each.note else ""
-        mark = ("[x] ", "green") if each.done else ("[ ] ", "yellow")
-        console.print(Text.assemble(mark, printable(f"{each.item}{note}")))
+        mark = Text("[x]", style="green") if each.done else Text("[ ]", style="yellow")
+        table.add_row(mark, _text(f"{each.item}: {each.note}" if each.note else each.item))
+    console.print(table)
 
 
 def _heading(title: str, console: Console) -> None:
