@@ -1,17 +1,25 @@
 """Blocking IO on the event loop
 
-A file, network, subprocess or synchronous database call runs inside `async def`, directly or through plain functions in any
-file. While it waits, the whole event loop waits: every other request, stream and heartbeat of the process stands still.
+A file, network, subprocess or synchronous database call runs inside `async def`, directly or through plain functions,
+properties, constructors and context managers in any file. While it waits, the whole event loop waits: every other
+request, stream and heartbeat of the process stands still.
 
-**Why it costs.** One 50 ms read on the loop adds 50 ms to every request that is in flight. Under load these stalls queue up
-behind one another, which is what a bad P99 with idle CPUs usually is. asyncio's own debug mode logs callbacks over 100 ms
-for this reason (https://docs.python.org/3/library/asyncio-dev.html).
+**Why it costs.** One 50 ms read on the loop adds 50 ms to every request that is in flight; such stalls queue up behind
+one another, which is what a bad P99 with idle CPUs usually is. asyncio's debug mode logs callbacks that take more than
+100 ms for this reason (https://docs.python.org/3/library/asyncio-dev.html#running-blocking-code).
 
-**Do instead.** Use the natively async client (httpx.AsyncClient, asyncpg, SQLAlchemy's AsyncSession, aiofiles), or move the whole
-unit of work off the loop once with `asyncio.to_thread` (https://docs.python.org/3/library/asyncio-task.html#asyncio.to_thread).
+**Do instead.** Use the natively async client (httpx.AsyncClient, asyncpg, SQLAlchemy's AsyncSession,
+`evenkeel.hotpath`'s storage), or move the whole unit of work off the loop in one hop with `asyncio.to_thread`
+(https://docs.python.org/3/library/asyncio-task.html#asyncio.to_thread). A plain `def` endpoint of FastAPI already runs
+in a thread pool (https://fastapi.tiangolo.com/async/).
 
-**Leave it when** the code runs before the server accepts requests, or the call cannot wait (a file on tmpfs that is known
-to be small and is read once). Say so next to the call.
+**Leave it when** the code runs before the server accepts requests (then it is LOW), or the call cannot wait: a small
+file that is read once, a path on tmpfs. Say so next to the call. Logging and `print` are not reported, and what a
+memoised function does the first time is not held against its later callers.
+
+A finding belongs to the async function nearest to the blocking call. Through a call that may reach several
+implementations of which only some block, it is `likely`; where all that a helper does is to make sure that a directory
+exists, it is listed as needing context.
 
 ```python flags
 import pathlib
@@ -27,6 +35,97 @@ def fetch(url: str) -> str:
 async def report() -> str:
     template = pathlib.Path("report.html").read_text()  # flagged
     return template + fetch("https://example.org")  # flagged
+```
+
+```python flags
+# file: app/repository.py
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from app.models import Order
+
+class Orders:
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def open_orders(self) -> list[Order]:
+        return self.session.scalars(select(Order).where(Order.open)).all()
+
+    def close(self, order: Order) -> None:
+        order.open = False
+        self.session.commit()
+# file: app/models.py
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+class Base(DeclarativeBase):
+    pass
+
+class Order(Base):
+    __tablename__ = "orders"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    open: Mapped[bool]
+# file: app/main.py
+from fastapi import Depends, FastAPI
+from sqlalchemy.orm import Session
+from app.database import get_session
+from app.repository import Orders
+
+app = FastAPI()
+
+@app.post("/orders/close")
+async def close_all(session: Session = Depends(get_session)) -> int:
+    orders = Orders(session)
+    found = orders.open_orders()  # flagged
+    for order in found:
+        orders.close(order)  # flagged
+    return len(found)
+# file: app/database.py
+from collections.abc import Iterator
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session, sessionmaker
+
+make_session = sessionmaker(create_engine("postgresql://localhost/app"))
+
+def get_session() -> Iterator[Session]:
+    with make_session() as session:
+        yield session
+```
+
+```python flags
+import subprocess
+from pathlib import Path
+from aiohttp import web
+
+class Icons:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @property
+    def count(self) -> int:
+        return len(list(self.folder.iterdir()))
+
+    @property
+    def default(self) -> Path:
+        return self.folder / "default.png"
+
+    @default.setter
+    def default(self, source: Path) -> None:
+        source.rename(self.folder / "default.png")
+
+class Api:
+    def __init__(self) -> None:
+        self.icons = Icons(Path("icons"))
+
+    async def info(self, request: web.Request) -> web.Response:
+        return web.json_response({"icons": self.icons.count})  # flagged
+
+    async def icon(self, request: web.Request) -> web.Response:
+        with Path(request.query["path"]).open("rb") as image:  # flagged
+            return web.Response(body=image.read())  # flagged
+
+    async def choose(self, request: web.Request) -> web.Response:
+        self.icons.default = Path("new.png")  # flagged
+        subprocess.run(["optipng", "icons/default.png"])  # flagged
+        return web.Response()
 ```
 
 ```python passes
@@ -47,6 +146,46 @@ async def report(client: httpx.AsyncClient) -> str:
 def plain() -> str:
     return pathlib.Path("report.html").read_text()
 ```
+
+```python passes
+import asyncio
+import functools
+import json
+from pathlib import Path
+from fastapi import FastAPI
+from fastapi.concurrency import run_in_threadpool
+
+app = FastAPI()
+
+@functools.cache
+def settings() -> dict[str, str]:
+    return json.loads(Path("settings.json").read_text())
+
+class Store:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    async def _in_thread(self, function, *arguments):
+        return await asyncio.get_running_loop().run_in_executor(None, function, *arguments)
+
+    def _write(self, name: str, body: bytes) -> None:
+        (self.folder / name).write_bytes(body)
+
+    async def write(self, name: str, body: bytes) -> None:
+        await self._in_thread(self._write, name, body)
+
+    async def replace(self, name: str, body: bytes) -> None:
+        def work() -> None:
+            (self.folder / name).unlink(missing_ok=True)
+            self._write(name, body)
+
+        await asyncio.to_thread(work)
+        await run_in_threadpool(lambda: (self.folder / name).chmod(0o600))
+
+@app.get("/name")
+async def name() -> str:
+    return settings()["name"]
+```
 """
 
 from __future__ import annotations
@@ -55,57 +194,65 @@ from collections.abc import Iterator
 
 from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.effects import EffectKind
-from evenkeel.audit.model.finding import Finding, Severity
+from evenkeel.audit.model.finding import Confidence, Finding
 from evenkeel.audit.model.rule import Rule
-from evenkeel.audit.model.view import CallView, FunctionView, ModuleView, Reach
+from evenkeel.audit.model.stalls import Stall, stall_severity, stalls, whereabouts
+from evenkeel.audit.model.view import ModuleView
 
 KINDS: tuple[EffectKind, ...] = (
     "file",
     "network",
     "subprocess",
     "db-read",
+    "db-key-read",
     "db-write",
-    "commit",
+    "db-bulk",
     "db-flush",
     "db-refresh",
+    "commit",
+    "dequeue",
 )
 
 RULE = Rule(title="Blocking IO on the event loop", severity="HIGH", needs=frozenset(KINDS))
 
-WORDS = {"file": "file access", "network": "a network call", "subprocess": "a subprocess"}
+WORDS = {"file": "file access", "network": "a network call", "subprocess": "a subprocess", "dequeue": "a queue"}
 INSTEAD = {
     "file": "Read or write it in a worker thread (`await asyncio.to_thread(...)`), the whole unit of work in one hop.",
     "network": "Use the client's async version, or run the whole unit of work in a worker thread.",
     "subprocess": "Use `asyncio.create_subprocess_exec`, or run it in a worker thread.",
+    "dequeue": "Use `asyncio.Queue`, or wait for the queue in a worker thread.",
 }
 DATABASE = "Use the async driver or session for this path, or run the whole unit of work in one worker-thread hop."
 
 
 def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
-    """One finding for each call of an async function that blocks, at the call."""
+    """One finding for each line of an async function that blocks, at the call."""
     del context
     for function in module.functions:
-        if function.is_async:
-            for call in function.calls:
-                blocking = [reach for reach in call.reaches(*KINDS) if reach.effect.blocking and not reach.spawned]
-                if blocking:
-                    yield _finding(function, call, blocking[0])
+        for stall in stalls(function, KINDS):
+            yield _finding(stall)
 
 
-def _finding(function: FunctionView, call: CallView, reach: Reach) -> Finding:
-    kind = reach.effect.kind
-    what = WORDS.get(kind, "a synchronous database call")
-    place = f"`{call.fact.callee}`" if reach.direct else f"`{call.fact.callee}`, {len(reach.path) - 1} calls down,"
-    return call.finding(
-        _severity(function),
-        f"{place} makes {what} on the event loop of async `{function.fact.name}`; every other request waits for it",
+def _finding(stall: Stall) -> Finding:
+    kind, entity = stall.reach.effect.kind, stall.reach.effect.detail.rpartition(".")[2]
+    of = f" ({kind}{f' of `{entity}`' if entity else ''})"
+    what = WORDS.get(kind, f"a synchronous database call{of}")
+    return stall.call.finding(
+        stall_severity(stall.call.function),
+        f"{whereabouts(stall)} waits for {what} on the event loop; every other request and stream waits with it",
         INSTEAD.get(kind, DATABASE),
-        effort="S" if reach.direct else "M",
-        confidence="definite" if reach.effect.certain else "likely",
-        path=reach.path,
+        effort="S" if stall.reach.direct else "M",
+        confidence=_confidence(stall),
+        path=stall.reach.path,
+        settled_by="whether the directory exists already when this runs" if _only_makes_directory(stall) else "",
     )
 
 
-def _severity(function: FunctionView) -> Severity:
-    by_role: dict[str, Severity] = {"handler": "HIGH", "startup": "LOW"}
-    return by_role.get(function.role, "MEDIUM")
+def _confidence(stall: Stall) -> Confidence:
+    if _only_makes_directory(stall):
+        return "needs-context"
+    return "definite" if stall.certain else "likely"
+
+
+def _only_makes_directory(stall: Stall) -> bool:
+    return stall.reach.effect.detail == "directory" and not stall.reach.direct
