@@ -121,14 +121,20 @@ class Annotations:
             if value is None:
                 continue
             if value.kind == "call":
-                return self._type_variable(top, value.call, found)
+                return self._made_type(top, value.call, found, depth)
             if value.kind in {"other", "name"} and value.text != name:
                 return self.resolve(top, value.text, depth + 1)
         return UNKNOWN
 
-    def _type_variable(self, top: int, call: int, name: str) -> Type:
-        callee = self._resolver.call(top, call)[0]
-        return Type(f"var:{name}") if callee.name.removeprefix("lib:") in TYPE_VARIABLES else UNKNOWN
+    def _made_type(self, top: int, call: int, name: str, depth: int) -> Type:
+        """`TypeVar("T")`, `NewType("UserId", int)`."""
+        callee = self._resolver.call(top, call)[0].name.removeprefix("lib:")
+        if callee in TYPE_VARIABLES:
+            return Type(f"var:{name}")
+        arguments = self._resolver.symbols.function(top).calls[call].arguments
+        if callee == "typing.NewType" and len(arguments) > 1:
+            return self.resolve(top, arguments[1].value.text, depth + 1)
+        return UNKNOWN
 
     def _owner_of_name(self, function_id: int, name: str) -> tuple[int, str]:
         """The file whose top level binds `name`, following imports."""

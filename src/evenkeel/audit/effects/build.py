@@ -12,9 +12,10 @@ from evenkeel.audit.effects.entities import find_entities
 from evenkeel.audit.effects.entries import declared_entry, is_consumer, registered_entries
 from evenkeel.audit.effects.library import Library
 from evenkeel.audit.effects.link import Linker
+from evenkeel.audit.effects.overrides import overrides
 from evenkeel.audit.effects.propagate import propagate
 from evenkeel.audit.effects.resolve import Resolver
-from evenkeel.audit.effects.summary import Summary, summarise
+from evenkeel.audit.effects.summary import Known, Summary, summarise
 from evenkeel.audit.effects.symbols import Symbols
 from evenkeel.audit.effects.types import Type
 from evenkeel.audit.model.facts import Function, Parameter
@@ -42,9 +43,10 @@ def build_index(files: Sequence[SourceFile], catalogue: Catalogue, *, jobs: int 
     resolver = Resolver(symbols, catalogue)
     entities = find_entities(resolver)
     functions = [_info(resolver, each) for each in range(len(symbols.places))]
-    linker = Linker(resolver, _overrides(resolver), _unique_methods(resolver), entities)
-    parameters = {info.id: info.parameters for info in functions}
-    results = _link_all(linker, parameters, jobs)
+    linker = Linker(resolver, overrides(resolver), _unique_methods(resolver), entities)
+    roles = _roles(resolver)
+    known = Known({info.id: info.parameters for info in functions}, roles)
+    results = _link_all(linker, known, jobs)
     summaries = [each for result in results for each in result.summaries]
     _mark_entries(functions, symbols, results, summaries)
     propagate(functions, summaries)
@@ -55,7 +57,7 @@ def build_index(files: Sequence[SourceFile], catalogue: Catalogue, *, jobs: int 
         linked=[each.linked for each in results],
         functions=functions,
         entities=entities,
-        roles=_roles(resolver),
+        roles=roles,
         kinds=_kinds(functions, results, symbols),
         lines=lines,
         unresolved=sum(each.unresolved for each in summaries),
@@ -109,20 +111,6 @@ def _own_parameters(function: Function) -> tuple[Parameter, ...]:
     return tuple(parameters[1:] if function.owner >= 0 and not static else parameters)
 
 
-def _overrides(resolver: Resolver) -> dict[int, tuple[int, ...]]:
-    """Method -> methods of subclasses that replace it."""
-    found: dict[int, list[int]] = {}
-    for symbol in resolver.symbols.classes.values():
-        for base in resolver.lineage(Type(symbol.name))[1:]:
-            parent = resolver.symbols.classes.get(base.name)
-            if parent is None:
-                continue
-            for name, method in symbol.methods.items():
-                if name in parent.methods and not name.startswith("__"):
-                    found.setdefault(parent.methods[name], []).append(method)
-    return {method: tuple(each) for method, each in found.items()}
-
-
 def _unique_methods(resolver: Resolver) -> dict[str, int]:
     """Method names that one class alone defines; properties are read, never called."""
     counts: dict[str, list[int]] = {}
@@ -136,12 +124,10 @@ def _unique_methods(resolver: Resolver) -> dict[str, int]:
     }
 
 
-def _link_file(linker: Linker, parameters: dict[int, tuple[str, ...]], file: int) -> FileLinks:
+def _link_file(linker: Linker, known: Known, file: int) -> FileLinks:
     linked = linker.link_file(file)
     facts = linker.symbols.facts(file)
-    summaries = tuple(
-        summarise(function, each, parameters) for function, each in zip(facts.functions, linked, strict=True)
-    )
+    summaries = tuple(summarise(function, each, known) for function, each in zip(facts.functions, linked, strict=True))
     entries = tuple(
         entry
         for function, each in zip(facts.functions, linked, strict=True)
@@ -151,25 +137,23 @@ def _link_file(linker: Linker, parameters: dict[int, tuple[str, ...]], file: int
     return FileLinks(msgspec.msgpack.encode(linked), summaries, entries, tuple(sorted(local)))
 
 
-def _link_all(linker: Linker, parameters: dict[int, tuple[str, ...]], jobs: int) -> list[FileLinks]:
+def _link_all(linker: Linker, known: Known, jobs: int) -> list[FileLinks]:
     count = len(linker.symbols.modules)
     if jobs < 2 or count < PARALLEL_FROM or not can_fork():
-        return [_link_file(linker, parameters, file) for file in range(count)]
+        return [_link_file(linker, known, file) for file in range(count)]
     chunks = [range(start, count, jobs) for start in range(jobs)]
-    answers = run_forked(
-        [partial(_link_chunk, linker, parameters, chunk) for chunk in chunks], timeout_s=LONGEST_LINK_S
-    )
+    answers = run_forked([partial(_link_chunk, linker, known, chunk) for chunk in chunks], timeout_s=LONGEST_LINK_S)
     results: dict[int, FileLinks] = {}
     for chunk, answer in zip(chunks, answers, strict=True):
         if answer.error:  # whatever went wrong over there is a plain exception here
-            results.update((file, _link_file(linker, parameters, file)) for file in chunk)
+            results.update((file, _link_file(linker, known, file)) for file in chunk)
         else:
             results.update(zip(chunk, msgspec.msgpack.decode(answer.result, type=list[FileLinks]), strict=True))
     return [results[file] for file in range(count)]
 
 
-def _link_chunk(linker: Linker, parameters: dict[int, tuple[str, ...]], files: range, _: Send) -> bytes:
-    return msgspec.msgpack.encode([_link_file(linker, parameters, file) for file in files])
+def _link_chunk(linker: Linker, known: Known, files: range, _: Send) -> bytes:
+    return msgspec.msgpack.encode([_link_file(linker, known, file) for file in files])
 
 
 def _mark_entries(
@@ -180,5 +164,6 @@ def _mark_entries(
             functions[function_id].entry = functions[function_id].entry or role
     for summary in summaries:
         info = functions[summary.id]
+        info.holds_session = summary.holds_session
         if not info.entry and is_consumer(symbols.function(summary.id), summary):
             info.entry = "consumer"

@@ -108,10 +108,15 @@ class Callees:
             return
         for each in self._overrides.get(function_id, ()):
             owner = self.resolver.owner(each)
-            if owner is None or not receiver.name or receiver.name == "type":
+            declared = self.resolver.owner(function_id)
+            nominal = owner is None or declared is None or self._derives(owner.name, declared.name)
+            if not nominal or not receiver.name or receiver.name == "type" or owner is None:
                 yield each
             elif any(base.name == receiver.name for base in self.resolver.lineage(Type(owner.name))):
                 yield each
+
+    def _derives(self, name: str, base: str) -> bool:
+        return any(each.name == base for each in self.resolver.lineage(Type(name)))
 
     def guess(self, call: Call, described: Described) -> None:
         """An unknown receiver: a method name that only one class of the project defines is taken for it."""

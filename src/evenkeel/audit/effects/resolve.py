@@ -158,6 +158,8 @@ class Resolver:
         if value.kind == "lambda" and value.function >= 0:
             place = self.symbols.places[function_id]
             return Type(f"def:{self.symbols.first_id[place.file] + value.function}")
+        if value.kind == "tuple" and value.size == len(value.names) and "(" not in value.text.strip("() "):
+            return Type("tuple", tuple(self.chain(function_id, each, -1, position) for each in value.names))
         if value.kind == "constant":
             return NONE if value.text == "None" else Type("bool")
         return LITERALS.get(value.kind, UNKNOWN)

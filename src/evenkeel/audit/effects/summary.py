@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import msgspec
 
@@ -19,6 +20,9 @@ SINGLE = frozenset(
     "one one_or_none scalar_one scalar_one_or_none scalar first get get_or_none get_or_404 aget afirst alast last find_one "
     "fetchone fetchrow fetchval get_one".split()
 )
+
+
+DATABASE_RESOURCES = frozenset({"session", "connection", "transaction"})  # who opens one matters to callers
 
 
 class Edge(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -52,10 +56,20 @@ class Summary(msgspec.Struct, frozen=True, array_like=True, gc=False):
     edges: tuple[Edge, ...] = ()
     fetches: tuple[Fetch, ...] = ()
     unresolved: int = 0  # calls that nothing resolves
+    holds_session: bool = False
 
 
-def summarise(function: Function, linked: LinkedFunction, parameters_of: dict[int, tuple[str, ...]]) -> Summary:
-    """The summary of one linked function. `parameters_of`: function id -> parameter names without self."""
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of the whole project: function id -> parameter names without self; type name -> role."""
+
+    parameters: dict[int, tuple[str, ...]]
+    roles: dict[str, str]
+
+
+def summarise(function: Function, linked: LinkedFunction, project: Known) -> Summary:
+    """The summary of one linked function."""
+    parameters_of = project.parameters
     calls = (*function.calls, *linked.implicit)
     own = parameters_of[linked.id]
     taints = _taints(function, own)
@@ -74,12 +88,29 @@ def summarise(function: Function, linked: LinkedFunction, parameters_of: dict[in
         effects.extend(
             Own(e, call.line, call.column, link.mode == "spawn" and e.kind != "spawn", looped)
             for e in link.effects
-            if e.kind not in LOCAL_KINDS or (e.kind == "lock" and e.detail == "semaphore")
+            if _travels(e)
         )
         fetches.extend(_fetches(function, call, link, taints))
     known = {link.call for link in linked.links if link.library or link.targets or link.runs}
     unresolved = sum(1 for index, call in enumerate(function.calls) if index not in known and "." in call.callee)
-    return Summary(linked.id, tuple(effects), tuple(edges), tuple(fetches), unresolved)
+    holds = _holds_session(linked, calls, own, project.roles)
+    return Summary(linked.id, tuple(effects), tuple(edges), tuple(fetches), unresolved, holds)
+
+
+def _travels(effect: Effect) -> bool:
+    """Whether callers need to know: most effects; of resources and locks those that bound or isolate what callers do."""
+    if effect.kind == "connect":
+        return effect.detail in DATABASE_RESOURCES
+    return effect.kind not in LOCAL_KINDS or (effect.kind == "lock" and effect.detail == "semaphore")
+
+
+def _holds_session(
+    linked: LinkedFunction, calls: tuple[Call, ...], parameters: tuple[str, ...], roles: dict[str, str]
+) -> bool:
+    """Whether the function is given a session, or uses one that it keeps on `self`."""
+    given = (type_ for name, type_ in linked.types if name in parameters)
+    kept = (link.receiver for link in linked.links if calls[link.call].callee.startswith("self."))
+    return any(roles.get(each.partition("[")[0]) == "session" for each in (*given, *kept))
 
 
 def _taints(function: Function, parameters: tuple[str, ...]) -> dict[str, frozenset[int]]:

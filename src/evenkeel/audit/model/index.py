@@ -88,7 +88,7 @@ class FunctionInfo(msgspec.Struct, gc=False):
     caller_line: int = 0
     reaches: tuple[Reached, ...] = ()
     fetches: tuple[Fetch, ...] = ()
-    returns_stream: bool = False
+    holds_session: bool = False  # is given one, or keeps one on `self`
 
 
 class Relation(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -13,7 +13,8 @@ from typing import Literal
 
 from evenkeel.audit.model.effects import EffectKind
 from evenkeel.audit.model.facts import Block
-from evenkeel.audit.model.view import CallView, FunctionView
+from evenkeel.audit.model.index import FunctionInfo, Reached
+from evenkeel.audit.model.view import CallView, FunctionView, Reach
 
 RegionKind = Literal["transaction", "session", "connection"]
 Opened = Literal["with", "assigned", "decorator", "passed", "attribute"]
@@ -88,6 +89,8 @@ def _managed_kind(function: FunctionView, block: Block, manager: str, name: str)
         return "transaction"
     if call is not None and _commits_itself(call):
         return "transaction"
+    if call is not None and _opens_session(call):
+        return "session"
     role = bound or function.role_of(manager) or (function.role_of(call.link.result) if call is not None else "")
     return role if role in {"session", "connection"} else None  # type: ignore[return-value]
 
@@ -100,6 +103,13 @@ def _commits_itself(call: CallView) -> bool:
     """A project context manager that begins and commits around what it yields."""
     kinds = {reached.effect.kind for target in call.targets for reached in target.reaches}
     return {"commit", "begin"} <= kinds and not kinds & {"db-write", "db-read"}
+
+
+def _opens_session(call: CallView) -> bool:
+    """A project context manager that opens a session around what it yields, whatever that is."""
+    if not call.link.result.startswith("contextlib."):
+        return False
+    return any(r.effect.kind == "connect" and r.effect.detail == "session" for t in call.targets for r in t.reaches)
 
 
 def _passed(function: FunctionView) -> Iterator[Region]:
@@ -147,5 +157,39 @@ def writes_database(call: CallView) -> bool:
 
 
 def ends_transaction(call: CallView) -> bool:
-    """Whether after the call no transaction is open: it commits or rolls back, itself or through what it calls."""
-    return any(each.effect.detail != SAVEPOINT for each in call.reaches(*ENDS))
+    """Whether after the call no transaction is open: it commits or rolls back, itself or through what it calls, and sends
+    nothing after that (a refresh after the commit opens the next one)."""
+    if any(each.kind in ENDS and each.detail != SAVEPOINT for each in call.effects):
+        return True
+    return any(_leaves_closed(target) for target in call.targets)
+
+
+def _leaves_closed(target: FunctionInfo) -> bool:
+    last_end = max((r.line for r in target.reaches if _is_end(r)), default=-1)
+    last_statement = max((r.line for r in target.reaches if r.effect.kind in STATEMENTS and not _is_end(r)), default=-1)
+    return last_end >= last_statement and last_end >= 0
+
+
+def _is_end(reached: Reached) -> bool:
+    return reached.effect.kind in ENDS and reached.effect.detail != SAVEPOINT
+
+
+def judged_deeper(call: CallView, reach: Reach) -> bool:
+    """Whether a function on the way holds the session itself and uses it before the effect: the fault is found there."""
+    functions = call.function.module.index.functions
+    by_name = {each.id: each for each in (*call.targets, *call.runs)}
+    info = next(
+        (each for each in by_name.values() if len(reach.path) > 1 and each.name == reach.path[1].function), None
+    )
+    while info is not None:
+        reached = next((r for r in info.reaches if r.effect.kind == reach.effect.kind and _same(r, reach)), None)
+        if reached is None:
+            return False
+        if info.holds_session and any(r.effect.kind in STATEMENTS and r.line < reached.line for r in info.reaches):
+            return True
+        info = functions[reached.next] if reached.next >= 0 else None
+    return False
+
+
+def _same(reached: Reached, reach: Reach) -> bool:
+    return reached.effect.detail == reach.effect.detail
