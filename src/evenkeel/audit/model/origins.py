@@ -1,0 +1,84 @@
+"""Origins: the calls and parameters that a value is made of, followed backwards through local names of one function."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from evenkeel.audit.model.facts import Assignment, Block, Value
+from evenkeel.audit.model.view import CallView, FunctionView
+
+DEEPEST = 6
+
+
+def origin_calls(function: FunctionView, value: Value, position: int) -> Iterator[CallView]:
+    """Calls whose results flow into a value that is used at `position`, nearest first, each once."""
+    seen: set[int] = set()
+    for call in _calls_of(function, value, position, 0):
+        if call.index not in seen:
+            seen.add(call.index)
+            yield call
+
+
+def origin_parameters(function: FunctionView, value: Value, position: int) -> frozenset[str]:
+    """Parameters of the function that flow into a value; `self` and `cls` are none."""
+    names = {each.name for each in function.fact.parameters} - {"self", "cls"}
+    return frozenset(root for root in _roots(function, value, position, 0) if root in names)
+
+
+def root_of(chain: str) -> str:
+    """The name a chain starts from: `rows` for `rows[].name`."""
+    return chain.partition(".")[0].removesuffix("[]")
+
+
+def _calls_of(function: FunctionView, value: Value, position: int, depth: int) -> Iterator[CallView]:
+    if depth > DEEPEST:
+        return
+    call = function.calls_by_index.get(value.call) if value.call >= 0 else None
+    while call is not None:
+        yield call
+        for argument in call.fact.arguments:
+            yield from _calls_of(function, argument.value, call.fact.position, depth + 1)
+        holder = Value("name", call.holder, names=(call.holder,)) if call.holder else None
+        if holder is not None and call.receiver is None:
+            yield from _calls_of_names(function, holder, call.fact.position, depth + 1)
+        call = call.receiver
+    yield from _calls_of_names(function, value, position, depth)
+
+
+def _calls_of_names(function: FunctionView, value: Value, position: int, depth: int) -> Iterator[CallView]:
+    for name in dict.fromkeys(root_of(each) for each in (*value.names, *_own_name(value))):
+        for made in _makers(function, name, position):
+            yield from _calls_of(function, made, position, depth + 1)
+
+
+def _roots(function: FunctionView, value: Value, position: int, depth: int) -> Iterator[str]:
+    if depth > DEEPEST:
+        return
+    for name in dict.fromkeys(root_of(each) for each in (*value.names, *_own_name(value))):
+        makers = _makers(function, name, position)
+        if not makers:
+            yield name
+        for made in makers:
+            yield from _roots(function, made, position, depth + 1)
+
+
+def _own_name(value: Value) -> tuple[str, ...]:
+    return (value.text,) if value.kind == "name" and not value.text.startswith("<") else ()
+
+
+def _makers(function: FunctionView, name: str, position: int) -> list[Value]:
+    """What a local name was bound to before `position`: values assigned, iterated over or entered."""
+    given = [each for each in function.fact.assignments if _binds(each, name, position)]
+    blocks = [each for each in function.fact.blocks if _holds(each, name, position)]
+    found = [(each.position, each.value) for each in given]
+    found += [(each.start, each.subject) for each in blocks if each.subject is not None]
+    found.sort(key=lambda each: each[0])
+    return [value for _, value in found[-3:]]
+
+
+def _binds(assignment: Assignment, name: str, position: int) -> bool:
+    return assignment.position < position and assignment.operator in {"=", ":=", "+="} and name in assignment.targets
+
+
+def _holds(block: Block, name: str, position: int) -> bool:
+    return block.start <= position and name in block.targets and block.kind in {"for", "comprehension", "with"}
