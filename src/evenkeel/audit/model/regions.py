@@ -41,7 +41,7 @@ class Region:
 
     def covers(self, call: CallView) -> bool:
         """Whether the call is made while it is held."""
-        return self.start < call.fact.position < self.end
+        return self.start < call.fact.position <= self.end
 
 
 def regions(function: FunctionView) -> tuple[Region, ...]:
@@ -161,17 +161,18 @@ def ends_transaction(call: CallView) -> bool:
     nothing after that (a refresh after the commit opens the next one)."""
     if any(each.kind in ENDS and each.detail != SAVEPOINT for each in call.effects):
         return True
-    return any(_leaves_closed(target) for target in call.targets)
+    return bool(call.targets) and all(_leaves_closed(target) for target in call.targets)
 
 
 def _leaves_closed(target: FunctionInfo) -> bool:
-    last_end = max((r.line for r in target.reaches if _is_end(r)), default=-1)
-    last_statement = max((r.line for r in target.reaches if r.effect.kind in STATEMENTS and not _is_end(r)), default=-1)
-    return last_end >= last_statement and last_end >= 0
+    """A callee's rollback is its error path: what follows here follows its success."""
+    last_commit = max((r.line for r in target.reaches if _is_commit(r)), default=-1)
+    last_statement = max((r.line for r in target.reaches if r.effect.kind in STATEMENTS), default=-1)
+    return last_commit >= max(last_statement, 0)
 
 
-def _is_end(reached: Reached) -> bool:
-    return reached.effect.kind in ENDS and reached.effect.detail != SAVEPOINT
+def _is_commit(reached: Reached) -> bool:
+    return reached.effect.kind == "commit" and reached.effect.detail != SAVEPOINT
 
 
 def judged_deeper(call: CallView, reach: Reach) -> bool:
