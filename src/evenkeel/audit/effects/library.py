@@ -137,6 +137,8 @@ class Library:
         receiver = bound_to[0] if bound_to else UNKNOWN
         base_args = bound_to[1].args if len(bound_to) > 1 else receiver.args
         spec = self.call(name)
+        if not bound_to and name in self.catalogue.types:
+            receiver = class_object(Type(name))  # a class that is called: `$class` is the class itself
         if spec.returns:
             return self._evaluate(spec.returns, receiver, base_args, arguments)
         if name == "type":
