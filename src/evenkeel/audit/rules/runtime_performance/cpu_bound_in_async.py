@@ -13,7 +13,8 @@ and an answer when it is full); for images, documents and archives `await asynci
 libraries release the GIL, or a process pool where they do not
 (https://docs.python.org/3/library/asyncio-eventloop.html#asyncio.loop.run_in_executor).
 
-**Leave it when** the input is known to be small: a thumbnail of an icon, a settings file. Parsers and in-memory
+**Leave it when** the input is known to be small: a thumbnail of an icon, a settings file. What only start-up reaches is
+not reported. Parsers and in-memory
 compression are reported only where the data comes from the network; rendering a template, `json.loads` and plain
 hashes never are. Work on a file that the blocking-IO rule reports already (an archive that is read and unpacked) is
 reported there.
@@ -149,7 +150,6 @@ WORDS = {
     "parse": "parses data of unknown size",
 }
 BY_SIZE = frozenset({"compression", "parse"})  # heavy only when the data is large
-SMALL = frozenset({"template"})
 NEAR = 3  # lines: several steps of one piece of work are one finding
 HASHING = (
     "Hash in a bounded pool of its own (evenkeel.hotpath.passwords), with limits that refuse before they hash; "
@@ -173,6 +173,8 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
 
 def _computing(function: FunctionView) -> list[Stall]:
     """Heavy calls in order of lines; where a line does several things, the hash counts."""
+    if function.role == "startup":  # nobody waits yet
+        return []
     found = {each.call.line: each for each in stalls(function, ("cpu",)) if _is_heavy(function, each)}
     found.update((each.call.line, each) for each in stalls(function, ("password-hash",)))
     return [found[line] for line in sorted(found)]
@@ -185,7 +187,7 @@ def _kind(stall: Stall) -> str:
 
 def _is_heavy(function: FunctionView, stall: Stall) -> bool:
     kind = _kind(stall)
-    if kind in SMALL or kind not in WORDS:
+    if kind not in WORDS:  # templates and texts: small as a rule
         return False
     return kind not in BY_SIZE or (not _waits_for_file(stall) and _is_unbounded(function, stall))
 
