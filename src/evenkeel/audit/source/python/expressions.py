@@ -36,7 +36,21 @@ COLLECTIONS: dict[str, ValueKind] = {
     "expression_list": "tuple",
 }
 TYPE_FORMS = frozenset(
-    {"Annotated", "Optional", "Union", "list", "dict", "set", "tuple", "type", "Type", "List", "Dict", "Set", "Callable"}
+    {
+        "Annotated",
+        "Optional",
+        "Union",
+        "list",
+        "dict",
+        "set",
+        "tuple",
+        "type",
+        "Type",
+        "List",
+        "Dict",
+        "Set",
+        "Callable",
+    }
     | {"Sequence", "Iterable", "Mapping", "Awaitable", "AsyncIterator", "Iterator", "AsyncGenerator", "Generator"}
 )
 SPINES = frozenset({"binary_operator", "boolean_operator", "comparison_operator"})

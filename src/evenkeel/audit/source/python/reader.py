@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import functools
 import re
+from importlib import metadata
 from typing import TYPE_CHECKING
 
 import tree_sitter
@@ -34,6 +35,12 @@ if TYPE_CHECKING:
 VERSION = f"python-2-{tree_sitter_python.__name__}"  # raise it with every change of what is read
 CODE_LINE = re.compile(rb"^[ \t\f]*[^\s#]", re.MULTILINE)
 SUPPRESSION = re.compile(r"#\s*evenkeel:[ \t]*(.*)")
+
+
+@functools.cache
+def version() -> str:
+    """What the facts depend on beside the source: this front end and the grammar."""
+    return f"python-{VERSION}-{metadata.version('tree-sitter-python')}-{metadata.version('tree-sitter')}"
 
 
 def read(source: bytes, path: str, module: str) -> FileFacts:

@@ -1,0 +1,216 @@
+"""Files to encoded facts: from the cache what did not change, the rest read in processes of their own.
+
+A parser that crashes or hangs on a file costs that file, which becomes a gap. Facts travel and stay as msgpack bytes,
+never as objects.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from evenkeel.audit.model.finding import Gap
+from evenkeel.audit.source.cache import FactsCache, Record, Seen, digest, pack, unpack
+from evenkeel.audit.source.classify import FileKind, is_generated
+from evenkeel.audit.source.decoding import is_binary, to_utf8
+from evenkeel.audit.source.languages import reader, version
+from evenkeel.audit.source.pool import Crash, in_processes
+from evenkeel.audit.source.walk import MAX_BYTES, AuditedFile
+
+Progress = Callable[[int, int], None]  # files done, files in all
+
+FEW_FILES = 40  # fewer are read in this process: to start others takes longer
+BATCH_BYTES = 200_000  # of source: about 40 ms of work, so that all processes end at nearly the same time
+BATCH_FILES = 50
+LINES_SHOWN = 5  # of the lines with syntax errors that a gap names
+
+
+class ExtractedFile(msgspec.Struct, frozen=True, gc=False):
+    """One file's facts: `facts` is an encoded FileFacts. `kind` is the walk's, or "generated" where the first lines say
+    so: such a file is never judged, but others import from it."""
+
+    path: str
+    kind: FileKind
+    facts: bytes
+
+
+class Extracted(msgspec.Struct, frozen=True, gc=False):
+    """All facts, in the order in which the files were given."""
+
+    files: tuple[ExtractedFile, ...]
+    gaps: tuple[Gap, ...] = ()
+    notes: tuple[str, ...] = ()  # what the cache had to say
+    cached: int = 0  # files whose facts came from the cache
+
+
+class Reading(msgspec.Struct, frozen=True, gc=False):
+    """What reading one file gave: a record with its facts not packed, or why there is none."""
+
+    record: Record | None = None
+    facts: bytes = b""
+    gap: Gap | None = None
+
+
+def extract(
+    files: Sequence[AuditedFile],
+    *,
+    cache: FactsCache,
+    jobs: int = 2,
+    progress: Progress = lambda _done, _total: None,
+) -> Extracted:
+    """The facts of all files. Raises nothing for what a file holds or the cache does: both become gaps and notes."""
+    if not files:
+        return Extracted(())
+    root = files[0].absolute.removesuffix(files[0].path)
+    found, moved = _from_cache(files, cache, root)
+    cached = len(found)
+    progress(cached, len(files))
+    fresh: list[int] = []
+    for number, reading in _fresh(files, [each for each in range(len(files)) if each not in found], jobs):
+        found[number] = reading
+        fresh.append(number)
+        progress(len(found), len(files))
+    _save(files, found, (fresh, moved), (cache, root))
+    return _extracted(files, found, cache, cached)
+
+
+def _from_cache(files: Sequence[AuditedFile], cache: FactsCache, root: str) -> tuple[dict[int, Reading], list[int]]:
+    """Number of a file -> what the cache has of it; and those of them whose time or place has changed."""
+    known = cache.known(root)
+    found: dict[int, Reading] = {}
+    moved: list[int] = []
+    for number, file in enumerate(files):
+        seen, record = known.get(file.absolute, (None, None))
+        if seen is None or seen[1:4] != (file.mtime_ns, file.size, _stamp(file)):
+            record = _by_content(file, cache)
+            moved.append(number)
+        if record is not None:
+            found[number] = Reading(record, unpack(record.packed))
+    return found, [each for each in moved if each in found]
+
+
+def _by_content(file: AuditedFile, cache: FactsCache) -> Record | None:
+    if not cache.may_hold(file.path, file.size):
+        return None
+    source = _source(file)
+    return None if isinstance(source, Gap) else cache.get(digest(_stamp(file), file.path, source))
+
+
+def _fresh(files: Sequence[AuditedFile], missing: list[int], jobs: int) -> Iterator[tuple[int, Reading]]:
+    """Reads what the cache does not have; a few files here, more in processes."""
+    if len(missing) < FEW_FILES:
+        with _no_collection():
+            for number in missing:
+                yield number, read_file(files[number])
+        return
+    for number, answer in in_processes(read_encoded, files, _batches(files, missing), jobs=jobs):
+        if isinstance(answer, Crash):
+            why = f"{answer.why}; exclude it, and report it if it can be shown"
+            yield number, Reading(gap=Gap("unparsed", files[number].path, why))
+        else:
+            yield number, msgspec.msgpack.decode(answer, type=Reading)
+
+
+def _batches(files: Sequence[AuditedFile], numbers: list[int]) -> list[list[int]]:
+    """Batches of about equal work, large files first, so that no process is left alone with one at the end."""
+    batches: list[list[int]] = []
+    left = 0
+    for number in sorted(numbers, key=lambda each: -files[each].size):
+        if left <= 0 or len(batches[-1]) >= BATCH_FILES:
+            batches.append([])
+            left = BATCH_BYTES
+        batches[-1].append(number)
+        left -= files[number].size
+    return batches
+
+
+def read_encoded(file: AuditedFile) -> bytes:
+    """`read_file` as msgpack, for the way from one process to another."""
+    return msgspec.msgpack.encode(read_file(file))
+
+
+def read_file(file: AuditedFile) -> Reading:
+    """Read one file into facts. Raises nothing."""
+    source = _source(file)
+    if isinstance(source, Gap):
+        return Reading(gap=source)
+    try:
+        facts = reader(file.language)(to_utf8(source, file.language), file.path, file.module)
+    except Exception as error:  # a fault of ours costs this file, not the audit
+        why = f"evenkeel's front end failed on it ({type(error).__name__}: {error}); please report it"
+        return Reading(gap=Gap("unparsed", file.path, why))
+    encoded = msgspec.msgpack.encode(facts)
+    key = digest(_stamp(file), file.path, source)
+    generated = file.kind != "migration" and is_generated(source)  # a tool starts a migration, a hand goes on
+    return Reading(Record(key, file.path, len(source), pack(encoded), facts.errors, generated), encoded)
+
+
+def _source(file: AuditedFile) -> bytes | Gap:
+    try:
+        with Path(file.absolute).open("rb") as opened:
+            source = opened.read(MAX_BYTES + 1)
+    except OSError as error:
+        return Gap("unreadable", file.path, f"{error.strerror or error}; give the user who audits leave to read it")
+    if is_binary(source):
+        return Gap("skipped", file.path, "binary data under the name of a source file")
+    return source
+
+
+def _stamp(file: AuditedFile) -> str:
+    """What facts depend on beside the source and its path."""
+    return f"{version(file.language)}/{file.kind}/{file.module}"
+
+
+def _save(
+    files: Sequence[AuditedFile],
+    found: dict[int, Reading],
+    changed: tuple[list[int], list[int]],
+    place: tuple[FactsCache, str],
+) -> None:
+    fresh, moved = changed
+    cache, root = place
+    records = [record for each in fresh if (record := found[each].record)]
+    seen = [
+        Seen(file.absolute, file.mtime_ns, file.size, _stamp(file), record.key)
+        for each in (*fresh, *moved)
+        if (record := found[each].record) and (file := files[each]).size == record.source
+    ]
+    cache.save(records, seen, root)
+
+
+def _extracted(files: Sequence[AuditedFile], found: dict[int, Reading], cache: FactsCache, cached: int) -> Extracted:
+    done: list[ExtractedFile] = []
+    gaps: list[Gap] = []
+    for number, file in enumerate(files):
+        reading = found[number]
+        if reading.gap is not None:
+            gaps.append(reading.gap)
+        if reading.record is not None:
+            kind: FileKind = "generated" if reading.record.generated else file.kind
+            done.append(ExtractedFile(file.path, kind, reading.facts))
+            if reading.record.errors:
+                gaps.append(_syntax(file.path, reading.record.errors))
+    return Extracted(tuple(done), tuple(gaps), tuple(cache.notes), cached)
+
+
+def _syntax(path: str, lines: tuple[int, ...]) -> Gap:
+    shown = ", ".join(str(each) for each in lines[:LINES_SHOWN])
+    more = f" and {len(lines) - LINES_SHOWN} more" if len(lines) > LINES_SHOWN else ""
+    why = f"syntax that could not be read at line {shown}{more}; the rest of the file was read"
+    return Gap("unparsed", path, why, len(lines))
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Facts have no cycles, so looking for some while they are made only costs time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

@@ -1,0 +1,76 @@
+"""Languages: which files are theirs, and which front end reads them. Data; a new front end is one row.
+
+A reader is a module with `read(source: bytes, path: str, module: str) -> FileFacts` and `version() -> str`, which
+changes whenever the same source would give other facts. It is imported only where files are read.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from collections.abc import Callable
+from typing import NamedTuple, cast
+
+from evenkeel.audit.model.facts import FileFacts
+
+Read = Callable[[bytes, str, str], FileFacts]
+
+
+class Language(NamedTuple):
+    """`reader` is "" for a language that backends are written in and that has no front end yet."""
+
+    name: str
+    suffixes: tuple[str, ...]
+    reader: str = ""
+
+
+LANGUAGES: tuple[Language, ...] = (
+    Language("python", ("py", "pyw"), "evenkeel.audit.source.python.reader"),
+    Language("rust", ("rs",)),
+    Language("go", ("go",)),
+    Language("typescript", ("ts", "tsx", "mts", "cts")),
+    Language("javascript", ("js", "jsx", "mjs", "cjs")),
+    Language("java", ("java",)),
+    Language("kotlin", ("kt",)),
+    Language("scala", ("scala",)),
+    Language("ruby", ("rb",)),
+    Language("php", ("php",)),
+    Language("c#", ("cs",)),
+    Language("elixir", ("ex", "exs")),
+)
+BY_SUFFIX: dict[str, Language] = {suffix: each for each in LANGUAGES for suffix in each.suffixes}
+BY_NAME: dict[str, Language] = {each.name: each for each in LANGUAGES}
+
+# JavaScript that runs in a browser, configures a build tool or only declares types is no backend source.
+BROWSER_LANGUAGES = frozenset({"typescript", "javascript"})
+BROWSER_FOLDERS = frozenset(
+    [
+        "frontend",
+        "front-end",
+        "client",
+        "clients",
+        "web",
+        "webapp",
+        "ui",
+        "www",
+        "public",
+        "static",
+        "assets",
+        "console",
+        "dashboard",
+        "components",
+    ]
+)
+BROWSER_ENDINGS = (".d.ts", ".min.js", ".config.js", ".config.ts", ".config.mjs", ".config.cjs", ".stories.tsx")
+
+
+@functools.cache
+def reader(language: str) -> Read:
+    """The `read` of a language's front end."""
+    return cast("Read", importlib.import_module(BY_NAME[language].reader).read)
+
+
+@functools.cache
+def version(language: str) -> str:
+    """What the facts of a language depend on beside the source: front end and grammar."""
+    return cast("str", importlib.import_module(BY_NAME[language].reader).version())
