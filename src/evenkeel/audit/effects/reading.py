@@ -153,10 +153,11 @@ def _aliases(written: dict[str, str], types: dict[str, TypeSpec], origin: str) -
     pairs: list[tuple[str, str]] = [*written.items()]
     pairs += [(alias, name) for name, spec in types.items() for alias in spec.aliases]
     for key, target in pairs:
-        for alias in _names(key, f"{origin}.aliases.{key!r}"):
-            if found.setdefault(alias, target) != target:
+        for alias, chosen in zip(_names(key, f"{origin}.aliases.{key!r}"), _chosen(key), strict=True):
+            meant = target.replace("{}", chosen)
+            if found.setdefault(alias, meant) != meant:
                 raise ConfigurationError(
-                    f"{origin}: the alias {alias!r} stands for {found[alias]!r} and for {target!r}.",
+                    f"{origin}: the alias {alias!r} stands for {found[alias]!r} and for {meant!r}.",
                     hint="Keep one of the two.",
                 )
     return found
