@@ -28,9 +28,7 @@ class Share:
 class CapacityShares(Protocol):
     """The table `capacity_shares`; a pool is a named limit, such as `sessions`."""
 
-    async def claim(  # noqa: PLR0913 one row of one table
-        self, pool: str, instance: str, *, wanted: int, keep: int, limit: int, ttl_s: float
-    ) -> Share:
+    async def claim(self, pool: str, instance: str, *, wanted: int, keep: int, limit: int, ttl_s: float) -> Share:
         """Ask for `wanted` of `limit`; one transaction under the pool's lock, so two instances cannot both take the
         last.
 

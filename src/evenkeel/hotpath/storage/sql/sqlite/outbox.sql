@@ -1,0 +1,92 @@
+-- Outbox: queue, claim by group, fence, settle, upkeep.
+
+-- name: enqueue_message
+-- Known by its id or by its idempotency key: left as it is.
+INSERT OR IGNORE INTO channel_outbox
+    (outbox_id, idempotency_key, channel, account_id, peer_kind, peer_id, thread_id, payload, status, retry_at,
+     created_at, updated_at)
+VALUES (:outbox_id, :key, :channel, :account_id, :peer_kind, :peer_id, :thread_id, :payload, 'pending',
+    @now + :delay_s, @now, @now);
+
+-- name: claim_messages
+-- Groups by skipping along the index from one to the next, then the head of each group, then one round after another over
+-- the groups: a group with a thousand due rows takes its share and no more.
+WITH RECURSIVE groups (channel, account_id) AS (
+    SELECT * FROM (SELECT channel, account_id FROM channel_outbox INDEXED BY channel_outbox_due
+        WHERE status IN ('pending', 'retry') ORDER BY channel, account_id LIMIT 1)
+    UNION ALL
+    SELECT n.channel, n.account_id FROM groups AS g JOIN channel_outbox AS n INDEXED BY channel_outbox_due
+        ON n.seq = (SELECT seq FROM channel_outbox AS o INDEXED BY channel_outbox_due
+            WHERE o.status IN ('pending', 'retry') AND (o.channel, o.account_id) > (g.channel, g.account_id)
+            ORDER BY o.channel, o.account_id LIMIT 1)
+        AND n.status IN ('pending', 'retry')
+), busy AS (
+    SELECT value ->> 0 AS channel, value ->> 1 AS account_id, value ->> 2 AS in_flight FROM json_each(:busy)
+), heads AS (
+    SELECT o.seq, o.retry_at,
+        row_number() OVER (PARTITION BY g.channel, g.account_id ORDER BY o.retry_at, o.seq) AS round
+    FROM groups AS g
+    LEFT JOIN busy AS b ON b.channel = g.channel AND b.account_id = g.account_id
+    JOIN channel_outbox AS o ON o.seq IN (
+        SELECT seq FROM channel_outbox AS due INDEXED BY channel_outbox_due
+        WHERE due.channel = g.channel AND due.account_id = g.account_id AND due.status IN ('pending', 'retry')
+            AND due.retry_at <= @now
+        ORDER BY due.retry_at, due.seq LIMIT max(0, :per_group - coalesce(b.in_flight, 0)))
+)
+UPDATE channel_outbox SET
+    status = 'sending', attempt = attempt + 1, worker = :worker, lease_until = @now + :lease_s, updated_at = @now
+WHERE seq IN (SELECT seq FROM heads ORDER BY round, retry_at, seq LIMIT :limit)
+RETURNING outbox_id, attempt, retry_count, channel, account_id, peer_kind, peer_id, thread_id, payload,
+    idempotency_key, created_at, retry_at, seq;
+
+-- name: settle_message
+-- 'pending' = deferred without a try. attempt is the fence; the rollback path settles rows that it never claimed.
+UPDATE channel_outbox SET
+    status = :status,
+    retry_count = retry_count + (:status IN ('retry', 'failed')),
+    retry_at = @now + :retry_in_s, last_error = :error, worker = '', updated_at = @now,
+    delivered_at = CASE WHEN :status = 'sent' THEN @now END
+WHERE outbox_id = :outbox_id AND attempt = :attempt AND status IN ('sending', 'pending', 'retry')
+RETURNING outbox_id;
+
+-- name: was_settled
+SELECT 1 FROM channel_outbox WHERE outbox_id = :outbox_id AND attempt = :attempt AND status = :status;
+
+-- name: heartbeat_message
+UPDATE channel_outbox SET lease_until = @now + :lease_s
+WHERE outbox_id = :outbox_id AND attempt = :attempt AND status = 'sending'
+RETURNING outbox_id;
+
+-- name: recover_messages
+-- The sender died, perhaps after the send: due again under the same idempotency key, and the try counts.
+UPDATE channel_outbox SET status = 'retry', retry_count = retry_count + 1, retry_at = @now, worker = '', updated_at = @now,
+    last_error = 'the sender stopped before it could tell the outcome'
+WHERE seq IN (SELECT seq FROM channel_outbox INDEXED BY channel_outbox_sending
+              WHERE status = 'sending' AND lease_until <= @now LIMIT :limit)
+RETURNING outbox_id;
+
+-- name: next_message_due
+SELECT min(retry_at) - @now FROM channel_outbox INDEXED BY channel_outbox_next WHERE status IN ('pending', 'retry');
+
+-- name: failed_messages
+SELECT outbox_id, channel, account_id, peer_id, status, retry_count, last_error, created_at, delivered_at
+FROM channel_outbox INDEXED BY channel_outbox_failed
+WHERE status = 'failed' AND (:channel = '' OR (channel = :channel AND account_id = :account_id))
+ORDER BY updated_at DESC LIMIT :limit;
+
+-- name: replay_message
+UPDATE channel_outbox SET status = 'pending', retry_count = 0, retry_at = @now, last_error = '', updated_at = @now
+WHERE outbox_id = :outbox_id AND status = 'failed'
+RETURNING outbox_id;
+
+-- name: prune_outbox
+DELETE FROM channel_outbox WHERE seq IN (
+    SELECT seq FROM channel_outbox INDEXED BY channel_outbox_sent
+    WHERE status = 'sent' AND delivered_at < @now - :older_than_s LIMIT :limit)
+RETURNING outbox_id;
+
+-- name: due_messages
+-- Rollback path: what is due, claimed by nobody.
+SELECT outbox_id, attempt, retry_count, channel, account_id, peer_kind, peer_id, thread_id, payload,
+    idempotency_key, created_at, retry_at, seq
+FROM channel_outbox WHERE status IN ('pending', 'retry') AND retry_at <= @now ORDER BY retry_at, seq LIMIT :limit;
