@@ -23,7 +23,7 @@ ENTRY_ORDER: tuple[Role, ...] = (
     "handler", "websocket", "dependency", "consumer", "task", "cron", "signal", "startup", "cli", "migration",
 )  # fmt: skip
 
-Key = tuple[str, str, bool, bool]
+Key = tuple[str, str, bool, bool, bool, bool]
 
 
 def propagate(functions: Sequence[FunctionInfo], summaries: Sequence[Summary]) -> None:
@@ -46,7 +46,7 @@ def _spread_effects(
     queue: deque[tuple[int, Reached]] = deque()
     for summary in summaries:
         for own in summary.effects:
-            reached = Reached(own.effect, own.line, -1, 0, own.spawned, own.looped, own.column)
+            reached = Reached(own.effect, own.line, -1, 0, own.spawned, own.looped, own.column, own.kept)
             _offer(summary.id, reached, tables, counts, queue)
     while queue:
         callee, reached = queue.popleft()
@@ -64,7 +64,7 @@ def _offer(
     queue: deque[tuple[int, Reached]],
 ) -> None:
     effect = reached.effect
-    key = (effect.kind, effect.detail, effect.blocking, reached.spawned)
+    key = (effect.kind, effect.detail, effect.blocking, reached.spawned, reached.looped, reached.kept)
     table = tables[function_id]
     if key in table:
         return
@@ -82,7 +82,8 @@ def _through(callee_info: FunctionInfo, edge: Edge, callee: int, reached: Reache
         effect = Effect(effect.kind, effect.detail, False, effect.certain)
     spawned = reached.spawned or edge.mode == "spawn"
     looped = reached.looped or edge.looped
-    return Reached(effect, edge.line, callee, reached.depth + 1, spawned, looped, edge.column)
+    kept = reached.kept or edge.kept
+    return Reached(effect, edge.line, callee, reached.depth + 1, spawned, looped, edge.column, kept)
 
 
 def _spread_fetches(

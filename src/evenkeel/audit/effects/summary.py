@@ -11,7 +11,7 @@ from evenkeel.audit.model.effects import Effect
 from evenkeel.audit.model.facts import Call, Function
 from evenkeel.audit.model.flow import loops_around
 from evenkeel.audit.model.index import CallMode, Fetch, Link, LinkedFunction
-from evenkeel.audit.model.once import first_time_regions, is_inside, is_memoised
+from evenkeel.audit.model.once import first_time_regions, is_inside, is_memoised, kept_regions
 
 LOCAL_KINDS = frozenset(
     {"log", "copy", "cache-read", "cache-write", "stream-response", "connect", "close", "lock", "offload", "gather"}
@@ -36,6 +36,7 @@ class Edge(msgspec.Struct, frozen=True, array_like=True, gc=False):
     parameters: tuple[tuple[int, int], ...] = ()
     variables: tuple[tuple[str, str], ...] = ()
     once: bool = False  # only the first time in the life of the process: no cost of the callers that come after
+    kept: bool = False  # only the first time for one object
 
 
 class Own(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -46,6 +47,7 @@ class Own(msgspec.Struct, frozen=True, array_like=True, gc=False):
     column: int
     spawned: bool
     looped: bool
+    kept: bool = False
 
 
 class Summary(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -78,15 +80,17 @@ def summarise(function: Function, linked: LinkedFunction, project: Known) -> Sum
     fetches: list[Fetch] = []
     memoised = is_memoised(function, cached=linked.cached)
     first_time = first_time_regions(function)
+    kept_on_self = kept_regions(function, cached=linked.cached)
     for link in linked.links:
         call = calls[link.call]
         looped = bool(loops_around(function.blocks, call.block, call.position))
         once = memoised or is_inside(call.position, first_time)
-        edges.extend(_edges(call, link, looped, parameters_of, taints, once=once))
+        kept = is_inside(call.position, kept_on_self)
+        edges.extend(_edges(call, link, looped, parameters_of, taints, once=once, kept=kept))
         if once:
             continue
         effects.extend(
-            Own(e, call.line, call.column, link.mode == "spawn" and e.kind != "spawn", looped)
+            Own(e, call.line, call.column, link.mode == "spawn" and e.kind != "spawn", looped, kept)
             for e in link.effects
             if _travels(e)
         )
@@ -133,12 +137,13 @@ def _edges(  # noqa: PLR0913 - one edge has that many sides
     taints: dict[str, frozenset[int]],
     *,
     once: bool,
+    kept: bool,
 ) -> Iterator[Edge]:
     for target in link.targets:
         flows = _flows(call, parameters_of[target], taints)
-        yield Edge(target, call.line, call.column, "", looped, flows, link.variables, once)
+        yield Edge(target, call.line, call.column, "", looped, flows, link.variables, once, kept)
     for target in link.runs:
-        yield Edge(target, call.line, call.column, link.mode, looped, once=once)
+        yield Edge(target, call.line, call.column, link.mode, looped, once=once, kept=kept)
 
 
 def _flows(call: Call, names: tuple[str, ...], taints: dict[str, frozenset[int]]) -> tuple[tuple[int, int], ...]:

@@ -56,6 +56,7 @@ class Reached(msgspec.Struct, frozen=True, array_like=True, gc=False):
     spawned: bool = False  # happens in a task of its own
     looped: bool = False  # some step on the way repeats it
     column: int = 0
+    kept: bool = False  # only the first time for one object: its result is kept on `self`
 
 
 class Fetch(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -31,6 +31,17 @@ def first_time_regions(function: Function) -> tuple[Region, ...]:
     return tuple(found)
 
 
+def kept_regions(function: Function, *, cached: bool) -> tuple[Region, ...]:
+    """The regions of a method that run once for its object: their result is kept on `self`, or the method is cached."""
+    if function.owner < 0:
+        return ()
+    if cached and len(function.parameters) <= 1:
+        return ((0, 1 << 60),)
+    kept = {target for each in function.assignments for target in each.targets if target.startswith("self.")}
+    regions = (_guarded(function, block, kept) for block in function.blocks)
+    return tuple(each for each in regions if each is not None)
+
+
 def _guarded(function: Function, block: Block, lasting: set[str]) -> Region | None:
     if block.kind != "if" or block.subject is None:
         return None

@@ -38,6 +38,7 @@ class Reach(NamedTuple):
     path: tuple[Step, ...]
     spawned: bool = False
     looped: bool = False
+    kept: bool = False
 
     @property
     def direct(self) -> bool:
@@ -171,7 +172,7 @@ class CallView:
         if effect.blocking and (target.is_async or (target.id in self.link.runs and self.link.mode)):
             effect = _unblocked(effect)
         spawned = target.id in self.link.runs and self.link.mode == "spawn"
-        return Reach(effect, steps, reached.spawned or spawned, reached.looped)
+        return Reach(effect, steps, reached.spawned or spawned, reached.looped, reached.kept)
 
     def follows(self, other: CallView) -> bool:
         """Whether control can run through `other` and then reach this call."""
