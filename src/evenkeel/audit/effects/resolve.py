@@ -21,6 +21,7 @@ from evenkeel.audit.model.facts import Value
 
 LITERALS = {
     "string": Type("str"),
+    "bytes": Type("bytes"),
     "number": Type("int"),
     "list": Type("list"),
     "set": Type("set"),

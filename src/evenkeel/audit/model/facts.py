@@ -21,6 +21,7 @@ BlockKind = Literal[
 ValueKind = Literal[
     "name",  # a chain: `x`, `x.id`, `settings.db.url`
     "call",  # the result of call number `call`
+    "bytes",  # a bytes literal
     "string",  # a string literal; SQL text is kept whole, f-string holes are written `{}`
     "number",
     "constant",  # None, True, False, ...

@@ -23,7 +23,7 @@ from evenkeel.audit.source.python.drafts import (
     since,
     written,
 )
-from evenkeel.audit.source.python.literals import kept, literal, looks_like_sql
+from evenkeel.audit.source.python.literals import is_bytes, kept, literal, looks_like_sql
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -110,7 +110,8 @@ def string(scope: Scope, node: Node, block: int) -> Value:
     text, holes = literal(scope.file, node)
     for hole in holes:
         contents(scope, hole, block)
-    return Value("string", kept(text), size=len(text), names=since(names, mark))
+    kind: ValueKind = "bytes" if is_bytes(scope.file, node) else "string"
+    return Value(kind, kept(text), size=len(text), names=since(names, mark))
 
 
 def number(scope: Scope, node: Node, _block: int) -> Value:

@@ -45,6 +45,12 @@ def literal(file: FileDraft, node: Node) -> Literal:
     return Literal("".join(each.text for each in parts), tuple(hole for each in parts for hole in each.holes))
 
 
+def is_bytes(file: FileDraft, node: Node) -> bool:
+    """Whether a literal is bytes and not text."""
+    opening = OPENING.match(file.text, node.start_byte, node.end_byte)
+    return opening is not None and "b" in opening[1].lower()
+
+
 def kept(text: str) -> str:
     """As much of a literal's text as facts hold."""
     if len(text) <= EXCERPT_LENGTH:

@@ -32,7 +32,7 @@ from evenkeel.audit.source.python.drafts import FileDraft, Handlers, Scope, open
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-VERSION = f"python-2-{tree_sitter_python.__name__}"  # raise it with every change of what is read
+VERSION = f"python-3-{tree_sitter_python.__name__}"  # raise it with every change of what is read
 CODE_LINE = re.compile(rb"^[ \t\f]*[^\s#]", re.MULTILINE)
 SUPPRESSION = re.compile(r"#\s*evenkeel:[ \t]*(.*)")
 
