@@ -60,5 +60,5 @@ def discover(root: Path) -> Profile:
         decisions=tuple(decisions.find(tree)),
         board=board.find(tree),
         migrations=scripts.folders,
-        notes=(*sorted(tree.notes), *disagreements),
+        notes=(*sorted(tree.notes), *sorted(disagreements)),
     )

@@ -66,7 +66,7 @@ def find(tree: Tree) -> list[Decision]:
 def status(text: str) -> tuple[str, int]:
     """A record's status in lower case and the position at which it stands; ("", 0) when it states none.
 
-    Takes `**Status:** Accepted` in a line with other fields, `Status: Superseded by ADR-9`, front matter, a table's row,
+    Takes `**Status:** Accepted` in a line with other fields, `Status: Superseded by ADR-9`, front matter, a table row,
     and a section of that name, whose later lines may take back what the first one says."""
     for pattern in (_STATUS_HEADING, _STATUS_UNDERLINED):
         if match := pattern.search(text):

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from evenkeel.audit.discovery.pythontext import Page
 
 MARKERS = (b"LISTEN ", b"add_listener")
-# The statement stands at the start of its string: prose that mentions LISTEN does not.
+# The statement fills its string: prose that mentions LISTEN does not.
 _LISTEN = re.compile(
-    r"[\"'(]\s*LISTEN\s+(?:\\?\"(?P<quoted>[^\"\\]+)\\?\"|(?P<plain>[\w{}.%$]+)|[\"']\s*\+\s*(?P<added>[\w.]+))",
+    r"[\"'(]\s*LISTEN\s+(?:\\?\"(?P<quoted>[^\"\\]+)\\?\"|(?P<plain>[\w{}%$]+(?:\.\w+)*\}?)(?=\s*(?:;|[\"']))|[\"']\s*\+\s*(?P<added>[\w.]+))",
     re.ASCII,
 )
 _ADD = re.compile(r"\.add_listener\s*(?P<opening>\()")

@@ -117,7 +117,7 @@ def masked(text: str) -> str:
 
 
 def arguments(text: str, mask: str, opening: int) -> list[Given]:
-    """The arguments of the call that opens at `opening`; none when the bracket never closes."""
+    """The arguments of the call that opens at `opening`; if it never closes, those before its last comma."""
     return [_given(text, mask, start, end) for start, end in split(mask, opening) if mask[start:end].strip()]
 
 

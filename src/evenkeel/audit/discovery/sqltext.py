@@ -36,6 +36,7 @@ _NOTIFY = re.compile(
     r"|'NOTIFY\s+(?P<built>\w*)\s*",
     _FLAGS,
 )
+_PART = re.compile(_ID)
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?(?:\*/|\Z)", re.DOTALL)
 _STRING = re.compile(r"'([^']*)'")
 
@@ -73,8 +74,8 @@ def operations(sql: str) -> list[Operation]:
 
 def bare(name: str) -> str:
     """An identifier without schema and quotes: `public."jobs"` is jobs."""
-    last = re.split(r"\s*\.\s*(?![^{]*\})", name.strip())[-1]
-    return last.strip('"`[]')
+    parts = _PART.findall(name)
+    return parts[-1].strip('"`[]') if parts else name.strip()
 
 
 def _triggers(outside: str, text: str) -> Iterator[Operation]:
