@@ -112,7 +112,7 @@ class Callees:
             nominal = owner is None or declared is None or self._derives(owner.name, declared.name)
             if not nominal or not receiver.name or receiver.name == "type" or owner is None:
                 yield each
-            elif any(base.name == receiver.name for base in self.resolver.lineage(Type(owner.name))):
+            elif any(_may_be(base, receiver) for base in self.resolver.lineage(Type(owner.name))):
                 yield each
 
     def _derives(self, name: str, base: str) -> bool:
@@ -124,3 +124,15 @@ class Callees:
         if holder and name not in COMMON_METHODS and name in self._unique and holder != "<expr>":
             described.targets.append(self._unique[name])
             described.certain = False
+
+
+def _may_be(base: Type, receiver: Type) -> bool:
+    """Whether a subclass whose base is `base` fits a receiver: `Repository[User]` is never a `Repository[Order]`."""
+    if base.name != receiver.name:
+        return False
+    names = [(left.name, right.name) for left, right in zip(base.args, receiver.args, strict=False)]
+    return all(left == right or not (_is_settled(left) and _is_settled(right)) for left, right in names)
+
+
+def _is_settled(name: str) -> bool:
+    return bool(name) and not name.startswith("var:")
