@@ -1,0 +1,154 @@
+"""Lazy loads: reading a relationship of an entity that its query did not load costs a query of its own.
+
+Whether it does is decided where the entity comes from: the options of the query that produced it. A query that nothing
+in the function shows leaves the question open. Async sessions do not load lazily at all, they raise.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Literal, NamedTuple
+
+from evenkeel.audit.model.facts import Block, Value
+from evenkeel.audit.model.loop_data import bound_call
+from evenkeel.audit.model.view import CallView, FunctionView
+
+LAZY_READ = "orm.relationship"  # the library name of a read that may load a relationship
+LONGEST_STEP = 190  # texts are cut at 200 characters: what stands behind is not known
+
+Loading = Literal["lazy", "eager", "unknown"]
+
+LOADERS = re.compile(
+    r"\b(options|select_related|prefetch_related|joinedload|selectinload|subqueryload|contains_eager|immediateload"
+    r"|raiseload|noload|prefetch|join_from|eager|with_loaded|loader)\w*\("
+)
+STARTS = re.compile(
+    r"^(select|query|filter|filter_by|all|exclude|order_by|objects|where|get_queryset|Select|find)\w*\("
+)
+NARROWED = re.compile(r"^(values|values_list|with_only_columns|with_entities|scalars_only)\(")
+
+
+class LazyLoad(NamedTuple):
+    """A read of a relationship, the call whose query gave the entity, and whether that query loads it."""
+
+    read: CallView
+    relation: str
+    origin: CallView | None
+    loading: Loading
+
+
+def lazy_loads(function: FunctionView) -> Iterator[LazyLoad]:
+    """Every read of a relationship that the model loads lazily by default."""
+    for call in function.calls:
+        if call.library == LAZY_READ and call.link.certain and call.loops:
+            origin = origin_of(function, call)
+            yield LazyLoad(call, call.link.key, origin, _loading(call.link.key, origin))
+
+
+def origin_of(function: FunctionView, read: CallView) -> CallView | None:
+    """The call whose query produced the entity that a chain starts from: through loops, names and results of calls."""
+    root = read.fact.callee.partition("> ")[2].partition(".")[0].removesuffix("[]")
+    return _origin_of_name(function, root, read.fact.position, 0)
+
+
+def _origin_of_name(function: FunctionView, name: str, position: int, depth: int) -> CallView | None:
+    if depth > 6:
+        return None
+    block = _binding_loop(function, name, position)
+    if block is not None and block.subject is not None:
+        return _origin_of_value(function, block.subject, block.start, depth + 1)
+    call = bound_call(function, name, position)
+    if call is not None:
+        return _querying(function, call, depth)
+    given = [each for each in function.fact.assignments if name in each.targets and each.position < position]
+    return _origin_of_value(function, given[-1].value, given[-1].position, depth + 1) if given else None
+
+
+def _binding_loop(function: FunctionView, name: str, position: int) -> Block | None:
+    """The innermost loop around a position that has the name as a target."""
+    around = [
+        each
+        for each in function.fact.blocks
+        if each.kind in {"for", "comprehension"} and name in each.targets and each.start <= position <= each.end
+    ]
+    return max(around, key=lambda each: each.start, default=None)
+
+
+def _origin_of_value(function: FunctionView, value: Value, position: int, depth: int) -> CallView | None:
+    if value.call >= 0:
+        call = function.calls_by_index.get(value.call)
+        return _querying(function, call, depth) if call is not None else None
+    if value.kind == "name":
+        return _origin_of_name(function, value.text.partition(".")[0].removesuffix("[]"), position, depth + 1)
+    return None
+
+
+def _querying(function: FunctionView, call: CallView, depth: int) -> CallView | None:
+    """The call itself or one of its receivers, if it runs a query or calls something that does; else its argument's."""
+    current: CallView | None = call
+    while current is not None:
+        if current.has("db-read") or (current.targets and current.reaches("db-read")) or _is_query(current):
+            return current
+        root = current.holder.partition(".")[0]
+        if current.receiver is None and root and not root.startswith("<"):
+            found = _origin_of_name(function, root, current.fact.position, depth + 1)
+            if found is not None:
+                return found
+        if current.receiver is None and current.fact.arguments:
+            first = current.fact.arguments[0].value
+            return _origin_of_value(function, first, current.fact.position, depth + 1)
+        current = current.receiver
+    return None
+
+
+def _is_query(call: CallView) -> bool:
+    """A query that is run by going through it: `Book.objects.filter(...)`."""
+    return any(each in call.link.result for each in ("QuerySet[", "Query[", "Manager["))
+
+
+def _loading(relation: str, origin: CallView | None) -> Loading:
+    if origin is None or origin.targets:
+        return "unknown"
+    if _is_asynchronous(origin):
+        return "eager"
+    steps = origin.query or chain_steps(origin)
+    if not steps or not STARTS.match(steps[0]):
+        return "unknown"
+    return loads(steps, relation)
+
+
+def loads(steps: tuple[str, ...], relation: str) -> Loading:
+    """Whether a query loads a relationship along: `options(selectinload(Order.lines))` names it."""
+    loaders = [each for each in steps if LOADERS.search(each)]
+    if any(NARROWED.match(each) for each in steps):
+        return "eager"
+    for each in loaders:
+        inside = each.partition("(")[2]
+        if re.search(rf"\b{re.escape(relation)}\b", inside) or "*" in inside or inside.strip() == ")":
+            return "eager"
+        if len(each) >= LONGEST_STEP or re.fullmatch(r"\w+\(\w+\)", each):
+            return "unknown"
+    return "lazy"
+
+
+def _is_asynchronous(call: CallView) -> bool:
+    current: CallView | None = call
+    while current is not None:
+        if current.fact.awaited or "asyncio" in current.library:
+            return True
+        current = current.receiver
+    return False
+
+
+def chain_steps(call: CallView) -> tuple[str, ...]:
+    """The steps of a fluent query as written, first step first, from the calls that made it."""
+    steps: list[str] = []
+    current: CallView | None = call
+    while current is not None and len(steps) < 24:
+        arguments = ", ".join(
+            f"{each.keyword}={each.value.text}" if each.keyword else each.value.text for each in current.fact.arguments
+        )
+        steps.append(f"{current.name}({arguments})")
+        current = current.receiver
+    return tuple(reversed(steps))

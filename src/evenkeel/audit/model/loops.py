@@ -1,0 +1,215 @@
+"""Loops as rules judge them: which loop repeats a call once per element, and whether loop data reaches the call.
+
+A loop that costs one query an element is a fault; a loop over three constants, over batches, over attempts or over the
+events of a stream is not. What tells them apart is read from the loop's text and from what flows out of its targets.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, NamedTuple
+
+from evenkeel.audit.model.facts import Block, Function, Value
+from evenkeel.audit.model.flow import ancestors
+from evenkeel.audit.model.loop_data import bound_call, flows_into, inside, loop_data
+from evenkeel.audit.model.view import CallView, FunctionView
+
+LoopKind = Literal["elements", "few", "batches", "attempts", "events", "walk"]
+
+FEW = 10  # elements at most of a loop that is not worth a rewrite
+WRAPPERS = frozenset({"enumerate", "reversed", "sorted", "list", "tuple", "set", "zip", "iter", "tqdm", "frozenset"})
+VIEWS = frozenset({"items", "keys", "values"})
+ENDLESS = frozenset({"count", "cycle", "repeat"})
+GROWING = frozenset({"append", "extend", "add", "update", "insert", "setdefault", "appendleft"})
+BATCHES = re.compile(r"(^|_|\.)(batch|chunk|bucket|partition|slice|window|page)(s|es|ed|d|ify)?(_|$)|paginat|fetchmany")
+BATCH = re.compile(r"(^|_)(batch|chunk)(_|$|\d)")
+ATTEMPTS = re.compile(r"attempt|retr(y|ies)|tries|backoff", re.IGNORECASE)
+CURSORS = re.compile(
+    r"(^|_)(cursor|offset|page|skip|start|last|next|after|before|token|batch|chunk|has_more|more)(_|$)"
+)
+CLASS_NAME = re.compile(r"(.*\.)?[A-Z][a-z0-9]+[A-Za-z0-9]*")
+CONSTANT_NAME = re.compile(r"(.*\.)?_?[A-Z][A-Z0-9_]+")
+
+
+class Repetition(NamedTuple):
+    """A loop that repeats a call once per element of something whose size nobody bounds."""
+
+    loop: int  # number of its block
+    block: Block
+    names: frozenset[str]  # names that carry loop data inside it
+
+    @property
+    def subject(self) -> str:
+        """What it goes through, as written."""
+        return self.block.subject.text if self.block.subject is not None else ""
+
+
+def per_element(call: CallView) -> Repetition | None:
+    """The innermost loop that repeats the call with other data for each element; None when no loop does."""
+    function = call.function
+    for index in loops_of(call):
+        kind = loop_kind(function, index)
+        if kind in {"elements", "walk"} and not leaves_after(function.fact, call.fact.block, index):
+            names = loop_data(function.fact, index)
+            if flows_into(call, names):
+                return Repetition(index, function.fact.blocks[index], names)
+        elif kind in {"attempts", "events"}:
+            return None
+    return None
+
+
+def loops_of(call: CallView) -> list[int]:
+    """Indices of the loop blocks that repeat a call, innermost first."""
+    blocks = call.function.fact.blocks
+    repeating = call.loops
+    return [each for each in ancestors(blocks, call.fact.block) if any(blocks[each] is loop for loop in repeating)]
+
+
+# -- what kind of loop ---------------------------------------------------------------------------------------------
+
+
+def loop_kind(function: FunctionView, index: int) -> LoopKind:
+    """What a loop goes through, as far as its text tells; `elements` when nothing bounds it."""
+    block = function.fact.blocks[index]
+    if block.kind == "while":
+        return _while_kind(function.fact, index)
+    if block.is_async and not _iterates_rows(function, block):
+        return "events"
+    if any(BATCH.search(target) for target in block.targets):
+        return "batches"
+    return _iterable_kind(function, block.subject, 0) if block.subject is not None else "elements"
+
+
+def _while_kind(function: Function, index: int) -> LoopKind:
+    condition = function.blocks[index].subject
+    if condition is None or condition.kind in {"constant", "number"}:
+        return "events"
+    names = _assigned(function, index)
+    if any(ATTEMPTS.search(name) for name in condition.names):
+        return "attempts"
+    if any(CURSORS.search(name) for name in (*names, *condition.names)) or _counts_up(function, index):
+        return "batches"
+    return "walk" if not _waits(function, index) else "events"
+
+
+def _assigned(function: Function, index: int) -> set[str]:
+    return {target for each in function.assignments if inside(function, each.block, index) for target in each.targets}
+
+
+def _counts_up(function: Function, index: int) -> bool:
+    condition = function.blocks[index].subject
+    tested = set(condition.names) if condition is not None else set()
+    return any(
+        each.operator in {"+=", "-="} and tested.intersection(each.targets)
+        for each in function.assignments
+        if inside(function, each.block, index)
+    )
+
+
+def _waits(function: Function, index: int) -> bool:
+    return any(
+        each.callee.rpartition(".")[2] in {"sleep", "wait"}
+        for each in function.calls
+        if inside(function, each.block, index)
+    )
+
+
+def _iterates_rows(function: FunctionView, block: Block) -> bool:
+    """Whether an `async for` goes through rows of the database and not through what happens one after another."""
+    subject = block.subject
+    if subject is None:
+        return False
+    call = function.calls_by_index.get(subject.call) if subject.call >= 0 else None
+    if call is None and subject.kind == "name":
+        call = bound_call(function, subject.text, block.start)
+    implicit = any(
+        each.link.implicit == "iterate" and each.has("db-read") and each.fact.line == block.line
+        for each in function.calls
+    )
+    return implicit or (call is not None and bool(call.reaches("db-read")))
+
+
+def _iterable_kind(function: FunctionView, value: Value, depth: int) -> LoopKind:
+    if value.kind in {"list", "tuple", "set", "dict"} and 0 <= value.size <= FEW and "*" not in value.text:
+        return "few"
+    if value.kind == "call" and value.call >= 0:
+        return _called_kind(function, value.call, depth)
+    if value.kind == "name":
+        return _named_kind(function, value.text, depth)
+    return "elements"
+
+
+def _called_kind(function: FunctionView, index: int, depth: int) -> LoopKind:
+    call = function.fact.calls[index]
+    name = call.callee.rpartition(".")[2]
+    values = [each.value for each in call.arguments]
+    if name == "range":
+        return _range_kind(values)
+    if BATCHES.search(name):
+        return "batches"
+    if name in ENDLESS:
+        return "attempts"
+    if name in VIEWS and call.callee != name:
+        return _named_kind(function, call.callee.rpartition(".")[0], depth + 1)
+    if name in WRAPPERS and values and depth < 4:
+        return _iterable_kind(function, values[0], depth + 1)
+    return "elements"
+
+
+def _range_kind(values: list[Value]) -> LoopKind:
+    if len(values) == 3 and values[2].text not in {"1", "-1"}:
+        return "batches"
+    if any(ATTEMPTS.search(each.text) for each in values):
+        return "attempts"
+    if all(each.kind == "number" for each in values) and values:
+        return "few" if _span(values) <= FEW else "attempts"
+    return "elements"
+
+
+def _span(values: list[Value]) -> int:
+    numbers = [int(each.text.replace("_", "")) for each in values if each.text.replace("_", "").isdigit()]
+    return numbers[-1] - (numbers[0] if len(numbers) > 1 else 0) if numbers else FEW + 1
+
+
+def _named_kind(function: FunctionView, name: str, depth: int) -> LoopKind:
+    """A name: a small literal it was given, a class (an enumeration), a constant; else unbounded."""
+    literal = _literal(function, name)
+    if literal is not None and depth < 4:
+        return _iterable_kind(function, literal, depth + 1)
+    last = name.rpartition(".")[2]
+    if CONSTANT_NAME.fullmatch(last) or CLASS_NAME.fullmatch(name) or last == "__members__":
+        return "few"
+    if name.startswith(("self.", "cls.")) and CONSTANT_NAME.fullmatch(last):
+        return "few"
+    return "batches" if BATCHES.search(last) and last.endswith(("batches", "chunks")) else "elements"
+
+
+def _literal(function: FunctionView, name: str) -> Value | None:
+    """The one literal that a local or module-level name is given, when nothing adds to it."""
+    for fact in (function.fact, function.module.facts.functions[0]):
+        given = [each.value for each in fact.assignments if name in each.targets]
+        if len(given) == 1 and given[0].kind in {"list", "tuple", "set", "dict"}:
+            return None if _grows(fact, name) else given[0]
+        if given:
+            return None
+    return None
+
+
+def _grows(function: Function, name: str) -> bool:
+    parts = [each.callee.rpartition(".") for each in function.calls]
+    called = any(holder == name and method in GROWING for holder, _, method in parts)
+    return called or any(f"{name}[]" in each.targets for each in function.assignments)
+
+
+# -- control flow --------------------------------------------------------------------------------------------------
+
+
+def leaves_after(function: Function, block: int, loop: int) -> bool:
+    """Whether what runs in `block` is followed by leaving the loop for good, so that it runs at most once."""
+    leaving = {each.block for each in function.exits if each.kind in {"return", "raise"}}
+    for each in ancestors(function.blocks, block):
+        if function.blocks[each].breaks or (function.blocks[each].exits and each in leaving):
+            return True
+        if each == loop:
+            return False
+    return False

@@ -1,0 +1,196 @@
+"""Database accesses that a loop multiplies: what the rules about queries, writes and inserts in loops share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from evenkeel.audit.model.accesses import Access, access
+from evenkeel.audit.model.facts import Block, Value
+from evenkeel.audit.model.finding import Finding
+from evenkeel.audit.model.loop_data import bound_call, flows_from_receiver, flows_into, inside, loop_data, touches
+from evenkeel.audit.model.loops import Repetition, leaves_after, loop_kind, loops_of, per_element
+from evenkeel.audit.model.view import CallView, FunctionView
+
+EVERY_SO_MANY = re.compile(r"%|\blen\(|>=|batch|chunk|count|size", re.IGNORECASE)
+NEAR = frozenset({"redis", "cache", "memcached"})  # network that is no reason to do one element after another
+SCHEMA = "schema"  # the detail of reads of the catalogue: there are as many as tables, not as rows
+MANY_AT_ONCE = re.compile(r"\bin_\(|__in\b|\bANY\s*\(|\bunnest\s*\(|\.any_\(|\bIN\s*\(|\$in\b|overlap\(", re.IGNORECASE)
+
+
+class Repeated(NamedTuple):
+    """A call that a loop runs once per element, and what it does to the database."""
+
+    call: CallView
+    access: Access
+    repetition: Repetition
+
+    @property
+    def loop_text(self) -> str:
+        """The loop as a reader knows it again: `for row in rows`."""
+        return loop_text(self.repetition.block)
+
+    @property
+    def makes_new(self) -> bool:
+        """Whether an object that is made here is handed over to be written: `repository.save(User(...))`."""
+        return any(_is_new(self.call, each.value) for each in self.call.fact.arguments)
+
+    @property
+    def open_question(self) -> str:
+        """The fact that would settle whether the loop is at fault; "" when nothing is open."""
+        return _open_question(self)
+
+
+def distinct_lines(found: Iterator[Finding]) -> Iterator[Finding]:
+    """The first finding on each line: one fault is reported once."""
+    lines: set[int] = set()
+    for each in found:
+        if each.line not in lines:
+            lines.add(each.line)
+            yield each
+
+
+def loop_text(block: Block) -> str:
+    """`for row in rows`, `while node`; long subjects are cut."""
+    subject = block.subject.text if block.subject is not None else ""
+    subject = subject if len(subject) <= 60 else f"{subject[:57]}..."
+    return f"while {subject}" if block.kind == "while" else f"for {', '.join(block.targets)} in {subject}"
+
+
+def repeated_accesses(function: FunctionView) -> Iterator[Repeated]:
+    """Every call of a function that reaches the database once per element of a loop, in evaluation order."""
+    for call in function.calls:
+        if not call.loops or call.link.implicit in {"inject", "enter", "leave"} or not _may_reach(call):
+            continue
+        repetition = per_element(call)
+        if repetition is None or asks_for_many(call, repetition.names):
+            continue
+        shared = not flows_from_receiver(call, repetition.names)
+        found = access(call, spawned=call.link.mode in {"spawn", "gather"}, shared=shared)
+        if found is not None and found.reach.effect.detail != SCHEMA:
+            yield Repeated(call, found, repetition)
+
+
+def _is_new(call: CallView, value: Value) -> bool:
+    made = call.function.calls_by_index.get(value.call) if value.kind == "call" else None
+    if value.kind == "name":
+        made = bound_call(call.function, value.text, call.fact.position)
+    return made is not None and constructs(made)
+
+
+def constructs(call: CallView) -> bool:
+    """Whether a call makes an instance of the class it names."""
+    return bool(call.link.result) and call.name == call.link.result.partition("[")[0].rpartition(".")[2]
+
+
+def _open_question(each: Repeated) -> str:
+    call = each.call
+    if not each.access.reach.direct and any(r.effect.detail not in NEAR for r in call.reaches("network", "subprocess")):
+        return f"whether `{call.name}` has to run for each element by itself: it also reaches outside the process"
+    if each.access.kind == "read" and any(reach.looped for reach in call.reaches("db-write", "commit", "db-flush")):
+        return f"whether `{call.name}` is one unit of work for each element: it has loops of writes of its own"
+    if call.has("db-read") and not each.access.reach.effect.certain and call.fact.discarded:
+        return "which statement runs here: nothing in the code tells"
+    return ""
+
+
+def _may_reach(call: CallView) -> bool:
+    return bool(call.link.effects or call.link.targets or call.link.runs)
+
+
+def asks_for_many(call: CallView, names: frozenset[str]) -> bool:
+    """Whether the query takes a whole batch of loop data at once: `where(User.id.in_(chunk))`."""
+    return any(MANY_AT_ONCE.search(step) and any(name in step for name in names) for step in call.query)
+
+
+class Unit(NamedTuple):
+    """A commit or flush in a loop, with the change of loop data that it writes each time."""
+
+    commit: CallView
+    loop: int
+    names: frozenset[str]
+    change: CallView | None  # None: attributes of an element are assigned
+    kind: str  # insert, delete, update, save
+
+    @property
+    def open_question(self) -> str:
+        """The fact that would settle whether the loop is at fault; "" when nothing is open."""
+        function = self.commit.function
+        for call in function.calls:
+            outside = inside(function.fact, call.fact.block, self.loop) and call.reaches("network", "subprocess")
+            if outside and any(each.effect.detail not in NEAR for each in outside):
+                return f"whether each element needs a commit of its own: `{call.name}` reaches outside the process"
+        return ""
+
+
+def units_of_work(function: FunctionView) -> Iterator[Unit]:
+    """Commits and flushes that run once per element of a loop, because they stand in it themselves."""
+    for call in function.calls:
+        if call.loops and _ends_a_unit(call):
+            unit = _unit(call)
+            if unit is not None:
+                yield unit
+
+
+def _ends_a_unit(call: CallView) -> bool:
+    if call.has("commit", "db-flush"):
+        return not any(each.detail == "savepoint" for each in call.effects)
+    found = access(call) if call.targets else None
+    return found is None and bool(call.targets) and bool(call.reaches("commit", "db-flush"))
+
+
+def _unit(commit: CallView) -> Unit | None:
+    function = commit.function
+    for loop in loops_of(commit):
+        if loop_kind(function, loop) not in {"elements", "walk"} or leaves_after(
+            function.fact, commit.fact.block, loop
+        ):
+            continue
+        if _now_and_then(commit, loop):
+            return None
+        names = loop_data(function.fact, loop)
+        change = _change_in(function, loop, names, commit)
+        if change is not None:
+            return change
+    return None
+
+
+def _now_and_then(commit: CallView, loop: int) -> bool:
+    """Whether a condition inside the loop makes one commit serve many elements: `if index % 100 == 0`."""
+    blocks = commit.function.fact.blocks
+    around = commit.function.blocks_around(commit.fact.block, "if", "else")
+    return any(
+        each.subject is not None and EVERY_SO_MANY.search(each.subject.text)
+        for each in around
+        if inside(commit.function.fact, blocks.index(each), loop)
+    )
+
+
+def _change_in(function: FunctionView, loop: int, names: frozenset[str], commit: CallView) -> Unit | None:
+    changes = [each for each in function.calls if _is_pending(each, loop, names)]
+    for call in changes:
+        if call.reaches("db-pending-insert"):
+            return Unit(commit, loop, names, call, "insert")
+        if call.reaches("db-pending-delete"):
+            return Unit(commit, loop, names, call, "delete")
+    if _assigns_element(function, loop, names):
+        return Unit(commit, loop, names, None, "update")
+    return Unit(commit, loop, names, changes[0], "save") if changes else None
+
+
+def _is_pending(call: CallView, loop: int, names: frozenset[str]) -> bool:
+    """Whether a call in the loop puts one change of loop data on hold."""
+    if not inside(call.function.fact, call.fact.block, loop) or call.has("db-bulk"):
+        return False
+    pending = call.reaches("db-pending") and not call.reaches("commit", "db-flush")
+    return bool(pending) and flows_into(call, names)
+
+
+def _assigns_element(function: FunctionView, loop: int, names: frozenset[str]) -> bool:
+    return any(
+        "." in target and not target.startswith(("self.", "cls.")) and touches((target,), names)
+        for each in function.fact.assignments
+        if inside(function.fact, each.block, loop)
+        for target in each.targets
+    )
