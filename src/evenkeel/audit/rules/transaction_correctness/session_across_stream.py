@@ -1,0 +1,212 @@
+"""A session held for the whole of a stream
+
+A session or connection is injected into an endpoint that streams (SSE, WebSocket, StreamingResponse, long poll), or is open
+around the `yield` of what is streamed, or is given to a background task. It then lives as long as the client listens.
+
+**Why it costs.** Every listening client holds one connection of the pool, idle, for minutes or hours. With SQLAlchemy's
+default of 5 + 10 connections the sixteenth watcher stops the service for everybody. When FastAPI runs the exit code of a
+`yield` dependency depends on its version: after the response before 0.106 and from 0.118 on, before it in between
+(https://fastapi.tiangolo.com/release-notes/): the same code holds the session in one version and streams with a
+closed one in the other.
+
+**Do instead.** Take a session for each read and give it back before waiting: `async with sessions() as session:` around the
+query alone. Serve live clients from memory (`evenkeel.hotpath.events`) and the database only after a reconnect. Give a
+background task the session factory, not the session.
+
+**Leave it when** the stream is a download that reads its rows from that very session and is bounded in time.
+
+```python flags
+import asyncio
+from fastapi import Depends, FastAPI, WebSocket
+from fastapi.responses import StreamingResponse
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy import text
+
+sessions = async_sessionmaker(create_async_engine("postgresql+asyncpg://localhost/app"))
+app = FastAPI()
+
+async def get_session():
+    async with sessions() as session:
+        yield session
+
+@app.websocket("/ws")
+async def watch(socket: WebSocket, session: AsyncSession = Depends(get_session)) -> None:  # flagged
+    await socket.accept()
+    while True:
+        rows = (await session.execute(text("SELECT state FROM jobs"))).all()
+        await socket.send_json([row[0] for row in rows])
+        await asyncio.sleep(1)
+
+async def events(session: AsyncSession):
+    while True:
+        yield "data: x"
+        await asyncio.sleep(1)
+
+@app.get("/events")
+async def stream(session: AsyncSession = Depends(get_session)) -> StreamingResponse:  # flagged
+    return StreamingResponse(events(session), media_type="text/event-stream")
+```
+
+```python passes
+import asyncio
+from fastapi import FastAPI, WebSocket, Depends
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy import text
+
+sessions = async_sessionmaker(create_async_engine("postgresql+asyncpg://localhost/app"))
+app = FastAPI()
+
+async def get_session():
+    async with sessions() as session:
+        yield session
+
+@app.websocket("/ws")
+async def watch(socket: WebSocket) -> None:
+    await socket.accept()
+    while True:
+        async with sessions() as session:
+            rows = (await session.execute(text("SELECT state FROM jobs"))).all()
+        await socket.send_json([row[0] for row in rows])
+        await asyncio.sleep(1)
+
+@app.get("/jobs")
+async def jobs(session: AsyncSession = Depends(get_session)) -> list[str]:
+    return [row[0] for row in (await session.execute(text("SELECT state FROM jobs"))).all()]
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from packaging.version import InvalidVersion, Version
+
+from evenkeel.audit.model.context import ContextStore
+from evenkeel.audit.model.finding import Confidence, Finding, Step
+from evenkeel.audit.model.regions import Region, regions
+from evenkeel.audit.model.rule import Rule
+from evenkeel.audit.model.view import CallView, FunctionView, ModuleView
+
+RULE = Rule(
+    title="A session held for the whole of a stream",
+    severity="CRITICAL",
+    needs=frozenset({"stream", "stream-response", "sleep", "spawn", "dequeue"}),
+)
+
+HELD = frozenset({"session", "connection"})
+EXITS_BEFORE_RESPONSE = (Version("0.106"), Version("0.118"))  # FastAPI: yield dependencies close before the response
+
+
+def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
+    """Streaming endpoints with an injected session, streams with an open one, and sessions given to tasks."""
+    for function in module.functions:
+        stream = _streams(function)
+        injected = _injected(function)
+        if stream is not None and injected is not None and _is_held(function, context):
+            yield _endpoint(function, injected, stream, context)
+        yield from _yielding(function)
+        yield from _given_away(function)
+
+
+def _streams(function: FunctionView) -> CallView | None:
+    """The call that makes an endpoint a stream: a streamed response, a send to a socket in a loop, waiting in a loop."""
+    if not {"handler", "websocket"} & {function.info.entry}:
+        return None
+    for call in function.calls:
+        if call.has("stream-response"):
+            return call
+        in_loop = any(block.kind == "while" or block.is_async for block in call.loops)
+        if in_loop and (call.reaches("stream", "sleep", "dequeue") or function.info.entry == "websocket"):
+            return call
+    return None
+
+
+def _injected(function: FunctionView) -> CallView | None:
+    for call in function.calls:
+        if call.link.implicit == "inject" and function.role_of(call.link.result) in HELD:
+            return call
+    return None
+
+
+def _is_held(function: FunctionView, context: ContextStore) -> bool:
+    """Whether the framework's version keeps a `yield` dependency open while the response streams."""
+    if function.info.entry == "websocket":
+        return True
+    return _fastapi(context) is None or not _closes_before_response(context)
+
+
+def _fastapi(context: ContextStore) -> Version | None:
+    found = context.profile.technology("fastapi")
+    digits = (found.version if found else "").lstrip("=~^>v ").partition(",")[0]
+    try:
+        return Version(digits)
+    except InvalidVersion:
+        return None
+
+
+def _closes_before_response(context: ContextStore) -> bool:
+    version = _fastapi(context)
+    first, end = EXITS_BEFORE_RESPONSE
+    return version is not None and first <= version < end
+
+
+def _endpoint(function: FunctionView, injected: CallView, stream: CallView, context: ContextStore) -> Finding:
+    known = function.info.entry == "websocket" or _fastapi(context) is not None
+    confidence: Confidence = "definite" if known else "likely"
+    return injected.finding(
+        "CRITICAL",
+        f"`{injected.link.key}` is injected into `{function.fact.name}`, which streams: each client holds a connection "
+        "of the pool for as long as it listens",
+        "Take a session around each query and give it back before waiting; serve live clients from memory.",
+        confidence=confidence,
+        path=(injected.step, stream.step),
+        end_line=stream.fact.end_line,
+    )
+
+
+def _yielding(function: FunctionView) -> Iterator[Finding]:
+    """A generator that is streamed, with a session open around a `yield` in a loop."""
+    if not function.fact.is_generator or not _is_streamed(function):
+        return
+    for region in regions(function):
+        if region.opened == "with" and _yields_in_loop(function, region):
+            call = next(each for each in function.calls if each.fact.position > region.start - 1)
+            yield call.finding(
+                "CRITICAL",
+                f"`{function.fact.name}` keeps a {region.kind} open while it streams; each client holds a connection",
+                "Open the session around each query, not around the loop that yields.",
+                line=region.line,
+                end_line=region.end_line,
+                path=(Step(function.module.path, region.line, function.name),),
+            )
+            return
+
+
+def _yields_in_loop(function: FunctionView, region: Region) -> bool:
+    waits = [c for c in function.calls if region.covers(c) and c.loops and c.reaches("sleep", "dequeue", "network")]
+    yields = [e for e in function.fact.exits if e.kind == "yield" and region.start < e.position <= region.end]
+    return bool(waits) and bool(yields)
+
+
+def _is_streamed(function: FunctionView) -> bool:
+    return function.role in {"handler", "job"} or function.info.hot
+
+
+def _given_away(function: FunctionView) -> Iterator[Finding]:
+    """`background_tasks.add_task(send, session)`, `create_task(work(session))`."""
+    for call in function.calls:
+        if call.link.mode != "spawn" or not call.runs:
+            continue
+        given = next((each for each in call.fact.arguments if _is_session(function, each.value.text)), None)
+        if given is not None:
+            yield call.finding(
+                "CRITICAL",
+                f"`{given.value.text}` is given to `{call.runs[0].name.rpartition('.')[2]}`, which runs on its own: the "
+                "session outlives its request or is used by two tasks at once",
+                "Give the task the session factory and let it open its own session.",
+                path=(call.step, Step(call.runs[0].file, call.runs[0].line, call.runs[0].name)),
+            )
+
+
+def _is_session(function: FunctionView, name: str) -> bool:
+    return function.role_of(function.types.get(name, "")) == "session"
