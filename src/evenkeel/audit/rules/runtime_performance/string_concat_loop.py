@@ -1,0 +1,216 @@
+"""A string grown piece by piece in a loop
+
+`self.text += piece`, `rows[key] += piece` or `data += chunk` on bytes, once per element of a loop. Each step copies
+everything that is there already.
+
+**Why it costs.** The work is quadratic: 20,000 pieces of 40 characters took 1.6 s onto an attribute, 0.27 s onto a
+dict element or bytes, and 1 ms onto a local `str` or a `bytearray` (CPython 3.11). CPython extends a string in place
+only when a local variable holds the one reference to it
+(https://docs.python.org/3/library/stdtypes.html#common-sequence-operations, note 6).
+
+**Do instead.** Collect the pieces in a list and join them once; for bytes use `bytearray` or `io.BytesIO`. For a
+streamed answer, `evenkeel.hotpath.writes` batches the pieces and appends events instead of rewriting the text.
+
+**Leave it when** the loop runs a few times only, or each step belongs to another string. A local `str` is not
+reported: there `+=` is linear in CPython. Where the elements of a container grow, the finding is `likely`, because the
+key may differ each time.
+
+```python flags
+class Transcript:
+    def __init__(self) -> None:
+        self.text = ""
+
+    def add_all(self, pieces: list[str]) -> None:
+        for piece in pieces:
+            self.text += piece  # flagged
+
+    def add_lines(self, lines: list[str]) -> None:
+        for line in lines:
+            self.text = self.text + line + "\\n"  # flagged
+
+def receive(connection) -> bytes:
+    data = b""
+    while True:
+        chunk = connection.recv(4096)
+        if not chunk:
+            return data
+        data += chunk  # flagged
+```
+
+```python flags
+from dataclasses import dataclass
+
+@dataclass
+class Answer:
+    text: str = ""
+    tokens: int = 0
+
+    async def collect(self, stream) -> None:
+        async for delta in stream:
+            self.text += delta.content  # flagged
+            self.tokens += 1
+
+async def by_author(lines) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for line in lines:
+        found.setdefault(line.author, "")
+        found[line.author] += f"{line.text}\\n"  # flagged
+    return found
+```
+
+```python passes
+import io
+
+class Counter:
+    def __init__(self) -> None:
+        self.total = 0
+        self.parts: list[str] = []
+        self.label = ""
+
+    def add_all(self, pieces: list[str]) -> str:
+        text = ""
+        for piece in pieces:
+            text += piece
+            self.total += len(piece)
+            self.parts += [piece]
+        for name in ("a", "b"):
+            self.label += name
+        return text
+
+def receive(connection) -> bytes:
+    data = bytearray()
+    while chunk := connection.recv(4096):
+        data += chunk
+    buffer = io.BytesIO()
+    for part in connection.parts():
+        buffer.write(part)
+    return bytes(data)
+
+def suffix(users) -> None:
+    for user in users:
+        user.name += "!"
+```
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Literal
+
+from evenkeel.audit.model.context import ContextStore
+from evenkeel.audit.model.facts import Assignment, Value
+from evenkeel.audit.model.finding import Finding
+from evenkeel.audit.model.flow import ancestors
+from evenkeel.audit.model.loop_data import inside
+from evenkeel.audit.model.loops import loop_kind
+from evenkeel.audit.model.origins import root_of
+from evenkeel.audit.model.places import at_assignment
+from evenkeel.audit.model.rule import Rule
+from evenkeel.audit.model.view import FunctionView, ModuleView
+
+RULE = Rule(title="A string grown piece by piece in a loop", severity="MEDIUM", facts=frozenset({"assignments"}))
+
+Text = Literal["str", "bytes", ""]
+
+CONCATENATED = re.compile(r"(^|\+ )[rRfFuU]*[\"']|[\"'] \+")
+SHORT = frozenset({"few", "attempts"})
+JOIN = {
+    "str": 'Collect the pieces in a list and join them once (`"".join(pieces)`).',
+    "bytes": "Collect into a `bytearray` (or `io.BytesIO`) and convert once.",
+}
+
+
+def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
+    """One finding for each `+=` that copies what a loop has gathered so far."""
+    del context
+    for function in module.functions:
+        for assignment in function.fact.assignments:
+            if _grows(assignment):
+                yield from _judge(function, assignment)
+
+
+def _grows(assignment: Assignment) -> bool:
+    """`text += piece`, or `text = text + piece` written out."""
+    if len(assignment.targets) != 1:
+        return False
+    written_out = assignment.operator == "=" and assignment.value.text.startswith(f"{assignment.targets[0]} + ")
+    return assignment.operator == "+=" or (written_out and assignment.value.kind == "other")
+
+
+def _judge(function: FunctionView, assignment: Assignment) -> Iterator[Finding]:
+    target = assignment.targets[0]
+    loop = _loop_of(function, assignment)
+    if loop < 0 or loop_kind(function, loop) in SHORT or _starts_anew(function, target, loop):
+        return
+    kind = _kind(function, assignment)
+    is_local = target.isidentifier() and target not in function.fact.globals
+    if not kind or (is_local and kind == "str"):
+        return
+    block = function.fact.blocks[loop]
+    yield at_assignment(function, assignment).finding(
+        "MEDIUM",
+        f"`{target} += ...` in the loop at line {block.line} of `{function.fact.name}` copies the whole "
+        f"{'text' if kind == 'str' else 'bytes'} for each piece: quadratic",
+        JOIN[kind],
+        effort="S",
+        confidence="likely" if "[]" in target else "definite",
+        end_line=block.end_line,
+    )
+
+
+def _loop_of(function: FunctionView, assignment: Assignment) -> int:
+    blocks = function.fact.blocks
+    return next((each for each in ancestors(blocks, assignment.block) if blocks[each].kind in {"for", "while"}), -1)
+
+
+def _starts_anew(function: FunctionView, target: str, loop: int) -> bool:
+    """Whether each pass grows another string: it hangs on the loop's element, or is set again in the loop."""
+    bound = set(function.fact.blocks[loop].targets)
+    for each in function.fact.assignments:
+        if each.operator in {"=", ":="} and not _grows(each) and inside(function.fact, each.block, loop):
+            bound.update(each.targets)
+    return target in bound or root_of(target) in bound
+
+
+def _kind(function: FunctionView, assignment: Assignment) -> Text:
+    """Whether text or bytes grow: from what is added, or from what the target was given elsewhere."""
+    return _of_value(function, assignment.value) or _of_target(function, assignment.targets[0])
+
+
+def _of_value(function: FunctionView, value: Value) -> Text:
+    if value.kind == "string":
+        return "str"
+    if value.kind == "bytes":
+        return "bytes"
+    if value.kind == "other" and CONCATENATED.search(value.text):
+        return "str"
+    call = function.calls_by_index.get(value.call) if value.kind == "call" else None
+    return _of_type(call.link.result if call is not None else function.types.get(value.text, ""))
+
+
+def _of_type(text: str) -> Text:
+    short = text.rpartition(".")[2]
+    return short if short in {"str", "bytes"} else ""  # type: ignore[return-value]
+
+
+def _of_target(function: FunctionView, target: str) -> Text:
+    given = list(_given(function, target))
+    for each in given:
+        found = _of_type(each.annotation) or (_of_value(function, each.value) if each.value.kind != "call" else "")
+        if found:
+            return found
+    return _of_type(function.types.get(target, ""))
+
+
+def _given(function: FunctionView, target: str) -> Iterator[Assignment]:
+    """Where the target gets a value: in the function, or for an attribute of `self` anywhere in the class."""
+    yield from (each for each in function.fact.assignments if target in each.targets and each.operator == "=")
+    root, _, name = target.partition(".")
+    if root != "self" or function.fact.owner < 0:
+        return
+    facts = function.module.facts
+    yield from (each for each in facts.classes[function.fact.owner].attributes if name in each.targets)
+    for method in facts.functions:
+        if method.owner == function.fact.owner:
+            yield from (each for each in method.assignments if target in each.targets and each.operator == "=")
