@@ -54,7 +54,9 @@ def _what(categories: Sequence[CategoryResult], findings: Sequence[Finding]) -> 
     hot = sum(each.hot_path for each in findings)
     rule, times = min(Counter(each.rule for each in findings).items(), key=lambda item: (-item[1], item[0]))
     often = f", most often `{rule}` ({times})" if times > 1 else ""
-    where = f", {hot} of them on a hot path" if hot else ""
+    where = ""
+    if hot:
+        where = ", and it is on a hot path" if len(findings) == 1 else f", {hot} of them on a hot path"
     there = "There is" if len(findings) == 1 else "There are"
     return f"{there} {plural(len(findings), 'finding')} ({tally(count(findings))}){where}{often}."
 

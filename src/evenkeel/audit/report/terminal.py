@@ -28,7 +28,7 @@ def render(result: AuditResult, *, name: str, width: int = 100) -> str:
     out = io.StringIO()
     console = Console(file=out, width=width, color_system=None, force_terminal=False, legacy_windows=False)
     show(result, console, name=name)
-    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+    return _trimmed(out.getvalue())
 
 
 def painted(result: AuditResult, *, name: str) -> str:
@@ -36,7 +36,7 @@ def painted(result: AuditResult, *, name: str) -> str:
     console = Console(highlight=False)
     with console.capture() as captured:
         show(result, console, name=name)
-    return captured.get()
+    return _trimmed(captured.get())
 
 
 def show(result: AuditResult, console: Console, *, name: str) -> None:
@@ -64,6 +64,10 @@ def progress_bar(*, enabled: bool) -> Iterator[Callable[[str, int, int], None]]:
             bars.update(tasks[what], completed=done, total=total)
 
         yield advance
+
+
+def _trimmed(text: str) -> str:
+    return "".join(f"{line.rstrip()}\n" for line in text.splitlines())
 
 
 def _scores(result: AuditResult, console: Console) -> None:
