@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 
 from evenkeel.audit.effects.summary import Edge, Summary
 from evenkeel.audit.model.effects import Effect, bind_variables
+from evenkeel.audit.model.flags import Guard, settled
 from evenkeel.audit.model.index import Fetch, FunctionInfo, Reached, Role
 
 MAX_DETAILS = 8  # distinct details kept per function and kind; more add nothing to a finding
@@ -23,7 +24,7 @@ ENTRY_ORDER: tuple[Role, ...] = (
     "handler", "websocket", "dependency", "consumer", "task", "cron", "signal", "startup", "cli", "migration",
 )  # fmt: skip
 
-Key = tuple[str, str, bool, bool, bool, bool]
+Key = tuple[str, str, bool, bool, bool, bool, Guard]
 
 
 def propagate(functions: Sequence[FunctionInfo], summaries: Sequence[Summary]) -> None:
@@ -46,12 +47,14 @@ def _spread_effects(
     queue: deque[tuple[int, Reached]] = deque()
     for summary in summaries:
         for own in summary.effects:
-            reached = Reached(own.effect, own.line, -1, 0, own.spawned, own.looped, own.column, own.kept)
+            reached = Reached(own.effect, own.line, -1, 0, own.spawned, own.looped, own.column, own.kept, own.guard)
             _offer(summary.id, reached, tables, counts, queue)
     while queue:
         callee, reached = queue.popleft()
         for caller, edge in callers[callee]:
-            _offer(caller, _through(functions[callee], edge, callee, reached), tables, counts, queue)
+            guard = _guard_of_caller(edge, reached.guard, summaries[caller].defaults)
+            if guard is not None:
+                _offer(caller, _through(functions[callee], edge, callee, reached, guard), tables, counts, queue)
     for info, table in zip(functions, tables, strict=True):
         info.reaches = tuple(table.values())
 
@@ -64,7 +67,7 @@ def _offer(
     queue: deque[tuple[int, Reached]],
 ) -> None:
     effect = reached.effect
-    key = (effect.kind, effect.detail, effect.blocking, reached.spawned, reached.looped, reached.kept)
+    key = (effect.kind, effect.detail, effect.blocking, reached.spawned, reached.looped, reached.kept, reached.guard)
     table = tables[function_id]
     if key in table:
         return
@@ -76,14 +79,27 @@ def _offer(
     queue.append((function_id, reached))
 
 
-def _through(callee_info: FunctionInfo, edge: Edge, callee: int, reached: Reached) -> Reached:
+def _guard_of_caller(edge: Edge, guard: Guard, defaults: tuple[int, ...]) -> Guard | None:
+    """The flag of the caller under which the effect happens; None when this call never raises the callee's flag."""
+    if not guard:
+        return edge.guard
+    answer = settled(guard, edge.flags)
+    if answer == 0:
+        return None
+    ours = next((ours for theirs, ours in edge.parameters if theirs == guard[0]), -1)
+    if edge.guard or answer == 1 or ours < 0:
+        return edge.guard
+    return (ours, guard[1], defaults[ours])
+
+
+def _through(callee_info: FunctionInfo, edge: Edge, callee: int, reached: Reached, guard: Guard) -> Reached:
     effect = bind_variables(reached.effect, edge.variables)
     if effect.blocking and (callee_info.is_async or edge.mode in {"offload", "spawn"}):
         effect = Effect(effect.kind, effect.detail, False, effect.certain)
     spawned = reached.spawned or edge.mode == "spawn"
     looped = reached.looped or edge.looped
     kept = reached.kept or edge.kept
-    return Reached(effect, edge.line, callee, reached.depth + 1, spawned, looped, edge.column, kept)
+    return Reached(effect, edge.line, callee, reached.depth + 1, spawned, looped, edge.column, kept, guard)
 
 
 def _spread_fetches(

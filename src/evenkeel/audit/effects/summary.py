@@ -9,6 +9,7 @@ import msgspec
 
 from evenkeel.audit.model.effects import Effect
 from evenkeel.audit.model.facts import Call, Function
+from evenkeel.audit.model.flags import Guard, defaults_of, flags_passed, guard_at
 from evenkeel.audit.model.flow import loops_around
 from evenkeel.audit.model.index import CallMode, Fetch, Link, LinkedFunction
 from evenkeel.audit.model.once import first_time_regions, is_inside, is_memoised, kept_regions
@@ -37,6 +38,8 @@ class Edge(msgspec.Struct, frozen=True, array_like=True, gc=False):
     variables: tuple[tuple[str, str], ...] = ()
     once: bool = False  # only the first time in the life of the process: no cost of the callers that come after
     kept: bool = False  # only the first time for one object
+    guard: Guard = ()  # a flag of the caller that has to be raised for the call
+    flags: tuple[tuple[int, int], ...] = ()  # what the call passes for the callee's parameters, as far as it is literal
 
 
 class Own(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -48,6 +51,7 @@ class Own(msgspec.Struct, frozen=True, array_like=True, gc=False):
     spawned: bool
     looped: bool
     kept: bool = False
+    guard: Guard = ()
 
 
 class Summary(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -59,6 +63,7 @@ class Summary(msgspec.Struct, frozen=True, array_like=True, gc=False):
     fetches: tuple[Fetch, ...] = ()
     unresolved: int = 0  # calls that nothing resolves
     holds_session: bool = False
+    defaults: tuple[int, ...] = ()  # truth of each parameter's default, see model/flags.py
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +91,12 @@ def summarise(function: Function, linked: LinkedFunction, project: Known) -> Sum
         looped = bool(loops_around(function.blocks, call.block, call.position))
         once = memoised or is_inside(call.position, first_time)
         kept = is_inside(call.position, kept_on_self)
-        edges.extend(_edges(call, link, looped, parameters_of, taints, once=once, kept=kept))
+        guard = guard_at(function, own, call.block, call.position)
+        edges.extend(_edges(call, link, looped, parameters_of, taints, guard, once=once, kept=kept))
         if once:
             continue
         effects.extend(
-            Own(e, call.line, call.column, link.mode == "spawn" and e.kind != "spawn", looped, kept)
+            Own(e, call.line, call.column, link.mode == "spawn" and e.kind != "spawn", looped, kept, guard)
             for e in link.effects
             if _travels(e)
         )
@@ -98,7 +104,8 @@ def summarise(function: Function, linked: LinkedFunction, project: Known) -> Sum
     known = {link.call for link in linked.links if link.library or link.targets or link.runs}
     unresolved = sum(1 for index, call in enumerate(function.calls) if index not in known and "." in call.callee)
     holds = _holds_session(linked, calls, own, project.roles)
-    return Summary(linked.id, tuple(effects), tuple(edges), tuple(fetches), unresolved, holds)
+    defaults = defaults_of(function, own)
+    return Summary(linked.id, tuple(effects), tuple(edges), tuple(fetches), unresolved, holds, defaults)
 
 
 def _travels(effect: Effect) -> bool:
@@ -135,15 +142,17 @@ def _edges(  # noqa: PLR0913 - one edge has that many sides
     looped: bool,
     parameters_of: dict[int, tuple[str, ...]],
     taints: dict[str, frozenset[int]],
+    guard: Guard,
     *,
     once: bool,
     kept: bool,
 ) -> Iterator[Edge]:
     for target in link.targets:
         flows = _flows(call, parameters_of[target], taints)
-        yield Edge(target, call.line, call.column, "", looped, flows, link.variables, once, kept)
+        flags = flags_passed(call, parameters_of[target])
+        yield Edge(target, call.line, call.column, "", looped, flows, link.variables, once, kept, guard, flags)
     for target in link.runs:
-        yield Edge(target, call.line, call.column, link.mode, looped, once=once, kept=kept)
+        yield Edge(target, call.line, call.column, link.mode, looped, once=once, kept=kept, guard=guard)
 
 
 def _flows(call: Call, names: tuple[str, ...], taints: dict[str, frozenset[int]]) -> tuple[tuple[int, int], ...]:

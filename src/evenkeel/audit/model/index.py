@@ -57,6 +57,7 @@ class Reached(msgspec.Struct, frozen=True, array_like=True, gc=False):
     looped: bool = False  # some step on the way repeats it
     column: int = 0
     kept: bool = False  # only the first time for one object: its result is kept on `self`
+    guard: tuple[int, ...] = ()  # a flag of the function that has to be raised for it, see model/flags.py
 
 
 class Fetch(msgspec.Struct, frozen=True, array_like=True, gc=False):

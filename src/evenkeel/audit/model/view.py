@@ -16,6 +16,7 @@ import msgspec
 from evenkeel.audit.model.effects import Effect, EffectKind, bind_variables
 from evenkeel.audit.model.facts import Argument, Block, Call, FileFacts, Function, Value
 from evenkeel.audit.model.finding import Confidence, Effort, Finding, Severity, Step
+from evenkeel.audit.model.flags import flags_passed, settled
 from evenkeel.audit.model.flow import ancestors, enclosing, loops_around, may_follow
 from evenkeel.audit.model.index import Entity, FunctionInfo, Index, Link, LinkedFunction, Reached
 
@@ -159,12 +160,16 @@ class CallView:
         found = [Reach(each, (self.step,)) for each in self.link.effects if each.kind in kinds]
         for target in (*self.targets, *self.runs):
             for reached in target.reaches:
-                if reached.effect.kind in kinds:
+                if reached.effect.kind in kinds and self._meets(target, reached):
                     found.append(self._through(target, reached))
         if not spawned:
             found = [each for each in found if not each.spawned]
         found.sort(key=lambda each: len(each.path))
         return found
+
+    def _meets(self, target: FunctionInfo, reached: Reached) -> bool:
+        """Whether the flag that guards an effect of the callee may be raised by this call's arguments."""
+        return not reached.guard or settled(reached.guard, flags_passed(self.fact, target.parameters)) != 0
 
     def _through(self, target: FunctionInfo, reached: Reached) -> Reach:
         steps = (self.step, *self.function.module.trace(target, reached))

@@ -1,0 +1,99 @@
+"""Flags: parameters that decide whether a function does something, as in `def create(obj, flush=False): if flush: ...`.
+
+What stands under a flag happens only for callers that raise it. A guard says which parameter has to be what; it is held
+against the arguments of each call on the way from caller to callee. Pure functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from evenkeel.audit.model.facts import Block, Call, Function, Value
+from evenkeel.audit.model.flow import ancestors
+
+Guard = tuple[int, ...]  # (parameter number without self, value it must have, its default: 1, 0, or -1 unknown), or ()
+UNPACKED = (-1, 0)  # among an edge's flags: arguments come from `*args` or `**kwargs`
+
+FALSE = frozenset({"False", "None", "0", '""', "''", "()", "[]", "{}"})
+
+
+def truth(value: Value | None) -> int:
+    """1 or 0 for a literal, -1 for anything that only running tells."""
+    if value is None or value.kind not in {"constant", "number", "string"}:
+        return -1
+    return 0 if value.text in FALSE or (value.kind == "string" and value.size == 0) else 1
+
+
+def defaults_of(function: Function, names: Sequence[str]) -> tuple[int, ...]:
+    """The truth of each parameter's default, in the order of `names`; -1 where there is none."""
+    given = {each.name: truth(each.default) for each in function.parameters}
+    return tuple(given.get(name, -1) for name in names)
+
+
+def guard_at(function: Function, names: Sequence[str], block: int, position: int) -> Guard:
+    """The flag under which a place in a function is reached; () when it is reached whatever is passed."""
+    around = ancestors(function.blocks, block)
+    for index in around:
+        found = _guard(function, names, function.blocks[index])
+        if found:
+            return found
+    leaving = {each.block for each in function.exits if each.kind == "return"}
+    for index, each in enumerate(function.blocks):
+        if each.kind == "if" and index in leaving and each.exits and each.end < position and each.parent in around:
+            found = _guard(function, names, each)
+            if found:
+                return (found[0], 1 - found[1], found[2])
+    return ()
+
+
+def _guard(function: Function, names: Sequence[str], block: Block) -> Guard:
+    subject, negated = block.subject, False
+    if block.kind == "else" and subject is None and block.origin >= 0:
+        origin = function.blocks[block.origin]
+        subject, negated = (origin.subject, True) if origin.kind == "if" else (None, False)
+    if block.kind not in {"if", "else"} or subject is None:
+        return ()
+    parts = [subject.text] if negated else subject.text.split(" and ")
+    for part in parts:
+        name, wanted = _flag(part.strip())
+        if name in names and not _is_rebound(function, name):
+            number = list(names).index(name)
+            return (number, wanted if not negated else 1 - wanted, defaults_of(function, names)[number])
+    return ()
+
+
+def _flag(text: str) -> tuple[str, int]:
+    wanted = 1
+    if text.startswith("not "):
+        text, wanted = text[4:].strip(), 0
+    head, _, tail = text.partition(" is ")
+    if tail in {"True", "False"}:
+        return head.strip(), wanted if tail == "True" else 1 - wanted
+    return (text, wanted) if text.isidentifier() else ("", 1)
+
+
+def _is_rebound(function: Function, name: str) -> bool:
+    return any(name in each.targets for each in function.assignments)
+
+
+def flags_passed(call: Call, names: Sequence[str]) -> tuple[tuple[int, int], ...]:
+    """(parameter of the callee, 1 or 0, or -1 for what only running tells) for each argument that a call passes."""
+    found: list[tuple[int, int]] = []
+    for position, argument in enumerate(call.arguments):
+        if argument.keyword in {"*", "**"}:
+            found.append(UNPACKED)
+        elif argument.keyword in names:
+            found.append((list(names).index(argument.keyword), truth(argument.value)))
+        elif not argument.keyword:
+            found.append((position, truth(argument.value)))
+    return tuple(found)
+
+
+def settled(guard: Guard, flags: Sequence[tuple[int, int]]) -> int:
+    """1 when a call that passes `flags` meets the guard, 0 when it does not, -1 when the call leaves it open."""
+    for parameter, value in flags:
+        if parameter == guard[0]:
+            return -1 if value < 0 else int(value == guard[1])
+    if UNPACKED in flags or guard[2] < 0:
+        return -1
+    return int(guard[2] == guard[1])
