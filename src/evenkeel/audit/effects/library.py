@@ -167,7 +167,10 @@ class Library:
     def selected(self, query: Type) -> Type:
         """What a query object selects: its first type argument."""
         is_query = any(self.type_spec(each).role == "query" for each in self.lineage(query.name))
-        return query.args[0] if is_query and query.args else query
+        if not (is_query and query.args):
+            return query
+        first = query.args[0]  # annotated `Select[tuple[User]]`
+        return first.args[0] if first.name.rpartition(".")[2].lower() == "tuple" and first.args else first
 
     def argument(self, call: Call, position: int, spec: CallSpec) -> Value | None:
         """Argument number `position`, given by position or by the name the spec has for it."""
