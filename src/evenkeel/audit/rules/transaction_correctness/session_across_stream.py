@@ -83,7 +83,7 @@ from packaging.version import InvalidVersion, Version
 
 from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.finding import Confidence, Finding, Step
-from evenkeel.audit.model.regions import Region, regions
+from evenkeel.audit.model.regions import Region, regions, touches_database
 from evenkeel.audit.model.rule import Rule
 from evenkeel.audit.model.view import CallView, FunctionView, ModuleView
 
@@ -169,7 +169,7 @@ def _yielding(function: FunctionView) -> Iterator[Finding]:
     if not function.fact.is_generator or not _is_streamed(function):
         return
     for region in regions(function):
-        if region.opened == "with" and _yields_in_loop(function, region):
+        if region.opened == "with" and _is_database(function, region) and _yields_in_loop(function, region):
             call = next(each for each in function.calls if each.fact.position > region.start - 1)
             yield call.finding(
                 "CRITICAL",
@@ -180,6 +180,11 @@ def _yielding(function: FunctionView) -> Iterator[Finding]:
                 path=(Step(function.module.path, region.line, function.name),),
             )
             return
+
+
+def _is_database(function: FunctionView, region: Region) -> bool:
+    """A session always; a connection only when statements are sent on it: subscriptions need one of their own."""
+    return region.kind != "connection" or any(region.covers(each) and touches_database(each) for each in function.calls)
 
 
 def _yields_in_loop(function: FunctionView, region: Region) -> bool:

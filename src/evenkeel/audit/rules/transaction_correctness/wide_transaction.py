@@ -1,17 +1,18 @@
 """Slow work inside an open transaction
 
-An HTTP, gRPC or LLM call, a sleep or file access happens while a transaction is open: inside `with session.begin()`, under
-`@transaction.atomic`, or between a session's first statement (which opens the transaction by itself) and its commit.
+An HTTP, gRPC or LLM call, a sleep or file access happens while a transaction is open: inside `with session.begin()`,
+under `@transaction.atomic`, or between a session's first statement (which opens the transaction by itself) and its commit.
 
-**Why it costs.** The transaction keeps its connection, its row locks and its snapshot for as long as the other side takes to
-answer. A pool of ten connections serves ten such requests; the eleventh waits, whatever it wants. Sessions begin a transaction
-at the first statement and hold the connection until commit, rollback or close
+**Why it costs.** The transaction keeps its connection, its row locks and its snapshot for as long as the other side takes
+to answer. A pool of ten connections serves ten such requests; the eleventh waits, whatever it wants. Sessions begin a
+transaction at the first statement and hold the connection until commit, rollback or close
 (https://docs.sqlalchemy.org/en/20/orm/session_basics.html).
 
-**Do instead.** Read what is needed, end the transaction, make the call, then write in a second, short transaction. Where both
-must succeed together, write an outbox row in the transaction and send from a worker: `evenkeel.hotpath.outbox`.
+**Do instead.** Read what is needed, end the transaction, make the call, then write in a second, short transaction. Where
+both must succeed together, write an outbox row in the transaction and send from a worker: `evenkeel.hotpath.outbox`.
 
-**Leave it when** the call is what the lock protects (one import at a time, say) and its time-out is shorter than the pool's.
+**Leave it when** the call is what the lock protects (one import at a time, say) and its time-out is shorter than the
+pool's.
 
 ```python flags
 import httpx
@@ -87,56 +88,29 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from evenkeel.audit.model.context import ContextStore
-from evenkeel.audit.model.effects import EffectKind
-from evenkeel.audit.model.finding import Confidence, Finding, Severity
-from evenkeel.audit.model.regions import Region, judged_deeper, opened_by, regions
+from evenkeel.audit.model.finding import Finding
 from evenkeel.audit.model.rule import Rule
-from evenkeel.audit.model.view import CallView, FunctionView, ModuleView, Reach
-
-SLOW: tuple[EffectKind, ...] = ("network", "sleep", "subprocess", "file")
+from evenkeel.audit.model.slow_work import SLOW, SlowWork, slow_work
+from evenkeel.audit.model.view import ModuleView
 
 RULE = Rule(title="Slow work inside an open transaction", severity="HIGH", needs=frozenset(SLOW))
 
-WORDS = {"network": "a network call", "sleep": "a sleep", "subprocess": "a subprocess", "file": "file access"}
-
 
 def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
-    """One finding for each slow call that is made while a transaction is open."""
+    """One finding for each slow call that is made while a transaction is open; in a loop it is `long-transaction`."""
     del context
     for function in module.functions:
-        held = regions(function)
-        if held:
-            for call in function.calls:
-                yield from _judge(function, call, held)
+        for work in slow_work(function):
+            if not work.repeated:
+                yield _finding(work)
 
 
-def _judge(function: FunctionView, call: CallView, held: tuple[Region, ...]) -> Iterator[Finding]:
-    reach = next((each for each in call.reaches(*SLOW) if _is_slow(each)), None)
-    if reach is None or judged_deeper(call, reach):
-        return
-    for region in held:
-        if not region.covers(call) or (reach.effect.kind == "file" and region.kind != "transaction"):
-            continue
-        opener = opened_by(region, function, call)
-        if opener is not None and region.kind != "connection":
-            yield _finding(call, region, opener, reach)
-            return
-
-
-def _is_slow(reach: Reach) -> bool:
-    return reach.effect.detail not in {"redis", "memcache", "cache"}
-
-
-def _finding(call: CallView, region: Region, opener: CallView, reach: Reach) -> Finding:
-    kind = reach.effect.kind
-    severity: Severity = "MEDIUM" if kind == "file" else "HIGH"
-    since = f"the transaction opened in line {opener.line}" if opener is not call else "the transaction around it"
-    confidence: Confidence = "definite" if region.kind == "transaction" and reach.effect.certain else "likely"
-    return call.finding(
-        severity,
-        f"`{call.fact.callee}` makes {WORDS[kind]} while {since} is open; its connection and locks wait with it",
+def _finding(work: SlowWork) -> Finding:
+    return work.call.finding(
+        work.severity,
+        f"`{work.call.fact.callee}` makes {work.what} while {work.since} is open; its connection and locks wait with it",
         "End the transaction first, make the call, then write in a second short one; or hand the call to an outbox.",
         effort="M",
-        confidence=confidence,
-        path=reach.path,
+        confidence=work.confidence,
+        path=work.reach.path,
     )

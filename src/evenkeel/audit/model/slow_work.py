@@ -1,0 +1,80 @@
+"""Slow work in open transactions: what waits, since when the transaction is open, and whether a loop repeats it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from evenkeel.audit.model.effects import EffectKind
+from evenkeel.audit.model.facts import Block
+from evenkeel.audit.model.finding import Confidence, Severity
+from evenkeel.audit.model.regions import Region, judged_deeper, opened_by, regions
+from evenkeel.audit.model.view import CallView, FunctionView, Reach
+
+SLOW: tuple[EffectKind, ...] = ("network", "sleep", "subprocess", "file")
+QUICK = frozenset({"redis", "memcache", "cache"})  # a round trip in the same data centre, as short as the database's own
+WORDS = {"network": "a network call", "sleep": "a sleep", "subprocess": "a subprocess", "file": "file access"}
+
+
+@dataclass(frozen=True, slots=True)
+class SlowWork:
+    """One slow call while a transaction is open. `opener` opened it (the call itself: it was open around all)."""
+
+    call: CallView
+    region: Region
+    opener: CallView
+    reach: Reach
+
+    @property
+    def what(self) -> str:
+        """The slow thing in words."""
+        return WORDS[self.reach.effect.kind]
+
+    @property
+    def since(self) -> str:
+        """The transaction in words."""
+        return "the transaction around it" if self.opener is self.call else f"the transaction opened in line {self.opener.line}"
+
+    @property
+    def severity(self) -> Severity:
+        """HIGH, MEDIUM for files."""
+        return "MEDIUM" if self.reach.effect.kind == "file" else "HIGH"
+
+    @property
+    def confidence(self) -> Confidence:
+        """Definite for explicit transactions; autobegin is inferred from the order of calls."""
+        return "definite" if self.region.kind == "transaction" and self.reach.effect.certain else "likely"
+
+    @property
+    def repeated(self) -> bool:
+        """Whether a loop inside the region repeats it."""
+        return any(self._is_inside(block) for block in self.call.loops if block.kind != "while")
+
+    def _is_inside(self, loop: Block) -> bool:
+        return self.region.start < loop.start and loop.end <= self.region.end
+
+
+def slow_work(function: FunctionView) -> Iterator[SlowWork]:
+    """Every slow call of a function that a transaction is open around, each once."""
+    held = regions(function)
+    seen: set[tuple[int, str]] = set()
+    for call in function.calls if held else ():
+        found = _judge(function, call, held)
+        if found is not None and (call.line, found.reach.effect.kind) not in seen:
+            seen.add((call.line, found.reach.effect.kind))
+            yield found
+
+
+def _judge(function: FunctionView, call: CallView, held: tuple[Region, ...]) -> SlowWork | None:
+    reach = next((each for each in call.reaches(*SLOW) if each.effect.detail not in QUICK), None)
+    if reach is None or judged_deeper(call, reach):
+        return None
+    for region in held:
+        if region.kind == "connection" or not region.covers(call):
+            continue
+        if reach.effect.kind == "file" and region.kind != "transaction":
+            continue
+        opener = opened_by(region, function, call)
+        if opener is not None:
+            return SlowWork(call, region, opener, reach)
+    return None

@@ -1,0 +1,98 @@
+"""Units of work: what a function writes and commits on its own, and whether one unit is made from another's result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from evenkeel.audit.model.regions import SAVEPOINT, WRITES, ends_transaction, regions
+from evenkeel.audit.model.view import CallView, FunctionView
+
+AUTOCOMMIT = ("django.", "tortoise.", "peewee.")  # outside a transaction block each write commits by itself
+
+
+@dataclass(frozen=True, slots=True)
+class CommittedUnit:
+    """Writes that end in one commit. `made`: variables that hold what it wrote."""
+
+    write: CallView  # the first write
+    commit: CallView  # the call that commits: the same call when a callee or the library commits by itself
+    made: frozenset[str]
+    inserts: bool
+    certain: bool
+
+
+def committed_units(function: FunctionView) -> tuple[CommittedUnit, ...]:
+    """Every unit of a function in order; writes inside one explicit transaction are not units."""
+    held = [each for each in regions(function) if each.kind == "transaction"]
+    return tuple(_units(function, lambda call: not any(each.covers(call) for each in held)))
+
+
+def _units(function: FunctionView, counts: Callable[[CallView], bool]) -> Iterator[CommittedUnit]:
+    pending: list[CallView] = []
+    for call in function.calls:
+        if not counts(call):
+            continue
+        writes = call.reaches(*WRITES)
+        commits = _commits(call)
+        if writes and (commits or _autocommits(call)):
+            yield _unit(function, [*pending, call], call)
+            pending = []
+        elif commits and pending:
+            yield _unit(function, pending, call)
+            pending = []
+        elif writes:
+            pending.append(call)
+        elif ends_transaction(call):
+            pending = []
+
+
+def _commits(call: CallView) -> bool:
+    return any(each.effect.detail != SAVEPOINT for each in call.reaches("commit"))
+
+
+def _autocommits(call: CallView) -> bool:
+    return call.library.startswith(AUTOCOMMIT) and call.has("db-write")
+
+
+def _unit(function: FunctionView, writes: list[CallView], commit: CallView) -> CommittedUnit:
+    made = {name for call in writes for name in _made_by(function, call)}
+    inserts = any(call.reaches("db-insert", "db-pending", "db-pending-insert") for call in writes)
+    certain = all(reach.effect.certain for call in writes for reach in call.reaches(*WRITES)[:1])
+    return CommittedUnit(writes[0], commit, frozenset(made), inserts, certain)
+
+
+def _made_by(function: FunctionView, call: CallView) -> Iterator[str]:
+    """Variables that hold what a write made: its result, or the object it was given."""
+    for assignment in function.fact.assignments:
+        if assignment.value.call == call.index and assignment.value.kind == "call":
+            yield from (each for each in assignment.targets if each.isidentifier())
+    if call.has("db-pending", "db-pending-insert"):
+        for argument in call.fact.arguments:
+            if argument.value.kind == "name" and argument.value.text.isidentifier():
+                yield argument.value.text
+
+
+def is_derived(first: CommittedUnit, second: CommittedUnit) -> bool:
+    """Whether the second unit's writes use what the first one made, directly or through variables made from it."""
+    if not first.made:
+        return False
+    function = first.write.function
+    names = set(first.made)
+    for assignment in function.fact.assignments:
+        if assignment.position > first.write.fact.position and _uses(assignment.value.names, names):
+            names.update(each for each in assignment.targets if each.isidentifier())
+    between = [
+        call
+        for call in function.calls
+        if second.write.fact.position >= call.fact.position > first.commit.fact.position and call.reaches(*WRITES)
+    ]
+    return any(_argument_uses(call, names) for call in between)
+
+
+def _argument_uses(call: CallView, names: set[str]) -> bool:
+    return any(_uses((*a.value.names, a.value.text), names) for a in call.fact.arguments)
+
+
+def _uses(chains: tuple[str, ...], names: set[str]) -> bool:
+    return any(each.partition(".")[0].removesuffix("[]") in names for each in chains)

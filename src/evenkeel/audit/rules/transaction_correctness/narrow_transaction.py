@@ -1,0 +1,135 @@
+"""What belongs together is committed apart
+
+A function makes a parent row and commits, then makes its children (or the audit row, or the new status) in a second
+transaction. When the process dies or the second step fails, half of it stays.
+
+**Why it costs.** Every crash, time-out and deploy in between leaves orders without lines, users without profiles and
+states that no code expects: the repair is by hand. It also pays two commits, each a flush to disk, where one would do.
+
+**Do instead.** One transaction around both: `async with session.begin():` in the function that knows they belong
+together, and repositories that `flush()` and leave the commit to their caller.
+
+**Leave it when** the first commit must be visible before the second step starts (another service reads it) and the second
+step can be repeated safely.
+
+```python flags
+from sqlalchemy.ext.asyncio import AsyncSession
+from app.models import Order, Line
+
+async def place(session: AsyncSession, items: list[str]) -> Order:
+    order = Order()
+    session.add(order)
+    await session.commit()  # flagged
+    session.add(Line(order_id=order.id, items=items))
+    await session.commit()
+    return order
+
+# file: app/models.py
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+class Base(DeclarativeBase):
+    pass
+
+class Order(Base):
+    __tablename__ = "orders"
+    id: Mapped[int] = mapped_column(primary_key=True)
+
+class Line(Base):
+    __tablename__ = "lines"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    order_id: Mapped[int]
+    items: Mapped[str]
+```
+
+```python flags
+from django.db import models
+
+class User(models.Model):
+    username = models.TextField()
+
+class Profile(models.Model):
+    user_id = models.IntegerField()
+
+def register(name: str) -> None:
+    user = User.objects.create(username=name)  # flagged
+    Profile.objects.create(user_id=user.pk)
+```
+
+```python passes
+from django.db import models, transaction
+
+class User(models.Model):
+    username = models.TextField()
+
+class Profile(models.Model):
+    user_id = models.IntegerField()
+
+@transaction.atomic
+def register(name: str) -> None:
+    user = User.objects.create(username=name)
+    Profile.objects.create(user_id=user.pk)
+
+def both(name: str) -> None:
+    with transaction.atomic():
+        user = User.objects.create(username=name)
+        Profile.objects.create(user_id=user.pk)
+
+def either(name: str, old: bool) -> None:
+    if old:
+        User.objects.filter(username=name).update(is_active=True)
+    else:
+        User.objects.create(username=name)
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from evenkeel.audit.model.context import ContextStore
+from evenkeel.audit.model.finding import Finding
+from evenkeel.audit.model.regions import regions
+from evenkeel.audit.model.rule import Rule
+from evenkeel.audit.model.units import CommittedUnit, committed_units, is_derived
+from evenkeel.audit.model.view import FunctionView, ModuleView
+
+RULE = Rule(title="What belongs together is committed apart", severity="HIGH", needs=frozenset({"db-write", "commit"}))
+
+
+def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
+    """The first commit of each pair in which the second unit is made from what the first one made."""
+    del context
+    for function in module.functions:
+        if any(each.kind == "transaction" and each.opened == "decorator" for each in regions(function)):
+            continue
+        units = committed_units(function)
+        for first, second in _pairs(units):
+            yield _finding(function, first, second)
+            break
+
+
+def _pairs(units: tuple[CommittedUnit, ...]) -> Iterator[tuple[CommittedUnit, CommittedUnit]]:
+    """Units that one run makes one after the other, the second from the first one's result."""
+    for index, first in enumerate(units):
+        for second in units[index + 1 :]:
+            if second.commit.follows(first.commit) and not _alternate(first, second) and is_derived(first, second):
+                yield first, second
+                break
+
+
+def _alternate(first: CommittedUnit, second: CommittedUnit) -> bool:
+    """In a loop that the other is not in: that is another fault (a commit per element)."""
+    return first.commit.loops != second.commit.loops and bool(first.commit.loops)
+
+
+def _finding(function: FunctionView, first: CommittedUnit, second: CommittedUnit) -> Finding:
+    inserts = first.inserts and second.inserts
+    return first.commit.finding(
+        "HIGH" if inserts else "MEDIUM",
+        f"`{function.fact.name}` commits in line {first.commit.line} and writes what depends on it in a transaction of its "
+        f"own in line {second.write.line}; a failure in between leaves half of it",
+        "Put both into one transaction, and let the callers of repositories commit.",
+        confidence="definite" if first.certain and second.certain else "likely",
+        path=(first.commit.step, second.write.step),
+        end_line=max(second.write.fact.end_line, second.commit.fact.end_line),
+    )
