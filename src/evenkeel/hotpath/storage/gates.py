@@ -10,12 +10,15 @@ from evenkeel.hotpath.ports.errors import SaturatedError
 
 
 class Gate:
-    """Lets `bound` callers in at once, from any number of event loops; the others queue in order of arrival."""
+    """Lets `bound` callers in at once, from any number of event loops; the others queue in order of arrival, at most
+    `line` of them (None = as many as there are callers).
+    """
 
-    def __init__(self, what: str, bound: int, wait_s: float) -> None:
+    def __init__(self, what: str, bound: int, wait_s: float, line: int | None = None) -> None:
         self._what = what
         self._bound = bound
         self._wait_s = wait_s
+        self._line_bound = line
         self._inside = 0
         self._line: deque[asyncio.Future[None]] = deque()
         self._lock = threading.Lock()  # held for a few instructions, never across an await
@@ -26,11 +29,13 @@ class Gate:
         return self._inside
 
     async def enter(self) -> None:
-        """Take a place. Raises `SaturatedError` when none came free in time; leaves nothing behind when cancelled."""
+        """Take a place. Raises `SaturatedError` when the line is full or no place came free in time; leaves nothing behind when cancelled."""
         with self._lock:
             if self._inside < self._bound and not self._line:
                 self._inside += 1
                 return
+            if self._line_bound is not None and len(self._line) >= self._line_bound:
+                raise SaturatedError(self._what, 0.0)
             place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._line.append(place)
         try:

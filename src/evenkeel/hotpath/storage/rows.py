@@ -21,7 +21,7 @@ Row = Sequence[Any]  # the drivers' rows are untyped
 def claimed_tasks(rows: Iterable[Row]) -> list[ClaimedTask]:
     """Most urgent first: RETURNING promises no order, so rank and seq (the last columns) give it back."""
     ordered = sorted(rows, key=lambda row: (row[10], row[11]))
-    return [ClaimedTask(*row[:9], waited_s=max(0.0, row[9] - row[8])) for row in ordered]
+    return [ClaimedTask(*[*row[:9], max(0.0, row[9] - row[8])]) for row in ordered]
 
 
 def task_record(row: Row) -> TaskRecord:
@@ -57,8 +57,7 @@ def agent_thread(row: Row) -> AgentThread:
 
 def user_account(row: Row) -> UserAccount:
     """One row of user_accounts."""
-    *head, is_demo, created_at, updated_at, last_login_at = row
-    return UserAccount(*head, bool(is_demo), created_at, updated_at, last_login_at)
+    return UserAccount(*[*row[:11], bool(row[11]), *row[12:15]])
 
 
 def start_of(cursor: Cursor, epoch: int) -> int:
