@@ -35,6 +35,9 @@ lint: $(VENV)/.dev
 
 types: $(VENV)/.dev
 	@$(BIN)/mypy
+	@for example in examples/job_board examples/job_board_fixed; do \
+		(cd $$example && $(abspath $(BIN))/mypy --config-file ../../pyproject.toml --cache-dir ../../.mypy_cache/examples app) || exit 1; \
+	done
 
 contracts: $(VENV)/.dev
 	@$(BIN)/lint-imports
