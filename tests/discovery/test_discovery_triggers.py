@@ -246,6 +246,17 @@ def test_dropping_a_function_with_cascade_takes_its_triggers(project: Project) -
     assert discover(root).triggers == ()
 
 
+def test_renamed_triggers_functions_and_tables_carry_on(project: Project) -> None:
+    renames = """
+ALTER TABLE public.jobs RENAME TO runs;
+ALTER TRIGGER jobs_notify ON runs RENAME TO runs_notify;
+ALTER FUNCTION notify_job_events() RENAME TO notify_run_events;
+"""
+    (trigger,) = discover(project({"migrations/001.sql": NOTIFY, "migrations/002.sql": renames})).triggers
+    assert (trigger.table, trigger.name, trigger.function) == ("runs", "runs_notify", "notify_run_events")
+    assert trigger.channel == "job_events"
+
+
 def test_what_a_functions_body_does_to_tables_is_not_done_by_the_migration(project: Project) -> None:
     sweep = "CREATE FUNCTION sweep() RETURNS void AS $$ BEGIN DROP TABLE jobs; END $$ LANGUAGE plpgsql;"
     root = project({"migrations/001.sql": NOTIFY, "migrations/002.sql": sweep})

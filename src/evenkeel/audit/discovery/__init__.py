@@ -26,7 +26,7 @@ from evenkeel.audit.discovery import (
     tech_stack,
     triggers,
 )
-from evenkeel.audit.discovery.sighting import merged
+from evenkeel.audit.discovery.sighting import Sighting, merged
 from evenkeel.audit.discovery.tree import walk
 from evenkeel.audit.model.profile import Profile
 from evenkeel.kernel.errors import UsageError
@@ -46,6 +46,8 @@ def discover(root: Path) -> Profile:
     tree = walk(root.resolve())
     scan = sources.scan(tree)
     sightings = [sighting for finder in FINDERS for sighting in finder.find(tree)]
+    if scan.first_file and not any(each.name == "python" for each in sightings):
+        sightings.append(Sighting("python", "import", scan.first_file))
     services, copies = compose.find(tree)
     locked = [*locks.find(tree), *(each for each in sightings if each.evidence == "lock")]
     technologies, disagreements = merged([*sightings, *services, *scan.sightings], locked)

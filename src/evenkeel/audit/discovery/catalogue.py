@@ -6,10 +6,13 @@ import functools
 import re
 import tomllib
 from importlib import resources
+from typing import Literal
 
 import msgspec
 
 from evenkeel.audit.model.profile import Role
+
+Ecosystem = Literal["python", "node", "rust"]
 
 
 class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -46,6 +49,18 @@ class Catalogue(msgspec.Struct, frozen=True):
         """The role of a canonical name; "language" for those that the catalogue leaves out."""
         entry = self.entries.get(name)
         return entry.role if entry else "language"
+
+    def of_package(self, ecosystem: Ecosystem, package: str) -> tuple[str, bool] | None:
+        """Canonical name of a package, and whether it is the technology itself; None when it is not known.
+
+        Companions show that a technology is in use, but their version is not its version: `django-rq` and `rq`."""
+        written = normalised(package) if ecosystem == "python" else package
+        names: dict[str, str] = getattr(self, ecosystem)
+        name = names.get(written)
+        if name is None:
+            return None
+        first: str = getattr(self.entries[name], ecosystem)[0]
+        return name, written.removesuffix("-binary") in {name, normalised(first) if ecosystem == "python" else first}
 
     def of_scheme(self, scheme: str) -> tuple[str, ...]:
         """Database and driver of a URL's scheme: `postgresql+asyncpg` gives postgresql and asyncpg."""

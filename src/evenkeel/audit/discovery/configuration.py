@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _SECRET = re.compile(r"(?<=://)[^@\s\"'/]*@")
-_PLAIN_CLASSES = frozenset({"Session", "AsyncSession"})  # only a call that configures something counts
+_PLAIN_CLASSES = frozenset({"Session", "AsyncSession"})  # called all over: the first call of a file is enough
 _MENTION = r"(?:[\"'](?:\s*:|\s*\]\s*=(?!=))|\s*=(?!=))\s*"  # `word=`, `"word":`, `["word"] =`
 _FRAMEWORK_NAMES = {  # settings whose name differs from the factory's argument: (canonical name, who reads it)
     "conn_max_age": ("CONN_MAX_AGE", "DATABASES"),
@@ -57,7 +57,8 @@ def redacted(text: str) -> str:
 def _factory(page: Page, name: str, start: int, given: list[Given], found: Found) -> set[int]:
     """Add one call and its settings; answers with the positions of the values it took."""
     settings = [each for each in _expanded(page, given) if each.keyword in vocabulary().settings]
-    if settings or name not in _PLAIN_CLASSES:
+    is_first = all(each.call != name or each.source.file != page.path for each in found.factories[-3:])
+    if settings or name not in _PLAIN_CLASSES or is_first:
         written = redacted(", ".join(_written(each) for each in given))
         found.factories.append(Factory(name, written[:300], page.source(start)))
     found.settings += [

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _ENTITY = re.compile(r"\b(?P<what>PGTrigger|PGFunction|UpsertTriggerSql|RemoveTrigger)\s*(?P<opening>\()")
 _TABLE_CALL = re.compile(
-    r"\b(?P<what>drop_table|rename_table)\s*\(\s*[\"'](?P<name>\w+)[\"'](?:\s*,\s*[\"'](?P<table>\w+)[\"'])?"
+    r"\b(?P<what>drop_table|rename_table)\s*\(\s*[\"'](?P<name>\w+)[\"'](?:\s*,\s*[\"'](?P<new>\w+)[\"'])?"
 )
 _STRING = re.compile(r"[rRbBuUfF]*(\"\"\"|'''|\"|')(?P<text>.*?)\1", re.DOTALL)
 
@@ -32,7 +32,7 @@ def operations(page: Page, sql: PythonSql) -> Iterator[sqltext.Operation]:
     for match in _TABLE_CALL.finditer(page.text):
         if sql.is_live(match.start()):
             kind: sqltext.Kind = "drop-table" if match["what"] == "drop_table" else "rename-table"
-            yield sqltext.Operation(kind, match.start(), match["name"], match["table"] or "")
+            yield sqltext.Operation(kind, match.start(), match["name"], new=match["new"] or "")
 
 
 def _of_entity(page: Page, sql: PythonSql, match: re.Match[str], given: dict[str, str]) -> Iterator[sqltext.Operation]:

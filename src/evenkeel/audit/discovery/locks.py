@@ -6,11 +6,12 @@ Which FastAPI is installed decides what a rule says about yield dependencies, an
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import msgspec
 
-from evenkeel.audit.discovery.catalogue import catalogue, normalised
-from evenkeel.audit.discovery.sighting import Sighting
+from evenkeel.audit.discovery.catalogue import Ecosystem
+from evenkeel.audit.discovery.sighting import Sighting, of_package
 from evenkeel.audit.discovery.tree import Tree, is_aside, line_of
 
 LIMIT_BYTES = 32_000_000
@@ -19,7 +20,7 @@ _PACKAGE = re.compile(rb'\[\[packages?\]\]\s+name = "(?P<name>[^"]+)"\s+version 
 _NODE = re.compile(rb'"node_modules/(?P<name>[^"]+)": \{\s*"version": "(?P<version>[^"]+)"')
 _PNPM = re.compile(rb"^ {2}/?'?(?P<name>@?[^@'\s:]+)@(?P<version>\d[^:'(\s]*)[^:]*:", re.MULTILINE)
 _YARN = re.compile(rb'^"?(?P<name>@?[^@"\s]+)@[^\n]*:\n {2}version:? "?(?P<version>[^"\n]+)', re.MULTILINE)
-_LOCKS: dict[str, tuple[str, re.Pattern[bytes]]] = {
+_LOCKS: dict[str, tuple[Ecosystem, re.Pattern[bytes]]] = {
     "poetry.lock": ("python", _PACKAGE),
     "uv.lock": ("python", _PACKAGE),
     "pdm.lock": ("python", _PACKAGE),
@@ -43,22 +44,14 @@ def find(tree: Tree) -> list[Sighting]:
     return found
 
 
-def _entries(path: str, data: bytes, ecosystem: str, pattern: re.Pattern[bytes]) -> list[Sighting]:
-    known: dict[str, str] = getattr(catalogue(), ecosystem)
-    found = []
+def _entries(path: str, data: bytes, ecosystem: Ecosystem, pattern: re.Pattern[bytes]) -> list[Sighting]:
+    found: list[Sighting] = []
     for match in pattern.finditer(data):
-        package = match["name"].decode(errors="replace")
-        name = known.get(normalised(package) if ecosystem == "python" else package)
-        if name and _names_it(package, name, ecosystem):
+        package, version = (match[group].decode(errors="replace") for group in ("name", "version"))
+        for each in of_package(ecosystem, package, version, Sighting("", "lock", path)):
             line = data.count(b"\n", 0, match.start("version")) + 1
-            found.append(Sighting(name, "lock", path, line, match["version"].decode(errors="replace")))
-    return found
-
-
-def _names_it(package: str, name: str, ecosystem: str) -> bool:
-    """Whether the package is the technology itself: the version of `django-redis` is not the version of redis."""
-    entry = catalogue().entries[name]
-    return package.removesuffix("-binary") in {getattr(entry, ecosystem)[0], name}
+            found.append(replace(each, line=line))
+    return [each for each in found if each.version]
 
 
 def _pipfile(tree: Tree, path: str) -> list[Sighting]:
@@ -68,10 +61,9 @@ def _pipfile(tree: Tree, path: str) -> list[Sighting]:
     except msgspec.DecodeError as error:
         tree.note(path, f"is not a valid lock file ({error})")
         return []
-    found = []
+    found: list[Sighting] = []
     for package, entry in data.get("default", {}).items():
-        name = catalogue().python.get(normalised(package))
-        version = str(entry.get("version", "")) if isinstance(entry, dict) else ""
-        if name and version and _names_it(package, name, "python"):
-            found.append(Sighting(name, "lock", path, line_of(text, f'"{package}"'), version.lstrip("=")))
-    return found
+        version = str(entry.get("version", "")).lstrip("=") if isinstance(entry, dict) else ""
+        where = Sighting("", "lock", path, line_of(text, f'"{package}"'))
+        found += of_package("python", package, version, where)
+    return [each for each in found if each.version]

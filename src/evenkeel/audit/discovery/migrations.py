@@ -14,9 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 _FOLDER = re.compile(r"(?:^|/)(?:migrations?|migrate|db_migrations)(?:/|$)")
-_NUMBERED = re.compile(
-    r"(?:^|/)[Vv]?\d{3,}[^/]*\.(?:py|sql)$|/(?:up|migration)\.sql$|(?:^|/)V\d+__[^/]*\.sql$|\.up\.sql$"
-)
+_SCRIPT = re.compile(r"\.sql$|(?:^|/)(?:[a-z]+_?)?\d{3,}[^/]*\.py$")
 # Scripts that undo a migration: golang-migrate, sqlx, diesel, yoyo, Flyway.
 _UNDOES = re.compile(r"(?:\.down|\.rollback|\.undo)\.sql$|/down\.sql$|(?:^|/)U\d+__[^/]*\.sql$")
 _REVISION = re.compile(r"^revision(?::[^=\n]+)?\s*=\s*[\"'](?P<id>[^\"']+)", re.MULTILINE)
@@ -55,7 +53,7 @@ def _conventional(tree: Tree, scripts: list[str]) -> Iterator[str]:
         folder = parent(path)
         above, _, last = folder.rpartition("/")
         is_alembic = last == "versions" and above in environments
-        if is_alembic or (_FOLDER.search(folder) and _NUMBERED.search(path)):
+        if is_alembic or (_FOLDER.search(folder) and _SCRIPT.search(path)):
             yield folder
 
 

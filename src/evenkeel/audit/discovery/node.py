@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from evenkeel.audit.discovery.catalogue import catalogue
-from evenkeel.audit.discovery.sighting import Evidence, Sighting
+from evenkeel.audit.discovery.sighting import Evidence, Sighting, of_package
 from evenkeel.audit.discovery.tree import Tree, is_aside, line_of, parent
 
 if TYPE_CHECKING:
@@ -39,8 +38,8 @@ def _manifest(tree: Tree, path: str) -> Iterator[Sighting]:
     for section, evidence in _SECTIONS:
         start = max(text.find(f'"{section}"'), 0)
         for package, version in sections.get(section, {}).items():
-            if name := catalogue().node.get(package):
-                yield Sighting(name, evidence, path, line_of(text, f'"{package}"', start), str(version))
+            where = Sighting("", evidence, path, line_of(text, f'"{package}"', start))
+            yield from of_package("node", package, str(version), where)
 
 
 def _decoded(tree: Tree, path: str, text: str) -> dict[str, Any] | None:

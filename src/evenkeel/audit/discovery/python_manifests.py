@@ -7,7 +7,7 @@ import re
 import tomllib
 from typing import TYPE_CHECKING, Any
 
-from evenkeel.audit.discovery.requirements import is_development, requirement
+from evenkeel.audit.discovery.requirements import is_development, package, requirement
 from evenkeel.audit.discovery.sighting import Evidence, Sighting
 from evenkeel.audit.discovery.tree import Tree, is_aside, line_at, line_of
 
@@ -84,23 +84,21 @@ def _poetry(data: dict[str, Any]) -> Iterator[tuple[str, Evidence, dict[str, Any
 def _packages(text: str, path: str, section: str, evidence: Evidence, packages: dict[str, Any]) -> Iterator[Sighting]:
     """A table `package = "^2"` or `package = {version = "^2", extras = ["x"], optional = true}`."""
     start = max(text.find(section), 0)
-    for package, stated in _groups(packages):
+    for name, stated in _groups(packages):
         forms = [form for form in (stated if isinstance(stated, list) else [stated]) if form]
-        key = re.compile(rf"^\s*[\"']?{re.escape(package)}[\"']?\s*[=.]", re.MULTILINE).search(text, start)
+        key = re.compile(rf"^\s*[\"']?{re.escape(name)}[\"']?\s*[=.]", re.MULTILINE).search(text, start)
         line = line_at(text, key.end()) if key else 0
         for form in forms[:1]:
             version = str((at(form, "version") if isinstance(form, dict) else form) or "")
             kind: Evidence = "extra" if evidence == "manifest" and at(form, "optional") else evidence
-            yield from _package(package, version, _strings(at(form, "extras")), Sighting("", kind, path, line))
+            yield from _package(name, version, _strings(at(form, "extras")), Sighting("", kind, path, line))
 
 
-def _package(package: str, version: str, extras: list[str], where: Sighting) -> Iterator[Sighting]:
+def _package(name: str, version: str, extras: list[str], where: Sighting) -> Iterator[Sighting]:
     stated = "" if version == "*" else version.strip()
-    if package == "python":
+    if name == "python":
         yield Sighting("python", where.evidence, where.file, where.line, stated)
-    for each in requirement(f"{package}[{','.join(extras)}]", where.evidence, where.file, where.line):
-        exact = stated.removeprefix("==").strip()
-        yield Sighting(each.name, each.evidence, each.file, each.line, exact)
+    yield from package(name, stated.removeprefix("==").strip(), extras, where)
 
 
 def _pipfile(tree: Tree, path: str) -> Iterator[Sighting]:

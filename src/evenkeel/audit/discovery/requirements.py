@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from evenkeel.audit.discovery.catalogue import catalogue, normalised
-from evenkeel.audit.discovery.sighting import Evidence, Sighting
+from evenkeel.audit.discovery.sighting import Evidence, Sighting, of_package
 from evenkeel.audit.discovery.tree import Tree, is_aside, joined, parent
 
 if TYPE_CHECKING:
@@ -40,12 +41,18 @@ def requirement(text: str, evidence: Evidence, file: str, line: int) -> Iterator
     if match is None:
         return
     version = _version(match["version"] or "", match["url"] or "")
+    extras = (match["extras"] or "").split(",")
+    yield from package(match["name"], version, extras, Sighting("", evidence, file, line))
+
+
+def package(name: str, version: str, extras: list[str], where: Sighting) -> Iterator[Sighting]:
+    """The technologies of a package and of its extras: `celery[redis]` shows redis too, though not its version."""
+    yield from of_package("python", name, version, where)
     known = catalogue()
-    if name := known.python.get(normalised(match["name"])):
-        yield Sighting(name, evidence, file, line, version)
-    for extra in (match["extras"] or "").split(","):
-        if name := known.python.get(normalised(extra.strip())) or known.modules.get(extra.strip()):
-            yield Sighting(name, "extra" if evidence == "manifest" else evidence, file, line)
+    for extra in (each.strip() for each in extras):
+        if shown := known.python.get(normalised(extra)) or known.modules.get(extra):
+            evidence: Evidence = "extra" if where.evidence == "manifest" else where.evidence
+            yield replace(where, name=shown, evidence=evidence, companion=f"{name}[{extra}]")
 
 
 def find(tree: Tree) -> list[Sighting]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from evenkeel.audit.discovery.catalogue import catalogue
 from evenkeel.audit.discovery.python_manifests import at, table
-from evenkeel.audit.discovery.sighting import Evidence, Sighting
+from evenkeel.audit.discovery.sighting import Evidence, Sighting, of_package
 from evenkeel.audit.discovery.tree import Tree, is_aside, line_at, line_of
 
 if TYPE_CHECKING:
@@ -60,12 +60,11 @@ def _crate(crate: str, declared: list[Any], where: Sighting) -> Iterator[Sightin
     tables = [each if isinstance(each, dict) else {"version": each} for each in declared if each]
     package = next((str(each["package"]) for each in tables if "package" in each), crate)
     version = next((str(each["version"]) for each in tables if "version" in each), "")
-    name = catalogue().rust.get(package)
-    if not name:
-        return
-    yield Sighting(name, where.evidence, where.file, where.line, version)
+    found = list(of_package("rust", package, version, where))
+    yield from found
+    name = found[0].name if found else ""
     features = [feature for each in tables for feature in at(each, "features") or () if isinstance(feature, str)]
-    for feature in features:
+    for feature in features if name else ():
         stem = _FEATURE_PREFIX.sub("", _FEATURE_PREFIX.sub("", feature))
         shown = catalogue().schemes.get(stem) or ("tokio" if stem.startswith("tokio") else None)
         if shown and name != shown and catalogue().role(name) in {"orm", "driver"}:

@@ -6,14 +6,14 @@ more than what is declared, what is declared more than what is imported, and doc
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from evenkeel.audit.discovery.catalogue import catalogue
+from evenkeel.audit.discovery.catalogue import Ecosystem, catalogue
 from evenkeel.audit.model.profile import Role, Source, Technology
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 Evidence = Literal["lock", "configuration", "manifest", "extra", "import", "development", "document"]
 # One weight a kind of evidence; a technology's weight is the sum over the kinds that show it.
@@ -49,6 +49,7 @@ class Sighting:
     line: int = 0
     version: str = ""
     implied_by: str = ""
+    companion: str = ""  # package and version that shows the technology without being it
 
     @property
     def weight(self) -> float:
@@ -56,9 +57,17 @@ class Sighting:
 
     @property
     def source(self) -> Source:
-        return Source(
-            self.file, self.line, self.version or (f"implied by {self.implied_by}" if self.implied_by else "")
-        )
+        implied = f"implied by {self.implied_by}" if self.implied_by else ""
+        return Source(self.file, self.line, self.version or implied or self.companion)
+
+
+def of_package(ecosystem: Ecosystem, package: str, version: str, where: Sighting) -> Iterator[Sighting]:
+    """The sighting of a package at a place (`where` gives evidence, file and line); none for a package nobody knows."""
+    if found := catalogue().of_package(ecosystem, package):
+        name, is_itself = found
+        companion = "" if is_itself else f"{package} {version}".rstrip()
+        stated = version if is_itself else ""
+        yield replace(where, name=name, version=stated, companion=companion)
 
 
 def merged(sightings: Iterable[Sighting], locked: Iterable[Sighting]) -> tuple[tuple[Technology, ...], list[str]]:

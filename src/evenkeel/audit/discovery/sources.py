@@ -14,7 +14,7 @@ from evenkeel.audit.discovery.catalogue import catalogue
 from evenkeel.audit.discovery.factories import vocabulary
 from evenkeel.audit.discovery.pythontext import Page
 from evenkeel.audit.discovery.sighting import Sighting
-from evenkeel.audit.discovery.tree import Tree, decode, is_aside, line_at
+from evenkeel.audit.discovery.tree import Tree, decode, is_aside, line_at, parent
 
 if TYPE_CHECKING:
     from evenkeel.audit.model.profile import Listener, Setting
@@ -48,6 +48,7 @@ class Scan:
     sightings: list[Sighting] = field(default_factory=list)
     with_triggers: list[str] = field(default_factory=list)
     settings_files: list[str] = field(default_factory=list)
+    first_file: str = ""
 
 
 def scan(tree: Tree) -> Scan:
@@ -58,9 +59,9 @@ def scan(tree: Tree) -> Scan:
     markers = tuple(marker.encode() for marker in vocabulary().markers)
     for path in paths:
         _file(tree, path, found, first, markers)
-    found.sightings += _import_sightings(tree, first)
-    if paths:
-        found.sightings.append(Sighting("python", "import", paths[0]))
+    own = _own_packages(tree)
+    found.sightings += _import_sightings(tree, {root: path for root, path in first.items() if root not in own})
+    found.first_file = paths[0] if paths else ""
     return found
 
 
@@ -102,6 +103,21 @@ def _file(tree: Tree, path: str, found: Scan, first: dict[bytes, str], markers: 
             found.sightings += databaseurls.read(page, is_settings=is_settings)
         if listens:
             found.listeners += listeners.read(page)
+
+
+def _own_packages(tree: Tree) -> set[bytes]:
+    """Names that an import finds in the project itself: `channels/__init__.py` at its root hides that package."""
+    manifests = tree.named("pyproject.toml", "setup.py", "setup.cfg", "requirements.txt", "Pipfile", "manage.py")
+    roots = {"", *(parent(path) for path in manifests)}
+    roots |= {f"{root}/src" if root else "src" for root in roots}
+    own: set[bytes] = set()
+    for path in tree.files.get("py", ()):
+        folder, _, name = path.rpartition("/")
+        module = folder if name == "__init__.py" else path.removesuffix(".py")
+        above, _, last = module.rpartition("/")
+        if above in roots:
+            own.add(last.encode())
+    return own
 
 
 def _import_sightings(tree: Tree, first: dict[bytes, str]) -> list[Sighting]:

@@ -29,7 +29,9 @@ _DROP = re.compile(
     _FLAGS,
 )
 _RENAME = re.compile(
-    rf"\bALTER\s+TABLE\s+(?:IF\s+EXISTS\s+)?(?P<name>{_NAME})\s+RENAME\s+TO\s+(?P<table>{_NAME})", _FLAGS
+    rf"\bALTER\s+(?P<what>TABLE|TRIGGER|FUNCTION|PROCEDURE)\s+(?:IF\s+EXISTS\s+)?(?P<name>{_NAME})(?:\s*\([^)]*\))?"
+    rf"(?:\s+ON\s+(?P<table>{_NAME}))?\s+RENAME\s+TO\s+(?P<new>{_NAME})",
+    _FLAGS,
 )
 _NOTIFY = re.compile(
     r"\bpg_notify\s*\(\s*(?P<channel>[^;]*?)\s*[,;]|(?<![\w'])NOTIFY\s+(?P<plain>\"[^\"]+\"|\w+)"
@@ -40,12 +42,35 @@ _PART = re.compile(_ID)
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?(?:\*/|\Z)", re.DOTALL)
 _STRING = re.compile(r"'([^']*)'")
 
-Kind = Literal["create-trigger", "drop-trigger", "create-function", "drop-function", "drop-table", "rename-table"]
+Kind = Literal[
+    "create-trigger",
+    "drop-trigger",
+    "rename-trigger",
+    "create-function",
+    "drop-function",
+    "rename-function",
+    "drop-table",
+    "rename-table",
+]
+
+
+_DROPPED: dict[str, Kind] = {
+    "TRIGGER": "drop-trigger",
+    "TABLE": "drop-table",
+    "FUNCTION": "drop-function",
+    "PROCEDURE": "drop-function",
+}
+_RENAMED: dict[str, Kind] = {
+    "TRIGGER": "rename-trigger",
+    "TABLE": "rename-table",
+    "FUNCTION": "rename-function",
+    "PROCEDURE": "rename-function",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One statement. For "rename-table" `table` is the new name. `channels` are those that a body notifies (see
+    """One statement. `new` is the name after a renaming. `channels` are those that a body notifies (see
     `_channels`), `calls` the names that a function's body calls, `arguments` the strings that a trigger passes."""
 
     kind: Kind
@@ -58,6 +83,7 @@ class Operation:
     channels: tuple[str, ...] = ()
     calls: tuple[str, ...] = ()
     cascade: bool = False
+    new: str = ""
 
 
 def operations(sql: str) -> list[Operation]:
@@ -121,13 +147,14 @@ def _functions(text: str) -> Iterator[tuple[Operation, int, int]]:
 
 
 def _drops(text: str) -> Iterator[Operation]:
-    kinds: dict[str, Kind] = {"TRIGGER": "drop-trigger", "TABLE": "drop-table"}
     for match in _DROP.finditer(text):
-        kind = kinds.get(match["what"].upper(), "drop-function")
+        kind = _DROPPED[match["what"].upper()]
         table = bare(match["table"] or "")
         yield Operation(kind, match.start(), bare(match["name"]), table, cascade=bool(match["cascade"]))
     for match in _RENAME.finditer(text):
-        yield Operation("rename-table", match.start(), bare(match["name"]), bare(match["table"]))
+        renamed = _RENAMED[match["what"].upper()]
+        table = bare(match["table"] or "")
+        yield Operation(renamed, match.start(), bare(match["name"]), table, new=bare(match["new"]))
 
 
 def _events(written: str) -> str:

@@ -82,7 +82,7 @@ def _operations(path: str, text: str) -> Iterator[Operation]:
 
 def _filled(operation: Operation, constants: dict[str, tuple[str, ...]]) -> Iterator[Operation]:
     """The operation for every value of the f-string holes in it; holes without a known value stay as written."""
-    fields = {key: getattr(operation, key) for key in ("name", "table", "event", "function")}
+    fields = {key: getattr(operation, key) for key in ("name", "table", "event", "function", "new")}
     holes = [hole for hole in dict.fromkeys(_HOLE.findall(" ".join(fields.values()))) if hole in constants]
     choices = itertools.product(*(constants[hole] for hole in holes))
     for values in itertools.islice(choices, _MAX_EXPANSIONS):
@@ -98,7 +98,7 @@ def _apply(operation: Operation, source: Source, history: History) -> None:
             history.triggers[operation.table, operation.name] = (operation, source)
         case "create-function":
             history.functions[operation.name] = operation
-        case "rename-table":
+        case "rename-table" | "rename-trigger" | "rename-function":
             _rename(operation, history)
         case _:
             history.triggers = {
@@ -120,11 +120,23 @@ def _drops(operation: Operation, key: tuple[str, str], existing: Operation) -> b
 
 
 def _rename(operation: Operation, history: History) -> None:
-    for (table, name), (existing, source) in list(history.triggers.items()):
-        if table == operation.name:
-            del history.triggers[table, name]
-            moved = dataclasses.replace(existing, table=operation.table)
-            history.triggers[operation.table, name] = (moved, source)
+    """Carry on under the new name of a table, trigger or function."""
+    if operation.kind == "rename-function" and operation.name in history.functions:
+        history.functions[operation.new] = history.functions.pop(operation.name)
+    renamed = [_renamed(operation, existing, source) for existing, source in history.triggers.values()]
+    history.triggers = {(each.table, each.name): (each, source) for each, source in renamed}
+
+
+def _renamed(operation: Operation, existing: Operation, source: Source) -> tuple[Operation, Source]:
+    match operation.kind:
+        case "rename-table" if existing.table == operation.name:
+            return dataclasses.replace(existing, table=operation.new), source
+        case "rename-function" if existing.function == operation.name:
+            return dataclasses.replace(existing, function=operation.new), source
+        case "rename-trigger" if (existing.name, existing.table) == (operation.name, operation.table):
+            return dataclasses.replace(existing, name=operation.new), source
+        case _:
+            return existing, source
 
 
 def _trigger(operation: Operation, source: Source, functions: dict[str, Operation]) -> Trigger:

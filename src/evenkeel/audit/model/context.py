@@ -16,15 +16,22 @@ from evenkeel.audit.model.profile import Profile, Role, Setting, Trigger
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+Plain = bool | int | float | str | None
+
 # What each setting is when the factory that takes it is called without it: the library's documented default.
-FACTORY_DEFAULTS: dict[str, dict[str, bool | int | str]] = {
+FACTORY_DEFAULTS: dict[str, dict[str, Plain]] = {
     "sessionmaker": {"expire_on_commit": True, "autoflush": True},
     "async_sessionmaker": {"expire_on_commit": True, "autoflush": True},
+    "Session": {"expire_on_commit": True, "autoflush": True},
+    "AsyncSession": {"expire_on_commit": True, "autoflush": True},
     "create_engine": {"pool_size": 5, "max_overflow": 10, "pool_pre_ping": False, "pool_recycle": -1},
     "create_async_engine": {"pool_size": 5, "max_overflow": 10, "pool_pre_ping": False, "pool_recycle": -1},
 }
+# What Django does unless DATABASES says otherwise.
+TECHNOLOGY_DEFAULTS: dict[str, dict[str, Plain]] = {
+    "django": {"ATOMIC_REQUESTS": False, "AUTOCOMMIT": True, "CONN_MAX_AGE": 0},
+}
 _NUMBER = re.compile(r"-?\d[\d_]*(\.\d+)?")
-Plain = bool | int | float | str | None
 
 
 class ContextStore(msgspec.Struct, frozen=True, gc=False):
@@ -32,7 +39,7 @@ class ContextStore(msgspec.Struct, frozen=True, gc=False):
 
     `tech_stack` has the keys db, orm and async (None: none found). `best_practices` has one entry a technology.
     `db_config` has the settings that were found (plain values where the code states a literal, else its text), the
-    defaults of the factories that were found, `triggers` [{table, event, function[, channel_name]}] and
+    defaults of the factories and frameworks that were found, `triggers` [{table, event, function[, channel_name]}] and
     `event_subscribers` [{channel_name, file, line}]. `codebase_root` is absolute, so that workers can open files.
     """
 
@@ -86,13 +93,9 @@ def _name(profile: Profile, role: Role) -> str | None:
 
 def _database_configuration(profile: Profile) -> dict[str, Any]:
     stated = {each.name: plain(each.literal) for each in _first_of_each(profile.settings)}
-    assumed = {
-        name: value
-        for factory in profile.factories
-        for name, value in FACTORY_DEFAULTS.get(factory.call, {}).items()
-        if name not in stated
-    }
-    settings = {**assumed, **stated}
+    defaults = [FACTORY_DEFAULTS.get(factory.call, {}) for factory in profile.factories]
+    defaults += [TECHNOLOGY_DEFAULTS.get(technology.name, {}) for technology in profile.technologies]
+    settings: dict[str, Plain] = {name: value for each in defaults for name, value in each.items()} | stated
     return {
         **{name: settings[name] for name in sorted(settings)},
         "triggers": [_trigger(each) for each in profile.triggers],
