@@ -92,7 +92,9 @@ def test_every_distinct_finding_is_listed_exactly_once(items: list[Finding]) -> 
 def test_equal_findings_keep_the_severest_and_surest(finding: Callable[..., Finding]) -> None:
     weak = finding(severity="MEDIUM", confidence="likely")
     hot = finding(hot_path=True)
-    assert distinct([weak, finding(), hot]) == (hot,)
+    assert distinct([weak, finding(), hot], lambda each: each) == (hot,)
+    unsettled = finding(severity="CRITICAL", confidence="needs-context")
+    assert distinct([unsettled, weak], lambda each: each) == (weak,)
 
 
 def test_a_worker_that_failed_has_no_score_and_is_a_gap(report: Callable[..., WorkerReport]) -> None:

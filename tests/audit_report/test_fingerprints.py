@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 import msgspec
 
-from evenkeel.audit.fingerprints import fingerprint, local_name, with_fingerprints
+from evenkeel.audit.fingerprints import fingerprint, with_fingerprints
 from evenkeel.audit.model.finding import Finding
+from evenkeel.audit.model.names import local_name
 
 
 def test_stable_under_line_shift_and_file_move(finding: Callable[..., Finding]) -> None:

@@ -6,7 +6,7 @@ weighed, findings sorted into reported, advisory and unsettled, and the reported
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -46,10 +46,11 @@ def merged_gaps(reports: Iterable[WorkerReport]) -> tuple[Gap, ...]:
     return tuple(largest[key] for key in sorted(largest))
 
 
-def distinct(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """One finding per rule, file, line and function: the severest, then the surest, then the one on the hot path."""
+def distinct(findings: Iterable[Finding], outcome: Callable[[Finding], Finding]) -> tuple[Finding, ...]:
+    """One finding per rule, file, line and function. By their `outcome`: one that counts before one that does not, the
+    severest, the surest, and the one on the hot path. So a further finding never takes a counted one away."""
     kept: dict[tuple[str, str, int, str], Finding] = {}
-    for each in sorted(findings, key=_preference):
+    for each in sorted(findings, key=lambda each: _preference(each, outcome(each))):
         kept.setdefault((each.rule, each.file, each.line, each.function), each)
     return tuple(sorted(kept.values(), key=order))
 
@@ -68,8 +69,12 @@ def judged(finding: Finding, decisions: Iterable[Decision], technologies: frozen
 
 def _category(report: WorkerReport, decisions: tuple[Decision, ...], technologies: frozenset[str]) -> CategoryResult:
     failed = report.status == "failed"
-    named = with_fingerprints(distinct(report.findings))
-    findings = sorted((judged(each, decisions, technologies) for each in named), key=order)
+
+    def outcome(finding: Finding) -> Finding:
+        return judged(finding, decisions, technologies)
+
+    named = with_fingerprints(distinct(report.findings, outcome))
+    findings = sorted((outcome(each) for each in named), key=order)
     settled = [each for each in findings if each.confidence != "needs-context"]
     reported = tuple(each for each in settled if each.advisory is None)
     return CategoryResult(
@@ -86,11 +91,13 @@ def _category(report: WorkerReport, decisions: tuple[Decision, ...], technologie
     )
 
 
-def _preference(finding: Finding) -> tuple[int, int, bool, int, bytes]:
+def _preference(finding: Finding, outcome: Finding) -> tuple[bool, bool, int, int, bool, int, str]:
     return (
-        SEVERITIES.index(finding.severity),
-        _CONFIDENCES.index(finding.confidence),
+        outcome.confidence == "needs-context",
+        outcome.advisory is not None,
+        SEVERITIES.index(outcome.severity),
+        _CONFIDENCES.index(outcome.confidence),
         not finding.hot_path,
         len(finding.path),
-        msgspec.msgpack.encode(finding),
+        repr(finding),
     )

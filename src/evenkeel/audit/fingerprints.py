@@ -13,6 +13,7 @@ from collections.abc import Iterable
 import msgspec
 
 from evenkeel.audit.model.finding import Finding
+from evenkeel.audit.model.names import local_name
 
 _FILE = re.compile(r"[\w./\\-]*[\w-]\.(?:pyi?|rs|tsx?|jsx?|mjs|cjs|go|sql)\b(?::\d+)*")
 _DOTTED = re.compile(r"(?:\w+\.)+(?=[\w<])")
@@ -42,18 +43,6 @@ def with_fingerprints(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 def _free_name(base: str, used: set[str]) -> str:
     candidates = itertools.chain((base,), (f"{base}-{ordinal}" for ordinal in itertools.count(2)))
     return next(name for name in candidates if name not in used)
-
-
-def local_name(function: str, file: str) -> str:
-    """The qualified name without the module: `app.jobs.Worker.run` in `src/app/jobs.py` is `Worker.run`."""
-    parts = re.sub(r"\.\w+$", "", file).split("/")
-    if parts[-1] in {"__init__", "mod", "index"}:
-        parts.pop()
-    for start in range(len(parts)):
-        module = ".".join(parts[start:])
-        if function.startswith(f"{module}."):
-            return function[len(module) + 1 :]
-    return function
 
 
 def normalised(issue: str) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from evenkeel.audit.model.briefing import BUILT_IN
 from evenkeel.audit.model.finding import SEVERITIES, Finding, Step
+from evenkeel.audit.model.names import local_name
 from evenkeel.audit.model.result import AuditResult, CategoryResult, worst_first
 from evenkeel.audit.report.summary import band_words, has_own_entry, tally
 from evenkeel.audit.report.text import code, link, plural, prose
@@ -164,9 +165,12 @@ def _path_line(finding: Finding) -> str:
 
 
 def _steps(path: Sequence[Step]) -> str:
-    return " → ".join(
-        f"{code(each.function, cell=False)} ({code(f'{each.file}:{each.line}', cell=False)})" for each in path
-    )
+    return " → ".join(_step(each) for each in path)
+
+
+def _step(step: Step) -> str:
+    name = code(local_name(step.function, step.file), cell=False)
+    return f"{name} ({code(f'{step.file}:{step.line}', cell=False)})"
 
 
 def _provider(name: str) -> str:

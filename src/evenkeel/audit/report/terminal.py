@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evenkeel.audit.model.finding import Finding, Severity, Step
+from evenkeel.audit.model.names import local_name
 from evenkeel.audit.model.result import AuditResult, CategoryResult, worst_first
 from evenkeel.audit.report.summary import band_words, has_own_entry, tally
 from evenkeel.audit.report.text import plural, printable
@@ -104,8 +105,8 @@ def _finding(finding: Finding, console: Console) -> None:
     )
     console.print(line)
     details = [finding.issue, f"-> {finding.recommendation} ({finding.effort})"]
-    details += [f"by {_steps(finding.path)}"] if len(finding.path) > 1 else []
-    details += [f"hot from {_steps(finding.entry_path)}"] if has_own_entry(finding) else []
+    details += _steps("path", finding.path) if len(finding.path) > 1 else []
+    details += _steps("hot", finding.entry_path) if has_own_entry(finding) else []
     for each in details:
         console.print(Padding(_text(each), (0, 0, 0, 9)))
 
@@ -163,8 +164,8 @@ def _score(score: float | None) -> Text:
     return Text("n/a" if score is None else f"{score:.1f}", justify="right")
 
 
-def _steps(path: Sequence[Step]) -> str:
-    return " -> ".join(f"{each.function} ({each.file}:{each.line})" for each in path)
+def _steps(what: str, path: Sequence[Step]) -> list[str]:
+    return [f"{what}: {each.file}:{each.line} {local_name(each.function, each.file)}" for each in path]
 
 
 def _text(text: str) -> Text:
