@@ -49,6 +49,8 @@ def calls(page: Page) -> list[tuple[int, str, int]]:
     if not present:
         return []
     imported = _imported(page)
+    if not imported and not any(f".{name}" in page.text for name in present):
+        return []  # without reading the page's structure
     local = {**{name: name for name in present}, **imported}
     return sorted({found for name, factory in local.items() for found in _of_name(page, name, factory, imported)})
 
@@ -68,7 +70,7 @@ def _imported(page: Page) -> dict[str, str]:
     """Local name -> factory, for what is imported from a library; a star import brings all in."""
     found: dict[str, str] = {}
     known = vocabulary()
-    for match in _IMPORT.finditer(page.mask):
+    for match in _IMPORT.finditer(page.text):
         if match["module"].partition(".")[0] not in known.libraries:
             continue
         for each in _NAME.finditer(match["names"]):

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from evenkeel.audit.discovery.pythontext import Literal, Page, literals
+from evenkeel.audit.discovery.pythontext import Literal, Page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,7 +106,7 @@ def _definitions(page: Page) -> Iterator[tuple[int, int, str]]:
 
 def _strings(page: Page, dead: Spans) -> str:
     """Only the insides of live strings; a `;` ends each string that the next one does not continue."""
-    found, _ = literals(page.text)
+    found = page.literals
     pieces: list[str] = []
     last = 0
     for number, each in enumerate(found):
@@ -130,10 +130,11 @@ def _unescaped(match: re.Match[str]) -> str:
 
 
 def _is_docstring(page: Page, literal: Literal) -> bool:
-    before = page.mask[: literal.start].rstrip(" \t")
-    if before and not before.endswith("\n"):
+    line = page.mask.rfind("\n", 0, literal.start) + 1
+    if page.mask[line : literal.start].strip():
         return False
-    return before.rstrip()[-1:] not in {"(", "[", "{", ",", "=", "+", "\\", '"', "'"}
+    before = page.mask[max(0, line - 400) : line].rstrip()
+    return before[-1:] not in {"(", "[", "{", ",", "=", "+", "\\", '"', "'"}
 
 
 def _is_inside(position: int, spans: Spans) -> bool:

@@ -50,7 +50,16 @@ class Page:
     @functools.cached_property
     def mask(self) -> str:
         """`masked(text)`."""
-        return masked(self.text)
+        return _masked(self.text, *self._tokens)
+
+    @property
+    def literals(self) -> list[Literal]:
+        """`literals(text)` without the comments."""
+        return self._tokens[0]
+
+    @functools.cached_property
+    def _tokens(self) -> tuple[list[Literal], list[tuple[int, int]]]:
+        return literals(self.text)
 
     def source(self, position: int) -> Source:
         """File and line of a position."""
@@ -106,7 +115,10 @@ def literals(text: str) -> tuple[list[Literal], list[tuple[int, int]]]:
 
 def masked(text: str) -> str:
     """The text with comments and the insides of strings blanked: same length, same lines, only structure left."""
-    strings, comments = literals(text)
+    return _masked(text, *literals(text))
+
+
+def _masked(text: str, strings: list[Literal], comments: list[tuple[int, int]]) -> str:
     spans = sorted([*((each.text_start, each.text_end) for each in strings), *comments])
     pieces: list[str] = []
     last = 0

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from evenkeel.audit.discovery.sqltext import Operation
 
-_MARKERS = (b"rigger", b"RIGGER", b"pg_notify", b"NOTIFY", b"drop_table", b"DROP TABLE", b"rename_table", b"FUNCTION")
+_MARKERS = (b"rigger", b"RIGGER", b"pg_notify", b"NOTIFY", b"FUNCTION")
+_TABLE_MARKERS = (b"drop_table", b"rename_table", b"DROP TABLE", b"drop table", b"RENAME TO", b"rename to")
 _DOWN_MARK = re.compile(
     r"^--\s*(?:\+goose\s+Down|\+migrate\s+Down|migrate:down|rollback|@?undo)\b", re.MULTILINE | re.IGNORECASE
 )
@@ -59,11 +60,19 @@ def find(tree: Tree, scripts: Sequence[str], sources: Iterable[str]) -> list[Tri
 
 def _apply_file(tree: Tree, path: str, history: History) -> None:
     head = tree.head(path, _HEAD_BYTES)
-    if not any(marker in head for marker in _MARKERS):
+    if not _concerns(head, history):
         return
     text = decode(head) or ""
     for operation in _operations(path, text):
         _apply(operation, Source(path, line_at(text, operation.position)), history)
+
+
+def _concerns(head: bytes, history: History) -> bool:
+    """Whether a file may change triggers. Most migrations drop some table; only tables that have a trigger matter."""
+    if any(marker in head for marker in _MARKERS):
+        return True
+    tables = {table.encode() for table, _ in history.triggers}
+    return any(table in head for table in tables) and any(marker in head for marker in _TABLE_MARKERS)
 
 
 def _operations(path: str, text: str) -> Iterator[Operation]:
