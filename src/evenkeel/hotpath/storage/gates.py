@@ -29,7 +29,10 @@ class Gate:
         return self._inside
 
     async def enter(self) -> None:
-        """Take a place. Raises `SaturatedError` when the line is full or no place came free in time; leaves nothing behind when cancelled."""
+        """Take a place; leaves nothing behind when cancelled.
+
+        Raises `SaturatedError` when the line is full or no place came free in time.
+        """
         with self._lock:
             if self._inside < self._bound and not self._line:
                 self._inside += 1

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from evenkeel.hotpath.ports.storage import Storage
@@ -25,7 +26,7 @@ from evenkeel.hotpath.storage.postgres.runner import Metered, Runner
 from evenkeel.hotpath.storage.postgres.tasks import PostgresTasks
 from evenkeel.hotpath.storage.postgres.thread_hop import build_thread_hop
 from evenkeel.hotpath.storage.postgres.users import PostgresTokens, PostgresUsers
-from evenkeel.hotpath.storage.schema import read_migrations
+from evenkeel.hotpath.storage.schema import Migration, read_migrations
 from evenkeel.hotpath.storage.settings import StorageSettings
 from evenkeel.hotpath.storage.statements import read_statements
 from evenkeel.kernel.background import background
@@ -42,6 +43,7 @@ class Plan:
     opener: Opener
     path: Path
     meter: StorageMeter
+    sql: Mapping[str, str]
     schema: int
     instance: str
 
@@ -53,8 +55,13 @@ async def open_postgres(
     `connections`.
     """
     opener = Opener(settings, watcher)
-    schema = await migrate_postgres(opener, read_migrations("postgres"), migrate=settings.migrate)
-    return await _open(Plan(opener, path, meter, schema, uuid.uuid4().hex), main=True)
+    migrations, sql = await asyncio.get_running_loop().run_in_executor(None, _read_files)
+    schema = await migrate_postgres(opener, migrations, migrate=settings.migrate)
+    return await _open(Plan(opener, path, meter, sql, schema, uuid.uuid4().hex), main=True)
+
+
+def _read_files() -> tuple[tuple[Migration, ...], Mapping[str, str]]:
+    return read_migrations("postgres"), read_statements("postgres")
 
 
 async def _open(plan: Plan, *, main: bool) -> Storage:
@@ -65,7 +72,7 @@ async def _open(plan: Plan, *, main: bool) -> Storage:
     else:
         size = settings.hop_threads if main else BESIDE_CONNECTIONS
         runner = await build_thread_hop(plan.opener, plan.meter, size)
-    access = Access(Metered(runner, plan.meter), read_statements("postgres"), settings, plan.meter)
+    access = Access(Metered(runner, plan.meter), plan.sql, settings, plan.meter)
     return await _assembled(plan, access, runner, main=main)
 
 
