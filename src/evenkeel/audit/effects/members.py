@@ -24,6 +24,8 @@ class Members:
         """The value of an attribute: like `member`, but a property gives what it returns."""
         if holder.name == "union":
             return first_known(tuple(self.read(each, attribute) for each in holder.args))
+        if attribute == "/":
+            return self._resolver.result_of(self.member(holder, "__truediv__"))
         found = self.member(holder, attribute)
         if found.name.startswith("def:") and self.is_property(int(found.name[4:])):
             return self._resolver.returned(int(found.name[4:]), found.args)

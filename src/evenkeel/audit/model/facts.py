@@ -6,7 +6,8 @@ function: the arguments of a call come before the call itself.
 
 Expressions are kept as *chains*: dotted text as written, whose root is a name (`self.session.execute`), `<call>` where the
 root is the result of another call (its index stands in `receiver`/`call`), `<str>` for a string literal, `<expr>` for
-anything else. A subscript is written `[]`: `locks[key].acquire` is `locks[].acquire`.
+anything else. A subscript is written `[]`: `locks[key].acquire` is `locks[].acquire`. A division is written `/`:
+`(folder / name).read_text` is `folder./.read_text`, since paths are put together so.
 """
 
 from __future__ import annotations

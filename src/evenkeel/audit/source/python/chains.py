@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from evenkeel.audit.model.facts import Argument, Call
-from evenkeel.audit.source.python.drafts import Scope, add_read, evaluate, real, scan, written
+from evenkeel.audit.source.python.drafts import Scope, add_read, content, evaluate, real, scan, written
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -20,7 +20,8 @@ Link = tuple[str, "Node", list["Node"]]  # kind, node, children
 
 LINKS = frozenset({"attribute", "call", "subscript"})
 STRINGS = frozenset({"string", "concatenated_string"})
-WRAPPERS = frozenset({"parenthesized_expression", "await", "named_expression"})
+WRAPPERS = frozenset({"await", "named_expression"})
+CONSTANTS = ("None.", "True.", "False.")
 SPLATS = {"list_splat": "*", "dictionary_splat": "**"}
 
 
@@ -67,7 +68,7 @@ def _spine(scope: Scope, node: Node) -> tuple[list[Link], Node, str]:
     while kind in LINKS:
         if kind == "attribute":
             text = file.text[node.start_byte : node.end_byte]
-            if text.replace(".", "").isidentifier():
+            if text.replace(".", "").isidentifier() and not text.startswith(CONSTANTS):
                 return spine, node, text if file.ascii else real(file, text)
         children = node.children
         spine.append((kind, node, children))
@@ -79,13 +80,36 @@ def _spine(scope: Scope, node: Node) -> tuple[list[Link], Node, str]:
 def _root(scope: Scope, node: Node, block: int) -> Chain:
     """The root of a chain that is no plain name."""
     kind = node.type
+    while kind == "parenthesized_expression" and len(inner := content(node.named_children)) == 1:
+        node, kind = inner[0], inner[0].type
+    if kind in LINKS or kind == "identifier":
+        return link(scope, node, block)
     if kind in WRAPPERS:
         value = evaluate(scope, node, block)
         if value.kind == "call":
             return "<call>", value.call
         return (value.text, value.call) if value.kind == "name" and not value.awaited else ("<expr>", -1)
+    if kind == "binary_operator":
+        quotient = divided(scope, node, block)
+        if quotient is not None:
+            return quotient
     scan(scope, node, block)
     return "<str>" if kind in STRINGS else "<expr>", -1
+
+
+def divided(scope: Scope, node: Node, block: int) -> Chain | None:
+    """`folder / name / part`, a chain whose last link is `/`: paths are put together so. None for other operators."""
+    divisors: list[Node] = []
+    while node.type == "binary_operator":
+        parts = content(node.children)
+        if parts[1].type != "/":
+            return None
+        divisors.append(parts[-1])
+        node = parts[0]
+    text, receiver = _root(scope, node, block)
+    for each in reversed(divisors):
+        scan(scope, each, block)
+    return f"{text}./", receiver
 
 
 def _subscript(scope: Scope, children: list[Node], chain: Chain, block: int) -> None:

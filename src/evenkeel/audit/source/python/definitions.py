@@ -13,7 +13,7 @@ import msgspec
 
 from evenkeel.audit.model.facts import Argument, Class, Decorator, Function, Value
 from evenkeel.audit.source.python.blocks import fill, run
-from evenkeel.audit.source.python.chains import SPLATS, argument, link
+from evenkeel.audit.source.python.chains import argument, link
 from evenkeel.audit.source.python.drafts import Scope, Statement, content, folded, open_block, reserve, written
 from evenkeel.audit.source.python.parameters import annotation, parameters
 
@@ -106,7 +106,7 @@ def _bases(scope: Scope, node: Node, block: int) -> tuple[tuple[str, ...], tuple
     given = node.child_by_field_name("superclasses")
     for each in () if given is None else content(given.named_children):
         made = argument(scope, each, block)
-        if made.keyword in {"", *SPLATS.values()}:
+        if made.keyword in {"", "*"}:
             bases.append(folded(scope.file, each, BASE_LENGTH))
         else:
             keywords.append(made)

@@ -38,17 +38,32 @@ class Handlers:
         self.values = dict(values)  # "" is for every kind that has no entry
 
 
+class MisreadError(Exception):
+    """The grammar took `type(x).y = z` for a type alias; the file has to be parsed again with the word hidden."""
+
+
 class FileDraft:
     """A file being read. `text` has one character a byte, so that byte offsets index it; `written` gives real text."""
 
-    __slots__ = ("ascii", "classes", "errors", "functions", "handlers", "imports", "module", "names", "package", "text")
+    __slots__ = (
+        "ascii",
+        "classes",
+        "errors",
+        "functions",
+        "handlers",
+        "imports",
+        "names",
+        "package",
+        "reparsed",
+        "text",
+    )
 
-    def __init__(self, source: bytes, module: str, package: str, handlers: Handlers) -> None:
+    def __init__(self, source: bytes, package: str, handlers: Handlers, *, reparsed: bool = False) -> None:
         self.text = source.decode("latin-1")
         self.ascii = source.isascii()
-        self.module = module
         self.package = package
         self.handlers = handlers
+        self.reparsed = reparsed
         self.names: list[str] = []  # chains in reading order; a value takes those logged while it was read
         self.functions: list[Function] = []
         self.classes: list[Class] = []

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from evenkeel.audit.model.facts import Value, ValueKind
-from evenkeel.audit.source.python.chains import LINKS, STRINGS, link, load
+from evenkeel.audit.source.python.chains import LINKS, STRINGS, divided, link, load
 from evenkeel.audit.source.python.drafts import (
     Evaluate,
     Scan,
@@ -67,8 +67,7 @@ def name(scope: Scope, node: Node, block: int) -> Value:
 def subscripted(scope: Scope, node: Node, block: int) -> Value:
     """An element, as a chain; a type form (`Annotated[Session, Depends(get_session)]`) keeps its text, for aliases."""
     value = name(scope, node, block)
-    root = value.text.partition(".")[0].partition("[")[0]
-    if root in TYPE_FORMS or value.text.partition("[")[0].rpartition(".")[2] in TYPE_FORMS:
+    if value.text.partition("[")[0].rpartition(".")[2] in TYPE_FORMS:
         return Value("other", folded(scope.file, node), names=value.names)
     return value
 
@@ -158,12 +157,24 @@ def either(scope: Scope, node: Node, block: int) -> Value:
 def binary(scope: Scope, node: Node, block: int) -> Value:
     """SQL put together with `+` or `%` is a string whose holes are `{}`; the rest is other."""
     operands, operators = _operands(node)
+    if operators == {"/"} and operands[0].type not in STRINGS:
+        return _quotient(scope, node, block)
     if operands[0].type not in STRINGS or not operators <= {"+", "%"}:
         return other(scope, node, block)
     parts = [literal(scope.file, each).text if each.type in STRINGS else "{}" for each in operands]
     text = parts[0] if "%" in operators else "".join(parts)
     value = other(scope, node, block)
     return Value("string", kept(text), names=value.names) if looks_like_sql(text) else value
+
+
+def _quotient(scope: Scope, node: Node, block: int) -> Value:
+    """`folder / name` as a chain that ends in `/`."""
+    names = scope.file.names
+    mark = len(names)
+    chain = divided(scope, node, block)
+    if chain is None:
+        return other(scope, node, block)
+    return Value("name", chain[0], chain[1], names=since(names, mark))
 
 
 def other(scope: Scope, node: Node, block: int) -> Value:

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import functools
 import re
-from importlib import metadata
 from typing import TYPE_CHECKING
 
 import tree_sitter
@@ -27,28 +26,28 @@ import tree_sitter_python
 
 from evenkeel.audit.model.facts import FileFacts, Function
 from evenkeel.audit.source.python import blocks, definitions, expressions, nested, statements
-from evenkeel.audit.source.python.drafts import FileDraft, Handlers, Scope, open_block, real, reserve
+from evenkeel.audit.source.python.drafts import FileDraft, Handlers, MisreadError, Scope, open_block, real, reserve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-VERSION = f"python-3-{tree_sitter_python.__name__}"  # raise it with every change of what is read
+GRAMMARS = ("tree-sitter", "tree-sitter-python")
 CODE_LINE = re.compile(rb"^[ \t\f]*[^\s#]", re.MULTILINE)
+TYPE_CALL = re.compile(rb"\btype(?=[ \t]*[(\[])")
 SUPPRESSION = re.compile(r"#\s*evenkeel:[ \t]*(.*)")
-
-
-@functools.cache
-def version() -> str:
-    """What the facts depend on beside the source: this front end and the grammar."""
-    return f"python-{VERSION}-{metadata.version('tree-sitter-python')}-{metadata.version('tree-sitter')}"
 
 
 def read(source: bytes, path: str, module: str) -> FileFacts:
     """The facts of one file. Never raises for what the source holds: unreadable lines are listed in `errors`."""
-    tree = _parser().parse(source)
     package = module if path.rsplit("/", 1)[-1].startswith("__init__.") else module.rpartition(".")[0]
-    file = FileDraft(source, module, package, _handlers())
-    _module(file, tree.root_node)
+    file = FileDraft(source, package, _handlers())
+    tree = _parser().parse(source)
+    try:
+        _module(file, tree.root_node)
+    except MisreadError:
+        file = FileDraft(source, package, _handlers(), reparsed=True)
+        tree = _parser().parse(TYPE_CALL.sub(b"tipe", source))  # the facts still take their text from the source
+        _module(file, tree.root_node)
     file.errors.update(_errors(tree.root_node))
     return FileFacts(
         path,

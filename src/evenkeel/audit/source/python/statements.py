@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from evenkeel.audit.model.facts import Assignment, Import, Return, Value
-from evenkeel.audit.source.python.drafts import Scope, Statement, content, evaluate, folded, scan, written
+from evenkeel.audit.source.python.drafts import MisreadError, Scope, Statement, content, evaluate, folded, scan, written
 from evenkeel.audit.source.python.expressions import contents, nothing
 from evenkeel.audit.source.python.nested import NOTHING, targets
 from evenkeel.audit.source.python.parameters import annotation
@@ -109,6 +109,11 @@ def alias(scope: Scope, node: Node, block: int) -> None:
     if left is None or right is None:
         return
     name = written(scope.file, left).partition("[")[0].strip()
+    if not name.isidentifier():
+        if not scope.file.reparsed:
+            raise MisreadError
+        contents(scope, node, block)
+        return
     text = folded(scope.file, right)
     value = Value("name", text, names=(text,)) if text.replace(".", "").isidentifier() else Value("other", text)
     scope.sink.append(Assignment((name,), value, node.start_point[0] + 1, node.end_byte, block))

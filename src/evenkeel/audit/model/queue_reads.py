@@ -1,0 +1,80 @@
+"""Reads of tables that are used as queues: pending or due rows, selected to be worked on, and whether they are claimed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from evenkeel.audit.model.view import CallView, FunctionView, ModuleView
+
+WAITING = r"pending|queued|new|ready|waiting|unsent|retry|todo|scheduled|unprocessed|submitted|not_started|created"
+PENDING = re.compile(
+    rf"\b(?:status|state)\w*\W{{1,12}}(?:\w+\.)*[\"']?(?:{WAITING})\b"
+    r"|\b(?:processed|sent|delivered|done|completed|handled|published|dispatched|claimed|locked|picked|started|executed)"
+    r"(?:_at)?\b\W{1,8}(?:is_\()?(?:\s*is\s*)?(?:False|None|false|null|sa\.false|0)"
+    r"|\b(?:processed|sent|delivered|locked|claimed|started)(?:_at)?__isnull",
+    re.IGNORECASE,
+)
+DUE = re.compile(
+    r"\b(?:next_run|run_at|run_after|scheduled|due|retry_at|next_retry|send_at|available_at|execute_at|next_attempt)"
+    r"\w*\s*(?:<=?|__lte?\s*=)",
+    re.IGNORECASE,
+)
+CLAIMS = re.compile(r"skip_locked|with_for_update|for_update|FOR\s+UPDATE|RETURNING|returning\(|find_one_and|nowait", re.IGNORECASE)
+MARKS = re.compile(r"^(?:status|state|processed|sent|delivered|done|completed|handled|published|locked|claimed|started)")
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRead:
+    """`call` reads pending rows of `entity`; `mark` is the first later call that records that they were worked on."""
+
+    call: CallView
+    mark: CallView
+    entity: str
+
+
+def queue_reads(module: ModuleView) -> Iterator[QueueRead]:
+    """Every unclaimed queue read of a module whose rows its own function works on."""
+    for function in module.functions:
+        if any(CLAIMS.search(step) for call in function.calls for step in (*call.query, call.fact.callee)):
+            continue
+        for call in function.calls:
+            if call.has("db-read") and not call.has("db-count") and is_pending(call.query) and not _is_single_check(call):
+                mark = _mark(function, call)
+                if mark is not None:
+                    yield QueueRead(call, mark, _entity(call))
+
+
+def is_pending(query: tuple[str, ...]) -> bool:
+    """Whether a query selects rows that wait to be worked on."""
+    return any(PENDING.search(step) or DUE.search(step) for step in query)
+
+
+def _is_single_check(call: CallView) -> bool:
+    """Keyed by an id: this is a check of one known row, not a read of a queue."""
+    return bool(call.link.key) and not any("limit" in step.lower() for step in call.query)
+
+
+def _entity(call: CallView) -> str:
+    return next((each.detail for each in call.effects if each.kind == "db-read"), "")
+
+
+def _mark(function: FunctionView, read: CallView) -> CallView | None:
+    """The first later call that writes, when the rows are worked on before: something external, or a function of ours."""
+    later = [each for each in function.calls if each.follows(read) and each is not read]
+    works = [each for each in later if _is_work(each)]
+    marks = [each for each in later if each.reaches("db-update", "db-delete", "commit", "db-flush")]
+    if not works or not marks or not (_in_worker(function) or any(each.loops for each in works)):
+        return None
+    if marks[0].fact.position < works[0].fact.position and marks[0] is not works[0]:
+        return None  # marked before the work starts
+    return marks[0]
+
+
+def _is_work(call: CallView) -> bool:
+    return bool(call.reaches("network", "subprocess", "file", "enqueue", "spawn", "sleep", "cpu", spawned=True))
+
+
+def _in_worker(function: FunctionView) -> bool:
+    return function.role == "job"
