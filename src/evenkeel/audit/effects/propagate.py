@@ -115,14 +115,26 @@ def _spread_fetches(
     while queue:
         callee, fetch, depth = queue.popleft()
         for caller, edge in callers[callee] if depth < MAX_FETCH_DEPTH else ():
-            for theirs, ours in edge.parameters:
-                entity = _bound_entity(fetch.entity, edge)
-                if theirs == fetch.parameter and (entity, ours) not in tables[caller]:
-                    found = Fetch(entity, ours, edge.line, callee, fetch.identity)
-                    tables[caller][entity, ours] = found
-                    queue.append((caller, found, depth + 1))
+            key = _key_of_caller(edge, fetch)
+            entity = _bound_entity(fetch.entity, edge)
+            if key and (entity, key[0]) not in tables[caller]:
+                found = Fetch(entity, key[0], edge.line, callee, fetch.identity, key[1:], fetch.partial)
+                tables[caller][entity, key[0]] = found
+                queue.append((caller, found, depth + 1))
     for info, table in zip(functions, tables, strict=True):
         info.fetches = tuple(table.values())
+
+
+def _key_of_caller(edge: Edge, fetch: Fetch) -> tuple[int, ...]:
+    """The caller's parameters that make up the key of a fetch; () when part of the key comes from elsewhere."""
+    key: dict[int, None] = {}
+    passed = dict(edge.flags)
+    for theirs in (fetch.parameter, *fetch.others):
+        ours = [mine for callees, mine in edge.parameters if callees == theirs]
+        if not ours and passed.get(theirs, 0) < 0:
+            return ()
+        key.update(dict.fromkeys(ours))
+    return tuple(key)
 
 
 def _bound_entity(entity: str, edge: Edge) -> str:

@@ -13,13 +13,10 @@ from evenkeel.audit.model.flags import Guard, defaults_of, flags_passed, guard_a
 from evenkeel.audit.model.flow import loops_around
 from evenkeel.audit.model.index import CallMode, Fetch, Link, LinkedFunction
 from evenkeel.audit.model.once import first_time_regions, is_inside, is_memoised, kept_regions
+from evenkeel.audit.model.singles import is_partial, is_single, key_chains
 
 LOCAL_KINDS = frozenset(
     {"log", "copy", "cache-read", "cache-write", "stream-response", "connect", "close", "lock", "offload", "gather"}
-)
-SINGLE = frozenset(
-    "one one_or_none scalar_one scalar_one_or_none scalar first get get_or_none get_or_404 aget afirst alast last find_one "
-    "fetchone fetchrow fetchval get_one".split()
 )
 
 
@@ -171,39 +168,23 @@ def _fetches(function: Function, call: Call, link: Link, taints: dict[str, froze
     if read is None or link.mode == "spawn" or not is_single(function, call, link):
         return
     identity = any(each.kind == "db-key-read" for each in link.effects)
-    for parameter in sorted(_carried(call, link, taints)):
-        yield Fetch(read.detail, parameter, call.line, -1, identity)
+    carried, key = _carried(function, call, link, taints)
+    if key and carried:
+        first, *rest = (*sorted(carried), *sorted(key - carried))
+        yield Fetch(read.detail, first, call.line, -1, identity, tuple(rest), is_partial(link))
 
 
-def _carried(call: Call, link: Link, taints: dict[str, frozenset[int]]) -> set[int]:
-    """Parameters that flow, as themselves and not as an attribute, into the key of the read."""
-    if link.key:
-        return set(taints.get(link.key, ()))
-    words = {word for step in link.query for word in _words(step)}
-    words.update(name for argument in call.arguments for name in argument.value.names)
-    return set[int]().union(*(taints[word] for word in words if word in taints))
+def _carried(
+    function: Function, call: Call, link: Link, taints: dict[str, frozenset[int]]
+) -> tuple[frozenset[int], frozenset[int]]:
+    """Parameters that flow into the key of a read: as themselves, and in all, attributes of them included.
 
-
-def _words(step: str) -> Iterator[str]:
-    word = ""
-    for character in step.partition("(")[2] + " ":
-        if character.isalnum() or character in "._":
-            word += character
-        else:
-            if word and "." not in word:
-                yield word
-            word = ""
-
-
-def is_single(function: Function, call: Call, link: Link) -> bool:
-    """Whether a read gives one row: by its own name, by its query, or by what is called on its result."""
-    if call.callee.rpartition(".")[2] in SINGLE or any("limit(1)" in s or "LIMIT 1" in s for s in link.query):
-        return True
-    index = next((i for i, each in enumerate(function.calls) if each is call), -1)
-    for _ in range(6):
-        index = next((i for i, each in enumerate(function.calls) if each.receiver == index), -1) if index >= 0 else -1
-        if index < 0:
-            return False
-        if function.calls[index].callee.rpartition(".")[2] in SINGLE:
-            return True
-    return False
+    Nothing when part of the key comes from elsewhere: then two reads with equal arguments may give different rows."""
+    chains = key_chains(call, link)
+    local = {target for each in function.assignments for target in each.targets}
+    local.update(target for each in function.blocks for target in each.targets)
+    if any(root in local and root not in taints for root in (each.partition(".")[0] for each in chains)):
+        return frozenset(), frozenset()
+    bare = (taints[each] for each in chains if each in taints)
+    rooted = (taints[root] for each in chains if (root := each.partition(".")[0]) in taints)
+    return frozenset[int]().union(*bare), frozenset[int]().union(*rooted)

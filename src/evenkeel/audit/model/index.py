@@ -68,6 +68,8 @@ class Fetch(msgspec.Struct, frozen=True, array_like=True, gc=False):
     line: int
     next: int = -1
     identity: bool = False  # free when the identity map already holds it
+    others: tuple[int, ...] = ()  # parameters that are part of the key as well
+    partial: bool = False  # gives chosen columns, not the row
 
 
 class FunctionInfo(msgspec.Struct, gc=False):
