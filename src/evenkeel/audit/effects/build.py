@@ -112,7 +112,8 @@ def _own_parameters(function: Function) -> tuple[Parameter, ...]:
 
 
 def _unique_methods(resolver: Resolver) -> dict[str, int]:
-    """Method names that one class alone defines; properties are read, never called."""
+    """Method names that one class alone defines and no library has; properties are read, never called."""
+    elsewhere = {name.rpartition(".")[2] for name in resolver.library.catalogue.calls}
     counts: dict[str, list[int]] = {}
     for symbol in resolver.symbols.classes.values():
         for name, method in symbol.methods.items():
@@ -120,7 +121,10 @@ def _unique_methods(resolver: Resolver) -> dict[str, int]:
     return {
         name: each[0]
         for name, each in counts.items()
-        if len(each) == 1 and not name.startswith("_") and not resolver.is_property(each[0])
+        if len(each) == 1
+        and not name.startswith("_")
+        and name not in elsewhere
+        and not resolver.is_property(each[0])
     }
 
 

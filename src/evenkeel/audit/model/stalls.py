@@ -51,7 +51,7 @@ def stalls(function: FunctionView, kinds: tuple[EffectKind, ...]) -> Iterator[St
         stall = _stall(call, kinds)
         if stall is not None and (call.line not in best or _rank(stall) < _rank(best[call.line])):
             best[call.line] = stall
-    opened = {_block_of(each.call) for each in best.values()}
+    opened = {_opens(each.call) for each in best.values() if each.call.link.implicit != "leave"}
     for line in sorted(best):
         if best[line].call.link.implicit != "leave" or best[line].call.fact.block not in opened:
             yield best[line]
@@ -93,8 +93,10 @@ def _runs_elsewhere(call: CallView) -> bool:
     return call.parent is not None and call.parent.has("stream-response")
 
 
-def _block_of(call: CallView) -> int:
-    """The `with` block that a call opens, or -1."""
+def _opens(call: CallView) -> int:
+    """The `with` block that a call opens or enters, or -1."""
+    if call.link.implicit == "enter":
+        return call.fact.block
     blocks = call.function.fact.blocks
     subject = (i for i, b in enumerate(blocks) if b.kind == "with" and b.subject and b.subject.call == call.index)
     return next(subject, -1)

@@ -144,8 +144,7 @@ def _judge(function: FunctionView, assignment: Assignment) -> Iterator[Finding]:
     if loop < 0 or loop_kind(function, loop) in SHORT or _starts_anew(function, target, loop):
         return
     kind = _kind(function, assignment)
-    is_local = target.isidentifier() and target not in function.fact.globals
-    if not kind or (is_local and kind == "str"):
+    if not kind or (target.isidentifier() and kind == "str"):
         return
     block = function.fact.blocks[loop]
     yield at_assignment(function, assignment).finding(
@@ -166,11 +165,13 @@ def _loop_of(function: FunctionView, assignment: Assignment) -> int:
 
 def _starts_anew(function: FunctionView, target: str, loop: int) -> bool:
     """Whether each pass grows another string: it hangs on the loop's element, or is set again in the loop."""
+    subject = function.fact.blocks[loop].subject
     bound = set(function.fact.blocks[loop].targets)
     for each in function.fact.assignments:
         if each.operator in {"=", ":="} and not _grows(each) and inside(function.fact, each.block, loop):
             bound.update(each.targets)
-    return target in bound or root_of(target) in bound
+    numbered = subject is not None and subject.text.startswith(("range(", "enumerate("))
+    return target in bound or root_of(target) in bound or (numbered and "[]" in target)
 
 
 def _kind(function: FunctionView, assignment: Assignment) -> Text:
