@@ -23,7 +23,7 @@ from evenkeel.audit.model.finding import (
     WorkerReport,
 )
 from evenkeel.audit.model.profile import Decision, Profile, Source
-from evenkeel.audit.model.result import order, worst_first
+from evenkeel.audit.model.result import order, worst_first, worst_varied
 
 PROFILE = Profile(root=".")
 RULES = ("n-plus-one", "blocking-io-in-async", "wide-transaction", "missing-rollback", "n-write-loop")
@@ -140,3 +140,11 @@ def test_the_worst_come_first_and_the_hot_path_before_the_rest(finding: Callable
     cold, hot = finding(file="a.py"), finding(file="z.py", hot_path=True)
     slow, critical = finding(file="a.py", line=9, effort="L"), finding(file="z.py", severity="CRITICAL")
     assert worst_first([slow, cold, hot, critical]) == [critical, hot, cold, slow]
+
+
+def test_among_equally_bad_ones_many_rules_are_shown(finding: Callable[..., Finding]) -> None:
+    many = [finding(file=f"{number}.py") for number in range(5)]
+    other, minor = finding(rule="n-plus-one", file="z.py"), finding(rule="list-allocation", severity="LOW")
+    shown = worst_varied([*many, other, minor], 3)
+    assert shown == [many[0], other, many[1]]
+    assert worst_varied([minor, other], 10) == [other, minor]

@@ -140,8 +140,9 @@ def checked_root(root: Path) -> Path:
             raise UsageError(f"{root} does not exist.", hint=again)
         if not root.is_dir():
             raise UsageError(f"{root} is a file.", hint=again)
-        if not any(os.scandir(root)):
-            raise UsageError(f"{root} is empty.", hint=again)
+        with os.scandir(root) as entries:
+            if next(entries, None) is None:
+                raise UsageError(f"{root} is empty.", hint=again)
         return root.resolve()
     except OSError as error:
         raise UsageError(f"{root} cannot be read: {error.strerror}.", hint="Choose a folder you may read.") from error

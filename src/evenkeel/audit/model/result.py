@@ -41,8 +41,28 @@ def order(finding: Finding) -> tuple[int, str, int, str, str]:
 
 
 def worst_first(findings: Iterable[Finding]) -> list[Finding]:
-    """By severity, then the hot path before the rest, then the quicker repair, then place."""
-    return sorted(findings, key=lambda each: (order(each)[0], not each.hot_path, "SML".index(each.effort), order(each)))
+    """By severity, then the hot path before the rest, the certain before the likely, what stands closer to its entry
+    point, the quicker repair, then place."""
+    return sorted(findings, key=lambda each: (_weight(each), len(each.entry_path), _effort(each), order(each)))
+
+
+def worst_varied(findings: Iterable[Finding], number: int) -> list[Finding]:
+    """The worst, at most `number`; among equally bad ones those of many rules, not many of one."""
+    ranked, turns, seen = worst_first(findings), list[int](), Counter[tuple[object, ...]]()
+    for each in ranked:
+        kind = (_weight(each), each.rule)
+        turns.append(seen[kind])
+        seen[kind] += 1
+    chosen = sorted(range(len(ranked)), key=lambda index: (_weight(ranked[index]), turns[index], index))
+    return [ranked[index] for index in chosen[:number]]
+
+
+def _effort(finding: Finding) -> int:
+    return "SML".index(finding.effort)
+
+
+def _weight(finding: Finding) -> tuple[int, bool, bool]:
+    return SEVERITIES.index(finding.severity), not finding.hot_path, finding.confidence != "definite"
 
 
 class ConsultedSource(msgspec.Struct, frozen=True, gc=False):

@@ -14,8 +14,8 @@ from rich.text import Text
 
 from evenkeel.audit.model.finding import Finding, Severity, Step
 from evenkeel.audit.model.names import local_name
-from evenkeel.audit.model.result import AuditResult, CategoryResult, worst_first
-from evenkeel.audit.report.summary import band_words, has_own_entry, tally
+from evenkeel.audit.model.result import AuditResult, CategoryResult, worst_varied
+from evenkeel.audit.report.summary import band_words, tally
 from evenkeel.audit.report.text import plural, printable
 from evenkeel.audit.scoring import density
 
@@ -81,22 +81,21 @@ def _scores(result: AuditResult, console: Console) -> None:
 
 
 def _worst(result: AuditResult, console: Console) -> None:
-    findings = worst_first(result.findings)
-    if not findings:
+    total = len(result.findings)
+    if not total:
         return
-    shown = findings[:WORST]
-    more = f"the {len(shown)} worst of {len(findings)}" if len(findings) > len(shown) else "worst first"
+    shown = worst_varied(result.findings, WORST)
+    more = f"{len(shown)} of the worst of {total:,}" if total > len(shown) else "worst first"
     _heading(f"Findings, {more}", console)
     for each in shown:
         _finding(each, console)
-    if len(findings) > len(shown):
+    if total > len(shown):
         console.print(_text("All of them: --output report.md, or --format json."))
 
 
 def _finding(finding: Finding, console: Console) -> None:
-    marks = [
-        mark for mark, wanted in (("hot path", finding.hot_path), ("likely", finding.confidence == "likely")) if wanted
-    ]
+    marks = ["hot path"] if finding.hot_path and not finding.entry_path else []
+    marks += ["likely"] if finding.confidence == "likely" else []
     line = Text.assemble(
         (f"{finding.severity:8} ", _STYLES[finding.severity]),
         (printable(f"{finding.file}:{finding.line}"), "bold"),
@@ -105,8 +104,8 @@ def _finding(finding: Finding, console: Console) -> None:
     )
     console.print(line)
     details = [finding.issue, f"-> {finding.recommendation} ({finding.effort})"]
-    details += _steps("path", finding.path) if len(finding.path) > 1 else []
-    details += _steps("hot", finding.entry_path) if has_own_entry(finding) else []
+    details += _steps(finding.path) if len(finding.path) > 1 else []
+    details += [_entry(finding)] if finding.entry_path else []
     for each in details:
         console.print(Padding(_text(each), (0, 0, 0, 9)))
 
@@ -164,8 +163,14 @@ def _score(score: float | None) -> Text:
     return Text("n/a" if score is None else f"{score:.1f}", justify="right")
 
 
-def _steps(what: str, path: Sequence[Step]) -> list[str]:
-    return [f"{what}: {each.file}:{each.line} {local_name(each.function, each.file)}" for each in path]
+def _steps(path: Sequence[Step]) -> list[str]:
+    return [f"path: {each.file}:{each.line} {local_name(each.function, each.file)}" for each in path]
+
+
+def _entry(finding: Finding) -> str:
+    first, *further = finding.entry_path
+    far = f" and {plural(len(further), 'call')} below it" if further else ""
+    return f"hot from {first.file}:{first.line} {local_name(first.function, first.file)}{far}"
 
 
 def _text(text: str) -> Text:
