@@ -116,6 +116,7 @@ def create_async_engine(url: str, pool_size: int):
 Local = make(autoflush=False)
 """,
             "app/db.py": """\
+from sqlalchemy.orm import scoped_session
 from app.kit import create_async_engine
 engine = create_async_engine(URL, pool_size=6)
 async def run(sessionmaker):
@@ -131,7 +132,7 @@ async def run(sessionmaker):
     ]
     pool_size = profile.setting("pool_size")
     assert pool_size is not None
-    assert (pool_size.value, pool_size.source) == ("6", Source("app/db.py", 2)), "a known value before a parameter"
+    assert (pool_size.value, pool_size.source) == ("6", Source("app/db.py", 3)), "a known value before a parameter"
 
 
 def test_what_the_backend_configures_comes_before_scripts_and_migrations(project: Project) -> None:
@@ -144,7 +145,11 @@ def test_what_the_backend_configures_comes_before_scripts_and_migrations(project
             "tests/conftest.py": engine.format(4),
         }
     )
-    assert [each.value for each in discover(root).settings] == ["3", "1", "2"]
+    profile = discover(root)
+    assert [each.value for each in profile.settings] == ["3", "1", "2"]
+    sqlalchemy = profile.technology("sqlalchemy")
+    assert sqlalchemy is not None
+    assert sqlalchemy.sources == (Source("src/backend/store.py", 1),)
 
 
 def test_django_databases(project: Project) -> None:
@@ -183,7 +188,7 @@ def test_flask_asyncpg_psycopg_and_peewee_pools(project: Project) -> None:
             "c/pool.py": "from psycopg_pool import AsyncConnectionPool\np = AsyncConnectionPool(dsn, max_idle=30)\n",
             "d/pool.py": "from playhouse.pool import PooledSqliteDatabase as D\nd = D('x', stale_timeout=5)\n",
             "e/tasks.py": "import arq, asyncpg\nasync def f():\n    await arq.create_pool(Redis(), max_size=3)\n",
-            "f/cache.py": "import redis\npool = redis.ConnectionPool(max_connections=8)\n# psycopg\n",
+            "f/connections.py": "import redis\npool = redis.ConnectionPool(max_connections=8)\n# psycopg\n",
         }
     )
     profile = discover(root)

@@ -167,8 +167,24 @@ def test_a_lock_file_gives_the_exact_version(project: Project, lock: str) -> Non
     profile = discover(root)
     assert found(profile, "fastapi").version == "0.110.3"
     assert found(profile, "fastapi").release == (0, 110, 3)
+    line = LOCKS[lock][: LOCKS[lock].index("0.110.3")].count("\n") + 1
+    assert found(profile, "fastapi").sources[0] == Source(lock, line, "0.110.3")
     assert {each.says for each in found(profile, "fastapi").sources} == {"0.110.3", ">=0.100"}
     assert profile.technology("redis") is None, "what only a lock file names is somebody else's dependency"
+
+
+def test_a_companion_package_shows_a_technology_but_not_its_version(project: Project) -> None:
+    """TRAP: the version of django-rq is not the version of rq."""
+    root = project(
+        {
+            "requirements.txt": "django-rq==4.1.1\nrq==2.10.0\ndjango-redis==7.0.0\n",
+            "uv.lock": '[[package]]\nname = "django-rq"\nversion = "4.1.1"\n',
+        }
+    )
+    profile = discover(root)
+    assert found(profile, "rq").version == "2.10.0"
+    assert found(profile, "redis").version == ""
+    assert found(profile, "redis").sources == (Source("requirements.txt", 3, "django-redis 7.0.0"),)
 
 
 def test_the_lock_beside_a_manifest_governs_it(project: Project) -> None:
@@ -282,6 +298,20 @@ def test_manifests_of_tests_examples_and_other_peoples_folders_do_not_count(proj
     files = {f"{folder}/requirements.txt": "flask\n" for folder in aside}
     profile = discover(project({**files, "env/pyvenv.cfg": "home = /x\n", "app/requirements.txt": "sanic\n"}))
     assert [each.name for each in profile.technologies] == ["sanic", "asyncio"]
+
+
+def test_a_local_package_hides_a_library_of_the_same_name(project: Project) -> None:
+    root = project(
+        {
+            "server/pyproject.toml": "[project]\nname = 'x'\n",
+            "server/channels/__init__.py": "",
+            "server/src/nats.py": "",
+            "server/app/redis.py": "",
+            "server/app/main.py": "import channels\nimport nats, os, redis\nfrom flask import Flask\n",
+        }
+    )
+    names = [each.name for each in discover(root).technologies if each.role != "language"]
+    assert names == ["flask", "redis"], "app/redis.py is imported as app.redis"
 
 
 def test_imports_show_what_no_manifest_declares(project: Project) -> None:

@@ -43,7 +43,7 @@ _TEAM_URL = re.compile(
     r"https://linear\.app/(?P<workspace>[\w-]+)/(?:team/(?P<key>[A-Za-z0-9]+)|issue/(?P<issue>[A-Z][A-Z0-9]*)-\d+)"
 )
 _WORKSPACE_URL = re.compile(r"https://linear\.app/[\w-]+")
-_EPIC = re.compile(r"(?:\*\*|#+ *)\W*(?P<epic>Epic\s*0(?![\d.])\s*[:–—-]\s*[^*\]\n]+)")
+_EPIC = re.compile(r"(?:\*\*|#+ *)\W*(?P<epic>Epic\s*0\s*[:–—-]\s*[^*\]\n]+)")
 
 
 @dataclass(frozen=True, slots=True)
