@@ -1,17 +1,22 @@
 """Languages: which files are theirs, and which front end reads them. Data; a new front end is one row.
 
-A reader is a module with `read(source: bytes, path: str, module: str) -> FileFacts` and `version() -> str`, which
-changes whenever the same source would give other facts. It is imported only where files are read.
+A reader is a module with `read(source: bytes, path: str, module: str) -> FileFacts` and `GRAMMARS`, the distributions
+that it parses with. It is imported only where files are read.
 """
 
 from __future__ import annotations
 
 import functools
+import hashlib
 import importlib
 from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
 from typing import NamedTuple, cast
 
+from evenkeel.audit.model import facts
 from evenkeel.audit.model.facts import FileFacts
+from evenkeel.audit.source import classify, decoding
 
 Read = Callable[[bytes, str, str], FileFacts]
 
@@ -72,5 +77,14 @@ def reader(language: str) -> Read:
 
 @functools.cache
 def version(language: str) -> str:
-    """What the facts of a language depend on beside the source: front end and grammar."""
-    return cast("str", importlib.import_module(BY_NAME[language].reader).version())
+    """What the facts of a language depend on beside the source: the code that makes them, and the grammar.
+
+    A digest of that code, not a number, because a number that someone forgets to raise gives stale facts."""
+    front_end = importlib.import_module(BY_NAME[language].reader)
+    files = [Path(facts.__file__), Path(classify.__file__), Path(decoding.__file__)]
+    files += sorted(Path(front_end.__file__ or "").parent.glob("*.py"))
+    state = hashlib.blake2b(digest_size=8)
+    for each in files:
+        state.update(each.read_bytes())
+    grammars = [f"{each} {metadata.version(each)}" for each in cast("tuple[str, ...]", front_end.GRAMMARS)]
+    return "/".join([state.hexdigest(), *grammars])
