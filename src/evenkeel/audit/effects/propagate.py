@@ -118,7 +118,7 @@ def _spread_fetches(
             key = _key_of_caller(edge, fetch)
             entity = _bound_entity(fetch.entity, edge)
             if key and (entity, key[0]) not in tables[caller]:
-                found = Fetch(entity, key[0], edge.line, callee, fetch.identity, key[1:], fetch.partial)
+                found = Fetch(entity, key[0], edge.line, callee, fetch.identity, key[1:], fetch.partial, fetch.unique)
                 tables[caller][entity, key[0]] = found
                 queue.append((caller, found, depth + 1))
     for info, table in zip(functions, tables, strict=True):

@@ -13,7 +13,7 @@ from evenkeel.audit.model.flags import Guard, defaults_of, flags_passed, guard_a
 from evenkeel.audit.model.flow import loops_around
 from evenkeel.audit.model.index import CallMode, Fetch, Link, LinkedFunction
 from evenkeel.audit.model.once import first_time_regions, is_inside, is_memoised, kept_regions
-from evenkeel.audit.model.singles import is_partial, is_single, key_chains
+from evenkeel.audit.model.singles import is_partial, is_single, is_unique, key_chains
 
 LOCAL_KINDS = frozenset(
     {"log", "copy", "cache-read", "cache-write", "stream-response", "connect", "close", "lock", "offload", "gather"}
@@ -171,7 +171,7 @@ def _fetches(function: Function, call: Call, link: Link, taints: dict[str, froze
     carried, key = _carried(function, call, link, taints)
     if key and carried:
         first, *rest = (*sorted(carried), *sorted(key - carried))
-        yield Fetch(read.detail, first, call.line, -1, identity, tuple(rest), is_partial(link))
+        yield Fetch(read.detail, first, call.line, -1, identity, tuple(rest), is_partial(link), is_unique(link))
 
 
 def _carried(

@@ -70,6 +70,7 @@ class Fetch(msgspec.Struct, frozen=True, array_like=True, gc=False):
     identity: bool = False  # free when the identity map already holds it
     others: tuple[int, ...] = ()  # parameters that are part of the key as well
     partial: bool = False  # gives chosen columns, not the row
+    unique: bool = True  # the key tells one row from all others; False for "the first of this owner"
 
 
 class FunctionInfo(msgspec.Struct, gc=False):

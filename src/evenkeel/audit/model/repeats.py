@@ -90,9 +90,20 @@ def _open_question(each: Repeated) -> str:
         return f"whether `{call.name}` has to run for each element by itself: it also reaches outside the process"
     if each.access.kind == "read" and any(reach.looped for reach in call.reaches("db-write", "commit", "db-flush")):
         return f"whether `{call.name}` is one unit of work for each element: it has loops of writes of its own"
+    if _is_strategy(call, each.repetition.names):
+        return f"how many elements `{each.repetition.subject}` has: they look like parts of the program, not like data"
     if call.has("db-read") and not each.access.reach.effect.certain and call.fact.discarded:
         return "which statement runs here: nothing in the code tells"
     return ""
+
+
+def _is_strategy(call: CallView, names: frozenset[str]) -> bool:
+    """Whether the elements are services whose method is called (listeners, plugins), not rows or requests."""
+    root = call.holder.partition(".")[0]
+    type_ = call.function.types.get(root, "")
+    is_service = bool(call.targets) and root in names and type_ == call.link.receiver.partition("[")[0]
+    passed = (name for each in call.fact.arguments for name in (*each.value.names, each.value.text))
+    return is_service and call.function.module.entity(type_) is None and not touches(tuple(passed), names)
 
 
 def _may_reach(call: CallView) -> bool:

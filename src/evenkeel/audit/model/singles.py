@@ -19,6 +19,12 @@ FILTERS = re.compile(
 COLUMNS_ONLY = re.compile(r"^(values|values_list|only|with_only_columns|with_entities|load_only|exists|count)\(")
 SELECTED = re.compile(r"^(?:select|query)\((.*)\)$", re.DOTALL)
 SQL_COLUMNS = re.compile(r"^\s*SELECT\s+(.*?)\s+FROM\b", re.IGNORECASE | re.DOTALL)
+IDENTITY = re.compile(
+    r"^(id|_id|pk|uuid|uid|guid|oid|slug|key|code|token|email|username|handle|name|number|external_id|public_id)$"
+)
+COMPARED = re.compile(r"[\w\]]\.(\w+)\)?\s*==")
+KEYWORDS = re.compile(r"(?<![\w.])(\w+)\s*=(?!=)")
+SQL_COMPARED = re.compile(r"(\w+)\s*=\s*(?:\$\d|%s|%\(|\?|:\w|\{)")
 BUILT = re.compile(r"^\w+\(")
 WORD = re.compile(r"'[^']*'|\"[^\"]*\"|[A-Za-z_][\w.]*(\s*=(?!=))?")
 LONGEST_CHAIN = 6
@@ -65,6 +71,28 @@ def is_partial(link: Link) -> bool:
         return bool(parts) and all("." in each or "(" in each or each.isdigit() for each in parts)
     columns = SQL_COLUMNS.match(first)
     return columns is not None and "*" not in columns[1]
+
+
+def is_unique(link: Link) -> bool:
+    """Whether the columns that a read compares tell one row: an id, a slug, `<entity>_id`; True when none is seen."""
+    columns = {each for step in link.query for each in _columns(step)}
+    entity = next((each.detail for each in link.effects if each.kind in {"db-read", "db-key-read"}), "")
+    own = f"{snake(entity.rpartition('.')[2])}_id"
+    return not columns or any(IDENTITY.match(each) or each == own for each in columns)
+
+
+def _columns(step: str) -> Iterator[str]:
+    if SQL_COLUMNS.match(step) or " WHERE " in step.upper():
+        yield from (each.lower() for each in SQL_COMPARED.findall(step.partition("WHERE")[2]))
+    elif FILTERS.match(step):
+        inner = step.partition("(")[2]
+        yield from COMPARED.findall(inner)
+        yield from (each.rpartition("__")[2] if "__" in each else each for each in KEYWORDS.findall(inner))
+
+
+def snake(name: str) -> str:
+    """`OrderLine` as tables and columns write it: `order_line`."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
 def key_chains(call: Call, link: Link) -> tuple[str, ...]:

@@ -1,0 +1,135 @@
+"""What a function holds already when it loads a row: the same row from an earlier load, or an object with that id."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from evenkeel.audit.model.accesses import short_entity
+from evenkeel.audit.model.effects import EffectKind
+from evenkeel.audit.model.finding import Step
+from evenkeel.audit.model.loads import Load, holder_of, rebound_between, runs_before, same_entity
+from evenkeel.audit.model.loop_data import bound_call
+from evenkeel.audit.model.repeats import constructs
+from evenkeel.audit.model.singles import IDENTITY, snake
+from evenkeel.audit.model.view import CallView, FunctionView
+
+CHANGES: tuple[EffectKind, ...] = ("db-write", "db-pending", "db-flush", "db-refresh", "commit", "rollback")
+WAITS: tuple[EffectKind, ...] = ("network", "sleep", "subprocess", "password-hash")
+
+
+class Held(NamedTuple):
+    """Why the row is at hand: `why` completes "although ...". `partial`: what is asked for are columns of it."""
+
+    why: str
+    step: Step | None
+    certain: bool
+    partial: bool
+    open_question: str = ""
+
+
+def held_before(load: Load, loads: Sequence[Load]) -> Held | None:
+    """What makes a load unnecessary: an earlier load of the same row, or an entity in a variable."""
+    for first in loads:
+        if first.call is load.call or not runs_before(first.call, load.call):
+            continue
+        reason = _same_row(first, load)
+        if reason:
+            question = _changed_between(first.call, load.call)
+            certain = bool(first.entity) and first.call.link.certain
+            return Held(reason, first.call.step, certain, _is_partial(first, load), question)
+    return _entity_at_hand(load)
+
+
+def _is_partial(first: Load, second: Load) -> bool:
+    return second.partial and first.source != second.source
+
+
+def _same_row(first: Load, second: Load) -> str:
+    """The reason in words when both give the same row, else ""."""
+    same_statement = first.source == second.source
+    if not same_entity(first, second) or not (same_statement or (second.unique and not first.partial)):
+        return ""
+    function = second.call.function
+    start, end = first.call.fact.position, second.call.fact.position
+    if set(first.key) == set(second.key) and (same_statement or first.unique):
+        if any(rebound_between(function, each, start, end) for each in second.key):
+            return ""
+        return f"`{first.call.fact.callee}` on line {first.call.line} has loaded it by the same key"
+    holder = holder_of(first)
+    if holder and _is_key_of(holder, second, first.key) and not _given_again(function, holder, start, end):
+        return f"`{holder}` holds it since line {first.call.line}"
+    return ""
+
+
+def _is_key_of(holder: str, load: Load, known: tuple[str, ...]) -> bool:
+    """Whether the key is the identity of what the holder holds; the rest of the key may be what it was loaded by."""
+    rest = [each for each in load.key if each.partition(".")[0] != holder]
+    own = [each for each in load.key if each.partition(".")[0] == holder]
+    entity = snake(short_entity(load.entity))
+    named = any(IDENTITY.match(last := each.rpartition(".")[2]) or last == f"{entity}_id" for each in own)
+    return bool(own) and named and all(each.count(".") == 1 for each in own) and set(rest) <= set(known)
+
+
+def _given_again(function: FunctionView, name: str, start: int, end: int) -> bool:
+    """Whether a name is bound a second time between two positions; its first binding follows the call at `start`."""
+    given = [each for each in function.fact.assignments if name in each.targets and start < each.position < end]
+    return len(given) > 1
+
+
+def _entity_at_hand(load: Load) -> Held | None:
+    """A variable that is an entity of the kind that is loaded by its id: `load(user.id)` with a `User` in `user`."""
+    function = load.call.function
+    roots = {each.partition(".")[0] for each in load.key if "." in each}
+    for root in sorted(roots) if load.unique else ():
+        type_ = function.types.get(root, "")
+        if not load.entity or type_ != load.entity or function.module.entity(type_) is None:
+            continue
+        if _is_key_of(root, load, ()) and not _is_loop_target(function, root) and not _is_made_here(load, root):
+            question = _changed_since_binding(load, root)
+            why = f"`{root}` is that {short_entity(load.entity)} already"
+            return Held(why, None, True, load.partial, question)
+    return None
+
+
+def _is_loop_target(function: FunctionView, name: str) -> bool:
+    return any(name in each.targets for each in function.fact.blocks if each.kind in {"for", "comprehension"})
+
+
+def _is_made_here(load: Load, name: str) -> bool:
+    call = bound_call(load.call.function, name, load.call.fact.position)
+    return call is not None and constructs(call)
+
+
+def _changed_since_binding(load: Load, name: str) -> str:
+    call = bound_call(load.call.function, name, load.call.fact.position)
+    return _changed_between(call, load.call) if call is not None else _changed_before(load.call)
+
+
+def _changed_before(second: CallView) -> str:
+    earlier = (each for each in second.function.calls if each.fact.position < second.fact.position)
+    return next((found for each in earlier if each is not second and (found := _question(each))), "")
+
+
+def _changed_between(first: CallView, second: CallView) -> str:
+    """The fact that would settle whether the row is still the same: a write or a wait between, or in the first."""
+    for call in second.function.calls:
+        inside = first.fact.position <= call.fact.position < second.fact.position
+        if inside and call is not second and second.follows(call) and not _feeds(call, second):
+            question = _question(call)
+            if question:
+                return question
+    return ""
+
+
+def _feeds(call: CallView, second: CallView) -> bool:
+    """Whether the call is part of the second load's own expression."""
+    return call.fact.parent == second.index or second.fact.receiver == call.index
+
+
+def _question(call: CallView) -> str:
+    if call.reaches(*CHANGES):
+        return f"whether the second read is meant to see what `{call.name}` on line {call.line} changes"
+    if call.reaches(*WAITS) or call.has("lock"):
+        return f"whether the row has to be read anew after `{call.name}` on line {call.line}"
+    return ""

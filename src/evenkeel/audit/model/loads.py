@@ -1,0 +1,149 @@
+"""Loads by key inside one function, its callees included, and which of them load what is already at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from evenkeel.audit.model.effects import Effect, bind_variables
+from evenkeel.audit.model.finding import Step
+from evenkeel.audit.model.flow import ancestors
+from evenkeel.audit.model.index import Fetch, FunctionInfo
+from evenkeel.audit.model.singles import is_partial, is_single, is_unique, key_chains
+from evenkeel.audit.model.view import CallView, FunctionView
+
+TRANSPARENT = frozenset({"with", "try", "finally", "match"})  # blocks that run whenever the code around them does
+
+
+class Load(NamedTuple):
+    """A call that loads one row by key.
+
+    `key` are the values it is keyed with, as written in this function, constants left out; `source` tells where the
+    statement is, so that two loads of an unknown entity can be compared."""
+
+    call: CallView
+    entity: str
+    key: tuple[str, ...]
+    source: str
+    identity: bool
+    partial: bool
+    unique: bool
+    path: tuple[Step, ...]
+
+
+def loads_of(function: FunctionView) -> list[Load]:
+    """Every load by key of a function, in evaluation order."""
+    return [load for call in function.calls for load in _loads(call)]
+
+
+def _loads(call: CallView) -> Iterator[Load]:
+    if call.link.mode == "spawn":
+        return
+    if call.has("db-read", "db-key-read"):
+        yield from _direct(call)
+    for target in (*call.targets, *(call.runs if call.link.implicit == "inject" else ())):
+        for fetch in target.fetches:
+            key = _injected_key(target, fetch) if call.link.implicit == "inject" else _passed_key(call, target, fetch)
+            if key:
+                entity = bind_variables(Effect("db-read", fetch.entity), call.link.variables).detail
+                source = f"{target.name}:{fetch.line}"
+                yield Load(
+                    call, entity, key, source, fetch.identity, fetch.partial, fetch.unique, _path(call, target, fetch)
+                )
+
+
+def _direct(call: CallView) -> Iterator[Load]:
+    read = call.effect("db-read", "db-key-read")
+    written = call.fact if call.link.implicit == "" else None
+    if read is None or written is None or not is_single(call.function.fact, written, call.link):
+        return
+    names = set(call.function.types) | {t for a in call.function.fact.assignments for t in a.targets}
+    names.update(each.name for each in call.function.fact.parameters)
+    chains = key_chains(written, call.link)
+    key = tuple(each for each in chains if each.partition(".")[0] in names and not each.startswith("self."))
+    if key:
+        steps = "|".join(call.query)
+        yield Load(
+            call,
+            read.detail,
+            key,
+            steps,
+            call.has("db-key-read"),
+            is_partial(call.link),
+            is_unique(call.link),
+            (call.step,),
+        )
+
+
+def _passed_key(call: CallView, target: FunctionInfo, fetch: Fetch) -> tuple[str, ...]:
+    """What the call passes for the parameters of the key; () when part of it cannot be told."""
+    passed = call.passed_to(target)
+    if any(each.keyword in {"*", "**"} for each in call.fact.arguments) or fetch.parameter not in passed:
+        return ()
+    key: dict[str, None] = {}
+    for number in (fetch.parameter, *fetch.others):
+        value = passed[number].value if number in passed else None
+        if value is None or value.kind in {"constant", "string", "number"}:
+            continue
+        key[value.text] = None
+    return tuple(key)
+
+
+def _injected_key(target: FunctionInfo, fetch: Fetch) -> tuple[str, ...]:
+    """A dependency is given what its parameters are named after: the same path or query parameters as the handler."""
+    names = (target.parameters[number] for number in (fetch.parameter, *fetch.others))
+    return tuple(names)
+
+
+def _path(call: CallView, target: FunctionInfo, fetch: Fetch) -> tuple[Step, ...]:
+    functions = call.function.module.index.functions
+    steps = [call.step, Step(target.file, fetch.line, target.name)]
+    current: Fetch | None = fetch
+    while current is not None and current.next >= 0 and len(steps) < 8:
+        info = functions[current.next]
+        entity = current.entity
+        current = next((each for each in info.fetches if each.entity == entity), None)
+        current = current or next(iter(info.fetches), None)
+        if current is not None:
+            steps.append(Step(info.file, current.line, info.name))
+    return tuple(steps)
+
+
+def holder_of(load: Load) -> str:
+    """The variable that a load's result is given, straight or through the calls chained to it; "" when none."""
+    function = load.call.function
+    results = {load.call.index}
+    for index, call in enumerate(function.fact.calls):
+        if call.receiver in results:
+            results.add(index)
+    given = (each for each in function.fact.assignments if each.value.kind == "call" and each.value.call in results)
+    return next((each.targets[0] for each in given if len(each.targets) == 1 and "." not in each.targets[0]), "")
+
+
+def same_entity(left: Load, right: Load) -> bool:
+    """Whether two loads give the same kind of row: the same entity, or by the same statement when it is not known."""
+    if left.entity and right.entity:
+        return left.entity == right.entity
+    return left.source == right.source
+
+
+def rebound_between(function: FunctionView, chain: str, start: int, end: int) -> bool:
+    """Whether a name, or what hangs on it, is given another value between two positions."""
+    root = chain.partition(".")[0]
+    assigned = any(
+        start < each.position < end and any(t == chain or t.partition(".")[0] == root for t in each.targets)
+        for each in function.fact.assignments
+        if root not in {"self", "cls"} or chain in each.targets
+    )
+    looped = any(start < each.start < end and root in each.targets for each in function.fact.blocks)
+    return assigned or looped
+
+
+def runs_before(first: CallView, second: CallView) -> bool:
+    """Whether every way to `second` has run through `first`: it stands around it, and no branch skips it."""
+    blocks = first.function.fact.blocks
+    block = first.fact.block
+    while block >= 0 and blocks[block].kind in TRANSPARENT:
+        block = blocks[block].parent
+    around = ancestors(blocks, second.fact.block)
+    return first.fact.position < second.fact.position and block in around and second.follows(first)
