@@ -98,7 +98,9 @@ def _root(scope: Scope, node: Node, block: int) -> Chain:
 
 
 def divided(scope: Scope, node: Node, block: int) -> Chain | None:
-    """`folder / name / part`, a chain whose last link is `/`: paths are put together so. None for other operators."""
+    """`folder / name / part`, a chain whose last link is `/`: paths are put together so. None for other operators.
+
+    What is divided is a value that is used, so an attribute there is read; numbers and the like make no chain."""
     divisors: list[Node] = []
     while node.type == "binary_operator":
         parts = content(node.children)
@@ -106,10 +108,11 @@ def divided(scope: Scope, node: Node, block: int) -> Chain | None:
             return None
         divisors.append(parts[-1])
         node = parts[0]
-    text, receiver = _root(scope, node, block)
+    linked = node.type in LINKS or node.type == "identifier"
+    text, receiver = (load if linked else _root)(scope, node, block)
     for each in reversed(divisors):
         scan(scope, each, block)
-    return f"{text}./", receiver
+    return ("<expr>", -1) if text in {"<expr>", "<str>"} else (f"{text}./", receiver)
 
 
 def _subscript(scope: Scope, children: list[Node], chain: Chain, block: int) -> None:

@@ -174,6 +174,8 @@ def _quotient(scope: Scope, node: Node, block: int) -> Value:
     chain = divided(scope, node, block)
     if chain is None:
         return other(scope, node, block)
+    if chain[0] == "<expr>":
+        return Value("other", folded(scope.file, node), names=since(names, mark))
     return Value("name", chain[0], chain[1], names=since(names, mark))
 
 
