@@ -159,6 +159,7 @@ class TypeExpression(msgspec.Struct, frozen=True, array_like=True):
     arguments: tuple[TypeExpression, ...] = ()
 
 
+_ALIAS_STEPS = 8  # longest real chain: 3; the bound keeps a user's circle of prefixes from running for ever
 _Spec = TypeVar("_Spec", CallSpec, AttributeSpec, DecoratorSpec)
 _TOKEN = re.compile(r"\s*(\$keyword:\w+|\$[re]?\d+|\$?[A-Za-z_][\w.]*(?:\(\)[\w.]*)*|[\[\],|])")
 
@@ -207,13 +208,20 @@ def _term(tokens: list[str]) -> tuple[TypeExpression, list[str]]:
 def canonical(catalogue: Catalogue, name: str) -> str:
     """The name under which the catalogue knows `name`: aliases apply to it and to every dotted prefix of it."""
     name = name.removeprefix("builtins.")
-    aliases = catalogue.aliases
+    for _ in range(_ALIAS_STEPS):
+        renamed = _renamed(catalogue.aliases, name)
+        if renamed == name:
+            break
+        name = renamed
+    return name
+
+
+def _renamed(aliases: dict[str, str], name: str) -> str:
     end = len(name)
     while end > 0:
         target = aliases.get(name[:end])
         if target is not None:
-            renamed = target + name[end:]
-            return renamed if end == len(name) else canonical(catalogue, renamed)
+            return target + name[end:]
         end = name.rfind(".", 0, end)
     return name
 

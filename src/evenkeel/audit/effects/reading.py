@@ -57,10 +57,11 @@ def expand(key: str) -> list[str]:
 
 def _choices(key: str) -> list[tuple[str, ...]]:
     """Every way through the key; the odd pieces are the alternatives chosen."""
-    pieces = re.split(r"\{([^{}]*)\}", key.replace(" ", ""))
+    pieces = re.split(r"\{([^{}]*)\}", key)
     if any("{" in piece or "}" in piece for piece in pieces):
         raise ValueError("a brace is not closed")
-    return list(itertools.product(*(piece.split(",") if odd % 2 else [piece] for odd, piece in enumerate(pieces))))
+    choices = ([each.strip() for each in piece.split(",")] if odd % 2 else [piece] for odd, piece in enumerate(pieces))
+    return list(itertools.product(*choices))
 
 
 def _chosen(key: str) -> list[str]:
