@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evenkeel.audit.discovery import discover, pythontext
-from evenkeel.audit.model.profile import Factory, Listener, Setting, Source
+from evenkeel.audit.model.profile import Factory, Setting, Source
 
 Project = Callable[[Mapping[str, str | bytes]], Path]
 
@@ -203,6 +203,22 @@ def test_flask_asyncpg_psycopg_and_peewee_pools(project: Project) -> None:
     }
 
 
+def test_tables_of_settings_and_comments_are_not_values(project: Project) -> None:
+    root = project(
+        {
+            "app/config.py": """\
+NAMES = {"pool_size": ("size", 3), "CONN_MAX_AGE": ["x"]}
+DATABASES = {"default": {"CONN_MAX_AGE": 60}}  # a minute
+limits(pool_size=4  # four
+)
+AUTOCOMMIT = {"peewee"}
+"""
+        }
+    )
+    found = discover(root).settings
+    assert [(each.name, each.value) for each in found] == [("CONN_MAX_AGE", "60"), ("pool_size", "4")]
+
+
 def test_an_unclosed_call_and_a_huge_file_raise_nothing(project: Project) -> None:
     root = project(
         {
@@ -219,24 +235,30 @@ def test_listeners(project: Project) -> None:
         {
             "app/events.py": '''\
 """LISTEN carefully."""
+from app.names import CHANNEL
 async def f(connection, cursor):
     await connection.add_listener("job_events", on_event)
     await connection.execute("LISTEN runs")
     cursor.execute('LISTEN "Mixed";')
     cursor.execute(f"LISTEN {CHANNEL}")
+    cursor.execute("LISTEN " + quoted)
+    await connection.add_listener(f"jobs_{job_id}", on_event)
     # await connection.execute("LISTEN commented")
     log("now: LISTEN to nothing")
     bus.add_listener(on_event)
 ''',
+            "app/names.py": 'CHANNEL: Final = "job_channel"\n',
             "app/socket.py": 'STATE = "LISTEN"\nprint("LISTENING on")\n',
         }
     )
-    assert discover(root).listeners == (
-        Listener("runs", Source("app/events.py", 4)),
-        Listener("Mixed", Source("app/events.py", 5)),
-        Listener("CHANNEL", Source("app/events.py", 6)),
-        Listener("job_events", Source("app/events.py", 3)),
-    )
+    assert [(each.channel, each.source.file, each.source.line) for each in discover(root).listeners] == [
+        ("runs", "app/events.py", 5),
+        ("Mixed", "app/events.py", 6),
+        ("job_channel", "app/events.py", 7),
+        ("quoted", "app/events.py", 8),
+        ("job_events", "app/events.py", 4),
+        ("jobs_*", "app/events.py", 9),
+    ]
 
 
 PIECES = st.lists(

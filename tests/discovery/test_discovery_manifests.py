@@ -318,12 +318,13 @@ def test_imports_show_what_no_manifest_declares(project: Project) -> None:
     root = project(
         {
             "app/main.py": '"""Doc."""\nimport asyncio\n\nfrom peewee import Model\n\n\ndef f():\n    import tornado\n',
+            "app/guide.py": '"""Use it so:\n\nfrom flask import Flask\nimport peewee\n"""\n',
             "tests/test_x.py": "import flask\n",
         }
     )
     profile = discover(root)
     assert found(profile, "peewee").sources == (Source("app/main.py", 4),)
     assert found(profile, "asyncio").sources == (Source("app/main.py", 2),)
-    assert found(profile, "python").sources == (Source("app/main.py"),)
+    assert found(profile, "python").sources == (Source("app/guide.py"),)
     assert profile.technology("flask") is None
     assert profile.technology("tornado") is None, "only top-level imports are looked at"

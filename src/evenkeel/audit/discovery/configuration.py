@@ -41,12 +41,20 @@ def read(page: Page, found: Found) -> None:
     for start, name, opening in calls(page):
         taken |= _factory(page, name, start, page.arguments(opening), found)
     for name, match in _mentions(page, vocabulary().telling):
-        if match.end() not in taken:
-            found.loose.append(Setting(name, redacted(page.value(match.end())), page.source(match.start())))
-    for name, match in _mentions(page, (*vocabulary().django, *_FRAMEWORK_NAMES)):
+        value = page.value(match.end())
+        if match.end() not in taken and is_plain(value):
+            found.loose.append(Setting(name, redacted(value), page.source(match.start())))
+    names = vocabulary().django if "DATABASES" in page.text else ()
+    for name, match in _mentions(page, (*names, *_FRAMEWORK_NAMES)):
         canonical, call = _FRAMEWORK_NAMES.get(name, (name, "DATABASES"))
-        value = redacted(page.value(match.end()))
-        found.settings.append(Setting(canonical, value, page.source(match.start()), call))
+        value = page.value(match.end())
+        if is_plain(value):
+            found.settings.append(Setting(canonical, redacted(value), page.source(match.start()), call))
+
+
+def is_plain(value: str) -> bool:
+    """Whether a value can be a setting's: a list or dictionary under such a name is a table of something else."""
+    return bool(value) and value[0] not in "([{"
 
 
 def redacted(text: str) -> str:

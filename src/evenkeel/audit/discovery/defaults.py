@@ -12,6 +12,7 @@ from evenkeel.audit.discovery.tree import Tree, decode
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from evenkeel.audit.discovery.pythontext import Page
     from evenkeel.audit.model.profile import Setting
 
 _LITERAL = r"-?\d[\d_.]*(?:\s*\*\s*\d+)*|True|False|None|\"[^\"\n]*\"|'[^'\n]*'"
@@ -44,6 +45,20 @@ def resolved(tree: Tree, settings: Sequence[Setting], declared_in: Iterable[str]
         return next((found for path in [setting.source.file, *files] if (found := _declared(name, text(path)))), "")
 
     return [msgspec.structs.replace(each, default=default(each)) for each in settings]
+
+
+def literal_of(tree: Tree, page: Page, name: str) -> str:
+    """The literal that a name on a page stands for: declared there, or where the page imports it from; else ""."""
+    last = name.rpartition(".")[2]
+    if literal := _declared(last, page.text):
+        return literal
+    imported = re.search(rf"from[ \t]+(?P<module>[\w.]+)[ \t]+import[^#]*?\b{name.partition('.')[0]}\b", page.text)
+    if not imported:
+        return ""
+    file = f"{imported['module'].lstrip('.').replace('.', '/')}.py"
+    files = [path for path in tree.files.get("py", ()) if path == file or path.endswith(f"/{file}")]
+    texts = (decode(tree.head(path, _HEAD_BYTES)) or "" for path in files[:5])
+    return next((literal for text in texts if (literal := _declared(last, text))), "")
 
 
 def is_literal(value: str) -> bool:

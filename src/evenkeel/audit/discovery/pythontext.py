@@ -67,7 +67,8 @@ class Page:
 
     def value(self, position: int) -> str:
         """The expression from `position` on, white space folded."""
-        return folded(self.text[position : self.end(position)])
+        end = position + len(self.mask[position : self.end(position)].rstrip())  # without a comment after it
+        return folded(self.text[position:end])
 
     def end(self, position: int) -> int:
         """Where the expression from `position` on ends."""

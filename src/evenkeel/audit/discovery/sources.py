@@ -1,6 +1,6 @@
 """One bounded pass over Python sources: bytes are searched for marker words; only where one stands is text looked at.
 
-No file is read beyond `HEAD_BYTES`, none is parsed: discovery collects metadata, the workers read code.
+No file is read beyond `imports.HEAD_BYTES`, none is parsed: discovery collects metadata, the workers read code.
 """
 
 from __future__ import annotations
@@ -10,16 +10,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from evenkeel.audit.discovery import configuration, databaseurls, defaults, imports, listeners
-from evenkeel.audit.discovery.catalogue import catalogue
 from evenkeel.audit.discovery.factories import vocabulary
 from evenkeel.audit.discovery.pythontext import Page
 from evenkeel.audit.discovery.sighting import Sighting
-from evenkeel.audit.discovery.tree import Tree, decode, is_aside, line_at, parent
+from evenkeel.audit.discovery.tree import Tree, decode, is_aside
 
 if TYPE_CHECKING:
     from evenkeel.audit.model.profile import Listener, Setting
 
-HEAD_BYTES = 131_072
 TRIGGER_MARKERS = (b"TRIGGER ", b"create trigger", b"PGTrigger(", b"pgtrigger.Trigger(")
 # Files that configure databases are called like this; others count when they import a database library themselves.
 _CONFIGURES = re.compile(
@@ -52,15 +50,14 @@ class Scan:
 
 
 def scan(tree: Tree) -> Scan:
-    """Pass over every Python file that belongs to the running backend."""
+    """Pass over every Python file that belongs to the running backend, what runs beside it last."""
     found = Scan()
     paths = sorted((path for path in tree.files.get("py", ()) if not is_aside(path)), key=is_secondary)
-    first: dict[bytes, str] = {}
+    importers = imports.Importers()
     markers = tuple(marker.encode() for marker in vocabulary().markers)
     for path in paths:
-        _file(tree, path, found, first, markers)
-    own = _own_packages(tree)
-    found.sightings += _import_sightings(tree, {root: path for root, path in first.items() if root not in own})
+        _file(tree, path, found, importers, markers)
+    found.sightings += imports.sightings(tree, importers)
     found.first_file = paths[0] if paths else ""
     return found
 
@@ -83,17 +80,16 @@ def is_secondary(path: str) -> bool:
     return bool(_SECONDARY.search(path))
 
 
-def _file(tree: Tree, path: str, found: Scan, first: dict[bytes, str], markers: tuple[bytes, ...]) -> None:
-    head = tree.head(path, HEAD_BYTES)
-    roots = imports.roots(head)
-    for root in roots:
-        first.setdefault(root, path)
+def _file(tree: Tree, path: str, found: Scan, importers: imports.Importers, markers: tuple[bytes, ...]) -> None:
+    head = tree.head(path, imports.HEAD_BYTES)
+    packages = imports.roots(head)
+    importers.add(packages, path)
     if any(marker in head for marker in TRIGGER_MARKERS):
         found.with_triggers.append(path)
     is_settings = bool(_SETTINGS.search(path))
     if is_settings:
         found.settings_files.append(path)
-    configures = bool(_CONFIGURES.search(path)) or not roots.isdisjoint(_DATABASE_PACKAGES)
+    configures = bool(_CONFIGURES.search(path)) or not packages.isdisjoint(_DATABASE_PACKAGES)
     configures = configures and any(marker in head for marker in markers)
     listens = any(marker in head for marker in listeners.MARKERS)
     if configures or listens:
@@ -102,31 +98,4 @@ def _file(tree: Tree, path: str, found: Scan, first: dict[bytes, str], markers: 
             configuration.read(page, found.configuration)
             found.sightings += databaseurls.read(page, is_settings=is_settings)
         if listens:
-            found.listeners += listeners.read(page)
-
-
-def _own_packages(tree: Tree) -> set[bytes]:
-    """Names that an import finds in the project itself: `channels/__init__.py` at its root hides that package."""
-    manifests = tree.named("pyproject.toml", "setup.py", "setup.cfg", "requirements.txt", "Pipfile", "manage.py")
-    roots = {"", *(parent(path) for path in manifests)}
-    roots |= {f"{root}/src" if root else "src" for root in roots}
-    own: set[bytes] = set()
-    for path in tree.files.get("py", ()):
-        folder, _, name = path.rpartition("/")
-        module = folder if name == "__init__.py" else path.removesuffix(".py")
-        above, _, last = module.rpartition("/")
-        if above in roots:
-            own.add(last.encode())
-    return own
-
-
-def _import_sightings(tree: Tree, first: dict[bytes, str]) -> list[Sighting]:
-    """One sighting per known package: the first file that imports it, and the line."""
-    found = []
-    for module, name in catalogue().modules.items():
-        if path := first.get(module.encode()):
-            statement = re.compile(rf"^(?:from|import)[ \t]+{module}\b", re.MULTILINE)
-            text = decode(tree.head(path, HEAD_BYTES)) or ""
-            match = statement.search(text)
-            found.append(Sighting(name, "import", path, line_at(text, match.start()) if match else 0))
-    return found
+            found.listeners += listeners.read(tree, page)
