@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from evenkeel.audit.decisions import covering_decision, label
+from evenkeel.audit.decisions import Excuse, covering_decision, excuses, label
 from evenkeel.audit.fingerprints import with_fingerprints
 from evenkeel.audit.model.finding import CATEGORIES, SEVERITIES, Advisory, Finding, Gap, WorkerReport
 from evenkeel.audit.model.profile import Decision, Profile
@@ -55,11 +55,11 @@ def distinct(findings: Iterable[Finding], outcome: Callable[[Finding], Finding])
     return tuple(sorted(kept.values(), key=order))
 
 
-def judged(finding: Finding, decisions: Iterable[Decision], technologies: frozenset[str]) -> Finding:
+def judged(finding: Finding, candidates: Iterable[Excuse], technologies: frozenset[str]) -> Finding:
     """The finding after the context rules: a recorded decision first, as it explains more, then where the code runs."""
     if finding.advisory is not None:
         return finding
-    decision = covering_decision(finding, decisions, technologies)
+    decision = covering_decision(finding, candidates, technologies)
     if decision is None:
         return weigh_context(finding)
     place = f"{decision.source.file}:{decision.source.line}" if decision.source.line else decision.source.file
@@ -70,8 +70,10 @@ def judged(finding: Finding, decisions: Iterable[Decision], technologies: frozen
 def _category(report: WorkerReport, decisions: tuple[Decision, ...], technologies: frozenset[str]) -> CategoryResult:
     failed = report.status == "failed"
 
+    spoken_of = {rule: excuses(rule, decisions) for rule in {each.rule for each in report.findings}}
+
     def outcome(finding: Finding) -> Finding:
-        return judged(finding, decisions, technologies)
+        return judged(finding, spoken_of[finding.rule], technologies)
 
     named = with_fingerprints(distinct(report.findings, outcome))
     findings = sorted((outcome(each) for each in named), key=order)

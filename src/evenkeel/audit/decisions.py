@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from evenkeel.audit.model.finding import Finding
 from evenkeel.audit.model.profile import Decision
@@ -25,12 +26,14 @@ _FORBIDS = re.compile(
 )
 _FILE = re.compile(r"[\w./-]*\w\.(?:pyi?|rs|tsx?|jsx?|mjs|cjs|go|sql)\b")
 _SENTENCE = re.compile(r"(?<=[.!?;])\s+|\n+")
+_HEADING = re.compile(r"^(#{1,6}[ \t].*)$", re.MULTILINE)
+_NOT_CHOSEN = re.compile(r"alternative|considered|rejected|options", re.IGNORECASE)
 _WORD = re.compile(r"[a-z]{4,}")
 _PLACE_WORDS_NEEDED = 2
 _DULL = frozenset(
     """
-    main core base util utils helper helpers common index init service services handler handlers router routers route
-    routes view views model models test tests module function async await with from this that into over have keep long
+    __init__ main core base util utils helper helpers common index init service services handler handlers router routers
+    route routes view views model models test tests module function async await with from this that into over have keep long
     when then than they session sessions database transaction transactions query queries loop loops call calls open
     request requests work time file files data list update updates read write commit lock table rows each inside
     """.split()  # noqa: SIM905 - a word list reads better as words
@@ -77,11 +80,29 @@ _IDEAS: dict[str, tuple[frozenset[str], ...]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Excuse:
+    """A decision in force, as far as it speaks of one rule."""
+
+    decision: Decision
+    sentences: tuple[str, ...]  # those that say the rule's idea and do not forbid it
+    names_rule: bool  # by its slug
+    in_title: bool  # the title says the idea
+    files: tuple[str, ...]  # every source file that the decision names
+
+
+def excuses(rule: str, decisions: Iterable[Decision]) -> tuple[Excuse, ...]:
+    """The decisions in force that speak of a rule. Reading them costs time, so this is done once for each rule."""
+    found = (_read(rule, each) for each in decisions if in_force(each))
+    return tuple(each for each in found if each.sentences or each.names_rule)
+
+
 def covering_decision(
-    finding: Finding, decisions: Iterable[Decision], technologies: frozenset[str] = frozenset()
+    finding: Finding, candidates: Iterable[Excuse], technologies: frozenset[str] = frozenset()
 ) -> Decision | None:
-    """The first decision in force that covers the finding. `technologies`: canonical names in use, lower case."""
-    return next((each for each in decisions if in_force(each) and covers(each, finding, technologies)), None)
+    """The first decision that covers the finding. `candidates`: the excuses of its rule; `technologies`: canonical
+    names in use, lower case."""
+    return next((each.decision for each in candidates if covers(each, finding, technologies)), None)
 
 
 def label(decision: Decision) -> str:
@@ -95,40 +116,56 @@ def in_force(decision: Decision) -> bool:
     return bool(words) and words[0] in _IN_FORCE and not {"superseded", "rejected", "deprecated"} & set(words)
 
 
-def covers(decision: Decision, finding: Finding, technologies: frozenset[str]) -> bool:
+def covers(excuse: Excuse, finding: Finding, technologies: frozenset[str]) -> bool:
     """Whether this decision is about this fault in this place."""
-    text = f"{decision.title}\n{decision.text}"
-    if _names_rule(text, finding) and (_names_place(text, finding) or not _FILE.search(text)):
+    alone = bool(excuse.files) and all(_is_place(each, finding) for each in excuse.files)
+    if excuse.names_rule and (alone or not excuse.files):
         return True
-    if any(_says_idea(each, finding.rule) for each in _about_place(text, finding)):
+    if any(alone or _names_place(each, finding) for each in excuse.sentences):
         return True
-    return _says_idea(decision.title, finding.rule) and _title_fits(decision.title, finding, technologies)
+    return excuse.in_title and _title_fits(excuse.decision.title, finding, technologies)
 
 
-def _names_rule(text: str, finding: Finding) -> bool:
-    pattern = re.compile(rf"(?<![\w-]){re.escape(finding.rule)}(?![\w-])")
-    return any(pattern.search(each) and not _FORBIDS.search(each) for each in _SENTENCE.split(text))
+def _read(rule: str, decision: Decision) -> Excuse:
+    sentences = [decision.title, *_SENTENCE.split(_without_alternatives(decision.text))]
+    allowed = [each for each in sentences if not _FORBIDS.search(each)]
+    slug = re.compile(rf"(?<![\w-]){re.escape(rule)}(?![\w-])")
+    return Excuse(
+        decision=decision,
+        sentences=tuple(each for each in allowed if _says_idea(each, rule)),
+        names_rule=any(slug.search(each) for each in allowed),
+        in_title=decision.title in allowed and _says_idea(decision.title, rule),
+        files=tuple(dict.fromkeys(_FILE.findall("\n".join(sentences)))),
+    )
 
 
-def _about_place(text: str, finding: Finding) -> list[str]:
-    """The sentences about the finding's place: those that name it, or all when the text names no other file."""
-    sentences = _SENTENCE.split(text)
-    named = [each for each in sentences if _names_place(each, finding)]
-    alone = named and all(_names_place(each, finding) for each in _FILE.findall(text))
-    return sentences if alone else named
+def _without_alternatives(text: str) -> str:
+    """The text without the sections on what was considered and not chosen."""
+    parts = _HEADING.split(text)
+    kept = [parts[0]]
+    for heading, body in zip(parts[1::2], parts[2::2], strict=True):
+        if not _NOT_CHOSEN.search(heading):
+            kept += [heading, body]
+    return "\n".join(kept)
 
 
-def _names_place(text: str, finding: Finding) -> bool:
-    mentioned = {each.removeprefix("./") for each in _FILE.findall(text)}
-    if any(finding.file == each or finding.file.endswith(f"/{each}") for each in mentioned):
+def _names_place(sentence: str, finding: Finding) -> bool:
+    if any(_is_place(each, finding) for each in _FILE.findall(sentence)):
         return True
     short = ".".join(finding.function.split(".")[-2:])
-    return any(name in text for name in (finding.function, short) if "." in name and "<" not in name)
+    return any(name in sentence for name in (finding.function, short) if "." in name and "<" not in name)
+
+
+def _is_place(file: str, finding: Finding) -> bool:
+    """Whether a file that is named is the finding's. A bare name that many folders have is not enough."""
+    named = file.removeprefix("./")
+    if finding.file == named:
+        return True
+    common = "/" not in named and named.partition(".")[0] in _DULL
+    return finding.file.endswith(f"/{named}") and not common
 
 
 def _says_idea(sentence: str, rule: str) -> bool:
-    if _FORBIDS.search(sentence):
-        return False
     words = re.findall(r"[\w+*()/-]+", sentence.lower())
     return any(all(_begins(stem, words) for stem in idea) for idea in _IDEAS.get(rule, ()))
 

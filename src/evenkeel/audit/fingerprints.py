@@ -6,8 +6,8 @@ Made from the rule, the function without its module, and the issue without what 
 from __future__ import annotations
 
 import hashlib
-import itertools
 import re
+from collections import Counter
 from collections.abc import Iterable
 
 import msgspec
@@ -32,17 +32,20 @@ def with_fingerprints(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     Ordinals follow file and line, whatever the order given. A fingerprint that is already set stays."""
     items = list(findings)
     names = {index: each.fingerprint for index, each in enumerate(items) if each.fingerprint}
-    used = set(names.values())
+    used, ordinals = set(names.values()), Counter[str]()
     for index in sorted(range(len(items)), key=lambda i: (items[i].file, items[i].line, items[i].end_line)):
         if index not in names:
-            names[index] = _free_name(fingerprint(items[index]), used)
+            names[index] = _free_name(fingerprint(items[index]), used, ordinals)
             used.add(names[index])
     return tuple(msgspec.structs.replace(each, fingerprint=names[index]) for index, each in enumerate(items))
 
 
-def _free_name(base: str, used: set[str]) -> str:
-    candidates = itertools.chain((base,), (f"{base}-{ordinal}" for ordinal in itertools.count(2)))
-    return next(name for name in candidates if name not in used)
+def _free_name(base: str, used: set[str], ordinals: Counter[str]) -> str:
+    while True:
+        ordinals[base] += 1
+        name = base if ordinals[base] == 1 else f"{base}-{ordinals[base]}"
+        if name not in used:
+            return name
 
 
 def normalised(issue: str) -> str:
