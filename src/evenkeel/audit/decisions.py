@@ -32,10 +32,11 @@ _WORD = re.compile(r"[a-z]{4,}")
 _PLACE_WORDS_NEEDED = 2
 _DULL = frozenset(
     """
-    __init__ main core base util utils helper helpers common index init service services handler handlers router routers
-    route routes view views model models test tests module function async await with from this that into over have keep long
-    when then than they session sessions database transaction transactions query queries loop loops call calls open
-    request requests work time file files data list update updates read write commit lock table rows each inside
+    __init__ main core base util utils helper helpers common index init service services handler handlers router
+    routers route routes view views model models test tests module function async await with from this that into
+    over have keep long when then than they session sessions database transaction transactions query queries
+    loop loops call calls open request requests work time file files data list update updates read write commit
+    lock table rows each inside
     """.split()  # noqa: SIM905 - a word list reads better as words
 )
 _TECHNOLOGY_WORDS = frozenset({"listen", "notify"})
