@@ -87,6 +87,9 @@ class Callees:
             found.base = callee.args[1] if len(callee.args) > 1 else found.receiver
             if found.base.name == "?":
                 found.certain, found.base = False, found.receiver
+        elif callee.name == "union":
+            for each in callee.args:
+                self._describe_one(each, found)
         elif kind not in {"", "module", "var"}:
             method = self.resolver.member(callee, "__call__")
             if method.name:
