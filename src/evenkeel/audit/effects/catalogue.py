@@ -90,6 +90,7 @@ class CallSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     consumes: int = (
         -1
     )  # argument that it iterates to the end or measures: a lazy query passed there reaches the database
+    serialises: int = -1  # argument of which it reads an attribute for each field of the class it is called on
     bounded: bool = False  # opens a region with bounded concurrency or a time-out (semaphores, wait_for)
 
 

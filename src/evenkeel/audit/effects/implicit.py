@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from evenkeel.audit.effects.library import made_effects
+from evenkeel.audit.effects.serialisers import serialised_reads
 from evenkeel.audit.effects.types import UNKNOWN, Type, parse_type, split_top
 from evenkeel.audit.model.effects import Effect
 from evenkeel.audit.model.facts import Block, Call, Function
@@ -42,6 +43,7 @@ def _all(linker: Linker, function_id: int, function: Function) -> Iterator[Impli
             yield from _iterated(linker, function_id, block, index)
     yield from _read(linker, function_id, function)
     yield from _set(linker, function_id, function)
+    yield from serialised_reads(linker, function_id, function)
 
 
 def _numbered(link: Link, index: int) -> Link:
