@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import apsw
@@ -41,20 +41,14 @@ class SqliteOutbox:
         self, worker: str, *, limit: int, per_group: int, lease_s: float, busy: Sequence[tuple[Group, int]] = ()
     ) -> list[ClaimedMessage]:
         """See the port."""
-        in_flight = as_json((group.channel, group.account_id, count) for group, count in busy)
-        rows = await self.access.run.write(
-            "claim_messages",
-            lambda db: self.access.rows(
-                db,
-                "claim_messages",
-                worker=worker,
-                limit=limit,
-                per_group=per_group,
-                lease_s=lease_s,
-                busy=in_flight,
-            ),
-        )
-        return claimed_messages(rows)
+        in_flight = dict(busy)
+
+        def claim(db: apsw.Connection) -> list[ClaimedMessage]:
+            seqs = self._picked(db, in_flight, per_group)[:limit]
+            rows = self.access.rows(db, "take_messages", worker=worker, lease_s=lease_s, seqs=as_json(seqs))
+            return claimed_messages(rows)
+
+        return await self.access.run.write("claim_messages", claim)
 
     async def settle(self, deliveries: Sequence[Delivery]) -> frozenset[str]:
         """See the port."""
@@ -114,6 +108,15 @@ class SqliteOutbox:
         """See the port."""
         rows = await self.access.run.read("due_messages", lambda db: self.access.rows(db, "due_messages", limit=limit))
         return claimed_messages(rows)
+
+    def _picked(self, db: apsw.Connection, in_flight: Mapping[Group, int], per_group: int) -> list[int]:
+        """The heads of all groups, one round after another over the groups, the longest due first within a round."""
+        heads: list[tuple[int, float, int]] = []
+        for row in self.access.rows(db, "outbox_groups"):
+            room = per_group - in_flight.get(Group(*row), 0)
+            due = self.access.rows(db, "due_of_group", channel=row[0], account_id=row[1], room=max(0, room))
+            heads += [(turn, retry_at, seq) for turn, (retry_at, seq) in enumerate(due)]
+        return [seq for _, _, seq in sorted(heads)]
 
     def _enqueue(self, db: apsw.Connection, messages: Sequence[NewMessage]) -> int:
         before, now = db.total_changes(), self.access.settings.now()

@@ -8,34 +8,30 @@ INSERT OR IGNORE INTO channel_outbox
 VALUES (:outbox_id, :key, :channel, :account_id, :peer_kind, :peer_id, :thread_id, :payload, 'pending',
     @now + :delay_s, @now, @now);
 
--- name: claim_messages
--- Groups by skipping along the index from one to the next, then the head of each group, then one round after another over
--- the groups: a group with a thousand due rows takes its share and no more.
+-- name: outbox_groups
+-- Groups with something to send, by skipping along the index from one to the next: the cost is the number of groups, not
+-- of rows.
 WITH RECURSIVE groups (channel, account_id) AS (
     SELECT * FROM (SELECT channel, account_id FROM channel_outbox INDEXED BY channel_outbox_due
         WHERE status IN ('pending', 'retry') ORDER BY channel, account_id LIMIT 1)
     UNION ALL
-    SELECT n.channel, n.account_id FROM groups AS g JOIN channel_outbox AS n INDEXED BY channel_outbox_due
+    SELECT n.channel, n.account_id FROM groups AS g JOIN channel_outbox AS n
         ON n.seq = (SELECT seq FROM channel_outbox AS o INDEXED BY channel_outbox_due
             WHERE o.status IN ('pending', 'retry') AND (o.channel, o.account_id) > (g.channel, g.account_id)
             ORDER BY o.channel, o.account_id LIMIT 1)
-        AND n.status IN ('pending', 'retry')
-), busy AS (
-    SELECT value ->> 0 AS channel, value ->> 1 AS account_id, value ->> 2 AS in_flight FROM json_each(:busy)
-), heads AS (
-    SELECT o.seq, o.retry_at,
-        row_number() OVER (PARTITION BY g.channel, g.account_id ORDER BY o.retry_at, o.seq) AS round
-    FROM groups AS g
-    LEFT JOIN busy AS b ON b.channel = g.channel AND b.account_id = g.account_id
-    JOIN channel_outbox AS o ON o.seq IN (
-        SELECT seq FROM channel_outbox AS due INDEXED BY channel_outbox_due
-        WHERE due.channel = g.channel AND due.account_id = g.account_id AND due.status IN ('pending', 'retry')
-            AND due.retry_at <= @now
-        ORDER BY due.retry_at, due.seq LIMIT max(0, :per_group - coalesce(b.in_flight, 0)))
 )
+SELECT channel, account_id FROM groups;
+
+-- name: due_of_group
+-- The head of one group: SQLite cannot take a different LIMIT for each group in one statement.
+SELECT retry_at, seq FROM channel_outbox INDEXED BY channel_outbox_due
+WHERE channel = :channel AND account_id = :account_id AND status IN ('pending', 'retry') AND retry_at <= @now
+ORDER BY retry_at, seq LIMIT :room;
+
+-- name: take_messages
 UPDATE channel_outbox SET
     status = 'sending', attempt = attempt + 1, worker = :worker, lease_until = @now + :lease_s, updated_at = @now
-WHERE seq IN (SELECT seq FROM heads ORDER BY round, retry_at, seq LIMIT :limit)
+WHERE seq IN (SELECT value FROM json_each(:seqs))
 RETURNING outbox_id, attempt, retry_count, channel, account_id, peer_kind, peer_id, thread_id, payload,
     idempotency_key, created_at, retry_at, seq;
 

@@ -1,0 +1,354 @@
+"""Agent tasks: nobody runs one twice, nobody starves, and a late worker writes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from evenkeel.hotpath.ports.agent_tasks import ClaimedTask, Completion, Held, NewTask, TaskStatus
+from evenkeel.hotpath.ports.errors import OversizedError, UnencodableError
+from evenkeel.hotpath.ports.storage import Bounds, Storage
+from tests.storages import Place
+
+
+def task(name: str, **more: object) -> NewTask:
+    return NewTask(name, b"payload of " + name.encode(), **more)  # type: ignore[arg-type]
+
+
+def done(claimed: ClaimedTask, status: TaskStatus = TaskStatus.SUCCESS, **more: object) -> Completion:
+    return Completion(claimed.task_id, claimed.attempt, status, **more)  # type: ignore[arg-type]
+
+
+def names(claimed: Sequence[ClaimedTask]) -> list[str]:
+    return [each.task_id for each in claimed]
+
+
+async def claim(storage: Storage, limit: int = 10, lease_s: float = 10, worker: str = "w") -> list[ClaimedTask]:
+    return await storage.tasks.claim(worker, limit, lease_s)
+
+
+async def statuses(storage: Storage, session_id: str = "s") -> dict[str, TaskStatus]:
+    return {record.task_id: record.status for record in await storage.tasks.of_session(session_id)}
+
+
+async def test_every_task_is_claimed_once_by_many_claimers(place: Place) -> None:
+    async with place.open() as storage, place.open() as other:
+        count = 120
+        assert await storage.tasks.enqueue([task(f"t{n}") for n in range(count)]) == count
+        got: list[str] = []
+
+        async def work(mine: Storage, worker: str) -> None:
+            while batch := await claim(mine, 7, worker=worker):
+                got.extend(names(batch))
+                settled = await mine.tasks.complete([done(each) for each in batch])
+                assert settled.accepted == frozenset(names(batch))
+
+        await asyncio.gather(*(work(mine, f"w{n}") for n, mine in enumerate([storage, other, storage, other])))
+        assert sorted(got) == sorted(f"t{n}" for n in range(count))
+        assert (await storage.tasks.depth()).waiting == 0
+
+
+async def test_a_claim_carries_what_was_queued(timed: Place) -> None:
+    async with timed.open() as storage:
+        new = NewTask("t", b"\0\xff", "u", "s", "th", "a", "r", priority=0, max_attempts=5)
+        await storage.tasks.enqueue([new])
+        timed.manual.advance(3)
+        (got,) = await claim(storage)
+        assert (got.task_id, got.attempt, got.max_attempts) == ("t", 1, 5)
+        assert (got.thread_id, got.session_id, got.user_id, got.agent_id, got.payload) == (
+            "th",
+            "s",
+            "u",
+            "a",
+            b"\0\xff",
+        )
+        assert got.waited_s == pytest.approx(3)
+
+
+async def test_queueing_again_changes_nothing(place: Place) -> None:
+    async with place.open() as storage:
+        assert await storage.tasks.enqueue([task("a"), task("b", thread_id="th")]) == 2
+        assert await storage.tasks.enqueue([task("a"), task("b", thread_id="th"), task("c")]) == 1
+        assert sorted(names(await claim(storage))) == ["a", "b", "c"]
+        assert await storage.tasks.enqueue([task("a")]) == 0
+        assert await claim(storage) == []
+
+
+async def test_urgent_goes_first_and_older_work_overtakes(timed: Place) -> None:
+    """Ageing: each level of priority is worth task_ageing_s of waiting."""
+    async with timed.open(task_ageing_s=60) as storage:
+        await storage.tasks.enqueue([task("old low", priority=2)])
+        timed.manual.advance(61)
+        await storage.tasks.enqueue(
+            [task("new low", priority=2), task("normal", priority=1), task("urgent", priority=0)]
+        )
+        assert names(await claim(storage)) == ["urgent", "old low", "normal", "new low"]
+
+
+async def test_no_load_of_urgent_work_starves_the_rest(timed: Place) -> None:
+    async with timed.open(task_ageing_s=10) as storage:
+        await storage.tasks.enqueue([task("patient", priority=5)])
+        rounds = 0
+        claimed: list[str] = []
+        while "patient" not in claimed:
+            rounds += 1
+            assert rounds < 150
+            await storage.tasks.enqueue([task(f"urgent {rounds} {n}", priority=0) for n in range(2)])
+            batch = await claim(storage, limit=1)
+            claimed += names(batch)
+            timed.manual.advance(1)
+        assert rounds > 90  # what came within 5 levels of 10 s went first, two a round against one claimed
+
+
+async def test_tasks_of_a_thread_run_one_at_a_time_in_order(place: Place) -> None:
+    async with place.open() as storage:
+        await storage.tasks.enqueue([task("a1", thread_id="a"), task("a2", thread_id="a"), task("b1", thread_id="b")])
+        await storage.tasks.enqueue([task("a3", thread_id="a", priority=0)])
+        first = await claim(storage)
+        assert sorted(names(first)) == ["a1", "b1"]
+        assert await claim(storage) == []
+        await storage.tasks.complete([done(each) for each in first])
+        second = await claim(storage)
+        assert names(second) == ["a2"]
+        await storage.tasks.complete([done(second[0], TaskStatus.FAILED)])
+        assert names(await claim(storage)) == ["a3"]
+
+
+async def test_a_thread_is_exclusive_under_concurrent_queueing_and_claiming(place: Place) -> None:
+    async with place.open() as storage, place.open() as other:
+        running: set[str] = set()
+        ran: list[str] = []
+
+        async def work(mine: Storage, worker: str) -> None:
+            idle = 0
+            while idle < 10:
+                batch = await claim(mine, 3, worker=worker)
+                idle = 0 if batch else idle + 1
+                for each in batch:
+                    assert each.thread_id not in running
+                    running.add(each.thread_id)
+                await asyncio.sleep(0.001)
+                for each in batch:
+                    running.remove(each.thread_id)
+                    ran.append(each.task_id)
+                if batch:
+                    await mine.tasks.complete([done(each) for each in batch])
+
+        async def queue(mine: Storage, mark: str) -> None:
+            for n in range(12):
+                await mine.tasks.enqueue([task(f"{mark}{n}", thread_id=f"th{n % 3}")])
+
+        await asyncio.gather(queue(storage, "x"), queue(other, "y"), work(storage, "w1"), work(other, "w2"))
+        while (await storage.tasks.upkeep()).promoted or (await storage.tasks.depth()).waiting:
+            await work(storage, "w3")
+        assert sorted(ran) == sorted(f"{mark}{n}" for mark in "xy" for n in range(12))
+
+
+async def test_a_retry_keeps_the_turn_of_its_thread(timed: Place) -> None:
+    async with timed.open() as storage:
+        await storage.tasks.enqueue([task("first", thread_id="th"), task("second", thread_id="th")])
+        (first,) = await claim(storage)
+        await storage.tasks.complete([done(first, TaskStatus.RETRY, retry_in_s=5)])
+        assert await claim(storage) == []
+        timed.manual.advance(6)
+        assert (await storage.tasks.upkeep()).woken == 1
+        assert names(await claim(storage)) == ["first"]
+
+
+async def test_a_completion_is_fenced_by_the_attempt(timed: Place) -> None:
+    """Lesson r: an expired lease returns to the queue; its late worker changes nothing."""
+    async with timed.open() as storage:
+        await storage.tasks.enqueue([task("t", session_id="s")])
+        (old,) = await claim(storage, lease_s=10)
+        timed.manual.advance(11)
+        assert (await storage.tasks.upkeep()).recovered == 1
+        late = await storage.tasks.complete([done(old)])
+        assert (late.accepted, late.fenced) == (frozenset(), {"t"})
+        (new,) = await claim(storage)
+        assert new.attempt == old.attempt + 1
+        assert (await storage.tasks.complete([done(old)])).fenced == {"t"}
+        assert (await storage.tasks.complete([done(new)])).accepted == {"t"}
+        assert (await storage.tasks.complete([done(old, TaskStatus.FAILED)])).fenced == {"t"}
+        assert await statuses(storage) == {"t": TaskStatus.SUCCESS}
+
+
+async def test_completing_again_is_accepted_again(place: Place) -> None:
+    async with place.open() as storage:
+        await storage.tasks.enqueue([task("t"), task("u")])
+        got = await claim(storage)
+        outcomes = [done(got[0]), done(got[1], TaskStatus.RETRY, retry_in_s=100)]
+        for _ in range(2):
+            assert await storage.tasks.complete(outcomes) == await storage.tasks.complete(outcomes)
+            assert (await storage.tasks.complete(outcomes)).accepted == frozenset(names(got))
+
+
+async def test_heartbeats_keep_a_lease_and_tell_what_is_lost(timed: Place) -> None:
+    async with timed.open() as storage:
+        await storage.tasks.enqueue([task("kept"), task("lost")])
+        held = {each.task_id: Held(each.task_id, each.attempt) for each in await claim(storage, lease_s=10)}
+        timed.manual.advance(8)
+        beat = await storage.tasks.heartbeat([held["kept"]], 10)
+        assert (beat.lost, beat.cancelled) == (frozenset(), frozenset())
+        timed.manual.advance(8)
+        assert (await storage.tasks.upkeep()).recovered == 1
+        beat = await storage.tasks.heartbeat(list(held.values()), 10)
+        assert beat.lost == {"lost"}
+        assert names(await claim(storage)) == ["lost"]
+        assert (await storage.tasks.heartbeat([Held("kept", 99), Held("unknown", 1)], 10)).lost == {"kept", "unknown"}
+
+
+async def test_an_expired_lease_that_nobody_recovered_is_still_held(timed: Place) -> None:
+    async with timed.open() as storage:
+        await storage.tasks.enqueue([task("t")])
+        (got,) = await claim(storage, lease_s=10)
+        timed.manual.advance(60)
+        assert (await storage.tasks.heartbeat([Held("t", got.attempt)], 10)).lost == frozenset()
+        assert (await storage.tasks.upkeep()).recovered == 0
+
+
+async def test_tries_are_counted_and_end_in_a_dead_letter(timed: Place) -> None:
+    async with timed.open() as storage:
+        await storage.tasks.enqueue([task("t", max_attempts=3, session_id="s")])
+        for attempt in (1, 2, 3):
+            (got,) = await claim(storage)
+            assert got.attempt == attempt
+            await storage.tasks.complete([done(got, TaskStatus.RETRY, error="no \0 luck \ud800")])
+            await storage.tasks.upkeep()
+        assert await claim(storage) == []
+        (dead,) = await storage.tasks.dead()
+        assert (dead.task_id, dead.status) == ("t", TaskStatus.DEAD)
+        assert "no" in dead.last_error
+        assert await storage.tasks.revive(["t", "unknown"]) == 1
+        (again,) = await claim(storage)
+        assert again.attempt == 4
+
+
+async def test_workers_that_die_use_up_tries_too(timed: Place) -> None:
+    async with timed.open() as storage:
+        await storage.tasks.enqueue([task("poison", max_attempts=2, thread_id="th"), task("next", thread_id="th")])
+        for _ in range(2):
+            assert names(await claim(storage, lease_s=1)) == ["poison"]
+            timed.manual.advance(2)
+            upkeep = await storage.tasks.upkeep()
+            assert upkeep.recovered == 1
+        assert upkeep.dead == 1
+        assert names(await claim(storage)) == ["next"]
+
+
+async def test_giving_back_counts_no_try(place: Place) -> None:
+    async with place.open() as storage:
+        await storage.tasks.enqueue([task("t", max_attempts=1, thread_id="th")])
+        for attempt in (1, 2, 3):
+            (got,) = await claim(storage)
+            assert got.attempt == attempt
+            assert (await storage.tasks.complete([done(got, TaskStatus.PENDING)])).accepted == {"t"}
+
+
+async def test_a_delayed_task_waits(timed: Place) -> None:
+    async with timed.open() as storage:
+        await storage.tasks.enqueue([task("later", delay_s=30), task("now")])
+        assert names(await claim(storage, lease_s=100)) == ["now"]
+        upkeep = await storage.tasks.upkeep()
+        assert upkeep.due_in_s == pytest.approx(30)
+        timed.manual.advance(31)
+        upkeep = await storage.tasks.upkeep()
+        assert (upkeep.woken, upkeep.due_in_s) == (1, None)
+        assert names(await claim(storage)) == ["later"]
+
+
+async def test_time_to_live_ends_in_a_dead_letter(timed: Place) -> None:
+    async with timed.open() as storage:
+        await storage.tasks.enqueue([task("t", ttl_s=10, thread_id="th"), task("u", ttl_s=100, thread_id="th")])
+        timed.manual.advance(11)
+        assert await claim(storage) == []
+        upkeep = await storage.tasks.upkeep()
+        assert (upkeep.dead, upkeep.promoted) == (1, 1)
+        assert [record.task_id for record in await storage.tasks.dead()] == ["t"]
+        assert names(await claim(storage)) == ["u"]
+
+
+async def test_cancelling_what_waits_and_what_runs(place: Place) -> None:
+    """Lesson i: cancel settles task rows; lesson g: queued counts as active."""
+    async with place.open() as storage:
+        await storage.tasks.enqueue([task(f"t{n}", session_id="s", thread_id="th") for n in range(3)])
+        await storage.tasks.enqueue([task("other", session_id="o")])
+        assert await storage.tasks.active(["s", "o", "none"]) == {"s", "o"}
+        got = {each.task_id: each for each in await claim(storage)}
+        assert set(got) == {"t0", "other"}
+        assert await storage.tasks.cancel_task("t1") is TaskStatus.CANCELLED
+        assert await storage.tasks.cancel_task("unknown") is None
+        before = await storage.tasks.cancel_session("s")
+        assert {r.task_id: r.status for r in before} == {"t0": TaskStatus.RUNNING, "t2": TaskStatus.PENDING}
+        beat = await storage.tasks.heartbeat([Held("t0", 1), Held("other", 1)], 10)
+        assert (beat.lost, beat.cancelled) == (frozenset(), {"t0"})
+        assert await storage.tasks.active(["s"]) == {"s"}
+        await storage.tasks.complete([done(got["t0"], TaskStatus.RETRY)])
+        assert set((await statuses(storage)).values()) == {TaskStatus.CANCELLED}
+        assert await storage.tasks.active(["s", "o"]) == {"o"}
+        assert await storage.tasks.cancel_task("t0") is TaskStatus.CANCELLED
+
+
+async def test_a_cancelled_worker_that_dies_ends_cancelled(timed: Place) -> None:
+    async with timed.open() as storage:
+        await storage.tasks.enqueue([task("t", session_id="s")])
+        await claim(storage, lease_s=1)
+        assert await storage.tasks.cancel_task("t") is TaskStatus.RUNNING
+        timed.manual.advance(2)
+        await storage.tasks.upkeep()
+        assert await statuses(storage) == {"t": TaskStatus.CANCELLED}
+
+
+async def test_cancelling_the_first_of_a_thread_lets_the_next_run(place: Place) -> None:
+    async with place.open() as storage:
+        await storage.tasks.enqueue([task("a", thread_id="th"), task("b", thread_id="th")])
+        assert await storage.tasks.cancel_task("a") is TaskStatus.CANCELLED
+        assert names(await claim(storage)) == ["b"]
+
+
+async def test_depth_looks_at_a_bounded_part(timed: Place) -> None:
+    async with timed.open() as storage:
+        await storage.tasks.enqueue([task(f"t{n}") for n in range(30)])
+        timed.manual.advance(7)
+        await claim(storage, 5)
+        depth = await storage.tasks.depth()
+        assert (depth.waiting, depth.running) == (25, 5)
+        assert depth.oldest_s == pytest.approx(7)
+        assert (await storage.tasks.depth(bound=10)).waiting == 10
+
+
+async def test_finished_tasks_go_by_age_and_no_others(timed: Place) -> None:
+    async with timed.open() as storage:
+        await storage.tasks.enqueue([task("done"), task("waiting")])
+        got = {each.task_id: each for each in await claim(storage)}
+        await storage.tasks.complete([done(got["done"]), done(got["waiting"], TaskStatus.PENDING)])
+        timed.manual.advance(100)
+        assert await storage.tasks.prune(200) == 0
+        assert await storage.tasks.prune(50) == 1
+        assert names(await claim(storage)) == ["waiting"]
+
+
+async def test_the_rollback_way_sees_the_same_rows(timed: Place) -> None:
+    async with timed.open() as storage:
+        await storage.tasks.enqueue([task("a", session_id="s"), task("b", session_id="s", delay_s=50)])
+        assert [record.task_id for record in await storage.unclaimed_tasks.pending()] == ["a"]
+        started = await storage.unclaimed_tasks.start("a", "w", 10)
+        assert started is not None
+        assert await storage.unclaimed_tasks.start("unknown", "w", 10) is None
+        assert await claim(storage) == []
+        assert (await storage.tasks.complete([done(started)])).accepted == {"a"}
+        assert await statuses(storage) == {"a": TaskStatus.SUCCESS, "b": TaskStatus.RETRY}
+
+
+@pytest.mark.parametrize("bad", ["with \0", "with \ud800"])
+async def test_text_that_no_column_can_keep_is_refused_before_anything_is_written(place: Place, bad: str) -> None:
+    async with place.open(bounds=Bounds(task_bytes=10)) as storage:
+        with pytest.raises(UnencodableError) as raised:
+            await storage.tasks.enqueue([NewTask("good", b""), NewTask(bad, b"")])
+        assert raised.value.hint
+        with pytest.raises(OversizedError):
+            await storage.tasks.enqueue([NewTask("good", b""), NewTask("big", b"x" * 11)])
+        with pytest.raises(OversizedError):
+            await storage.tasks.enqueue([NewTask("long" * 200, b"")])
+        assert await claim(storage) == []
