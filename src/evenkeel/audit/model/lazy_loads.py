@@ -15,6 +15,7 @@ from evenkeel.audit.model.loop_data import bound_call
 from evenkeel.audit.model.view import CallView, FunctionView
 
 LAZY_READ = "orm.relationship"  # the library name of a read that may load a relationship
+SERIALISED = "<serialise>"  # how a read is written that the framework makes for a response model
 LONGEST_STEP = 190  # texts are cut at 200 characters: what stands behind is not known
 
 Loading = Literal["lazy", "eager", "unknown"]
@@ -37,17 +38,27 @@ class LazyLoad(NamedTuple):
     origin: CallView | None
     loading: Loading
 
+    @property
+    def by_response(self) -> bool:
+        """Whether the framework makes it, once per element of the list that a handler returns."""
+        return self.read.fact.callee.startswith(SERIALISED)
+
 
 def lazy_loads(function: FunctionView) -> Iterator[LazyLoad]:
     """Every read of a relationship that the model loads lazily by default."""
     for call in function.calls:
-        if call.library == LAZY_READ and call.link.certain and call.loops:
+        if call.library != LAZY_READ or not call.link.certain:
+            continue
+        if call.loops or call.fact.callee.startswith(SERIALISED):
             origin = origin_of(function, call)
             yield LazyLoad(call, call.link.key, origin, _loading(call.link.key, origin))
 
 
 def origin_of(function: FunctionView, read: CallView) -> CallView | None:
     """The call whose query produced the entity that a chain starts from: through loops, names and results of calls."""
+    if read.fact.receiver >= 0:
+        call = function.calls_by_index.get(read.fact.receiver)
+        return _querying(function, call, 0) if call is not None else None
     root = read.fact.callee.partition("> ")[2].partition(".")[0].removesuffix("[]")
     return _origin_of_name(function, root, read.fact.position, 0)
 

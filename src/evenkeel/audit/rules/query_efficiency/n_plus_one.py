@@ -71,6 +71,46 @@ def overview(session: Session) -> list[str]:
 ```
 
 ```python flags
+from fastapi import Depends, FastAPI
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
+
+app = FastAPI()
+
+class Base(DeclarativeBase): ...
+
+class Line(Base):
+    __tablename__ = "lines"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"))
+
+class Order(Base):
+    __tablename__ = "orders"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    lines: Mapped[list[Line]] = relationship()
+
+class LineOut(BaseModel):
+    id: int
+
+class OrderOut(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+    id: int
+    lines: list[LineOut]
+
+def get_session() -> Session: ...
+
+@app.get("/orders", response_model=list[OrderOut])
+def orders(session: Session = Depends(get_session)):
+    return session.query(Order).filter(Order.id > 0).all()  # flagged
+
+@app.get("/orders/some")
+def some(session: Session = Depends(get_session)) -> list[OrderOut]:
+    found = session.query(Order).limit(20).all()
+    return [OrderOut.model_validate(each) for each in found]  # flagged
+```
+
+```python flags
 from django.db import models
 
 class Author(models.Model):
@@ -159,7 +199,7 @@ from evenkeel.audit.model.lazy_loads import LazyLoad, lazy_loads
 from evenkeel.audit.model.loops import Repetition, per_element
 from evenkeel.audit.model.repeats import Repeated, distinct_lines, loop_text, repeated_accesses, units_of_work
 from evenkeel.audit.model.rule import Rule
-from evenkeel.audit.model.view import CallView, FunctionView, ModuleView
+from evenkeel.audit.model.view import FunctionView, ModuleView
 
 RULE = Rule(
     title="One query per element of a loop",
@@ -183,8 +223,7 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     """One finding for each line on which a loop queries per element."""
     del context
     for function in module.functions:
-        if any(block.kind in {"for", "while", "comprehension"} for block in function.fact.blocks):
-            yield from distinct_lines(_findings(function))
+        yield from distinct_lines(_findings(function))
 
 
 def _findings(function: FunctionView) -> Iterator[Finding]:
@@ -196,7 +235,7 @@ def _findings(function: FunctionView) -> Iterator[Finding]:
             yield _query(function, each)
     for load in lazy_loads(function):
         repetition = per_element(load.read)
-        if repetition is not None and load.loading != "eager":
+        if load.loading != "eager" and (repetition is not None or load.by_response):
             yield _lazy(function, load, repetition)
 
 
@@ -225,24 +264,26 @@ def _confidence(each: Repeated) -> Confidence:
     return "definite" if settled and each.repetition.block.kind != "while" else "likely"
 
 
-def _lazy(function: FunctionView, load: LazyLoad, repetition: Repetition) -> Finding:
+def _lazy(function: FunctionView, load: LazyLoad, repetition: Repetition | None) -> Finding:
     entity = short_entity(load.read.link.receiver)
     known = load.loading == "lazy"
     return load.read.finding(
         severity(function),
-        f"reading `{_read_text(load.read)}` loads `{entity}.{load.relation}` once per element of "
-        f"`{loop_text(repetition.block)}`: the query does not load it along",
+        f"{_reading(load, repetition)} loads `{entity}.{load.relation}` per element: the query does not load it along",
         EAGER.format(relation=f"{entity}.{load.relation}"),
         effort="S",
         confidence="definite" if known else "needs-context",
         path=(*((load.origin.step,) if load.origin is not None else ()), load.read.step),
         settled_by="" if known else f"whether the query that gives `{entity}` loads `{load.relation}` along",
-        end_line=repetition.block.end_line,
+        end_line=repetition.block.end_line if repetition is not None else 0,
     )
 
 
-def _read_text(read: CallView) -> str:
-    return read.fact.callee.partition("> ")[2]
+def _reading(load: LazyLoad, repetition: Repetition | None) -> str:
+    text = load.read.fact.callee.partition("> ")[2]
+    if repetition is None:
+        return f"the response model has a field `{load.relation}`: filling it"
+    return f"reading `{text}` in `{loop_text(repetition.block)}`"
 
 
 def severity(function: FunctionView) -> Severity:
