@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from evenkeel.audit.effects.types import (
@@ -43,6 +44,30 @@ class Annotations:
             self._known[key] = UNKNOWN
             known = self._known[key] = self._resolve(function_id, text, depth)
         return known
+
+    def declared(self, function_id: int, text: str, inferred: Callable[[], Type]) -> Type:
+        """What an annotation says; where it names a type that nothing is known of (a stub, say), what the value says."""
+        found = self.resolve(function_id, text) if text else UNKNOWN
+        if self._says_something(found):
+            return found
+        instead = inferred()
+        return instead if self._says_something(instead) or not found.name else found
+
+    def _says_something(self, type_: Type) -> bool:
+        if not type_.name:
+            return False
+        if type_.name == "union":
+            return any(self._says_something(each) for each in type_.args)
+        if ":" in type_.name or type_.name in {"type", "None"}:
+            return True
+        short = type_.name.rpartition(".")[2]
+        return (
+            type_.name in self._resolver.symbols.classes
+            or self._resolver.library.knows(type_.name)
+            or self._resolver.library.has_builtin(type_.name)
+            or short in ITERATORS
+            or short in MAPPINGS
+        )
 
     def _is_local(self, function_id: int) -> bool:
         function = self._resolver.symbols.function(function_id)

@@ -87,16 +87,15 @@ class Bindings:
                 instance = Type(owner.name, tuple(Type(f"var:{v}") for v in self._resolver.type_parameters(owner.name)))
                 makes_class = any(d.chain == "classmethod" for d in function.decorators) or function.name == "__new__"
                 return class_object(instance) if makes_class else instance
-        if parameter.annotation:
-            found = self._resolver.annotations.resolve(function_id, parameter.annotation)
-            if found.name:
-                return found
-        if parameter.default is not None:
-            return self._default_type(function_id, parameter.default)
-        return UNKNOWN
+        return self._resolver.annotations.declared(
+            function_id, parameter.annotation, lambda: self._default_type(function_id, parameter.default)
+        )
 
-    def _default_type(self, function_id: int, default: Value) -> Type:
-        if default.kind != "call":
+    def _default_type(self, function_id: int, default: Value | None) -> Type:
+        if default is not None and default.kind == "name":
+            found = self._resolver.value(self._resolver.enclosing(function_id), default, 1 << 60)
+            return found if ":" not in found.name else UNKNOWN
+        if default is None or default.kind != "call":
             return UNKNOWN
         call = self._resolver.symbols.function(function_id).calls[default.call] if default.call >= 0 else None
         if call is not None and call.arguments:
@@ -123,11 +122,10 @@ class Bindings:
 
     def assignment_type(self, function_id: int, assignment: Assignment, item: int) -> Type:
         """What an assignment binds its target number `item` to."""
-        if assignment.annotation:
-            found = self._resolver.annotations.resolve(function_id, assignment.annotation)
-            if found.name:
-                return found
-        value = self._resolver.value(function_id, assignment.value, assignment.position)
+        position = assignment.position
+        value = self._resolver.annotations.declared(
+            function_id, assignment.annotation, lambda: self._resolver.value(function_id, assignment.value, position)
+        )
         if not assignment.unpacked:
             return value
         gathered = self._gathered(function_id, assignment, item)

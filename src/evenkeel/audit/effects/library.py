@@ -42,6 +42,7 @@ class Library:
         for name, spec in catalogue.types.items():
             for convention in spec.names:
                 self._by_name.setdefault(convention, []).append(name)
+        self._owners = {each.rpartition(".")[0] for each in catalogue.calls} | catalogue.types.keys()
         self._methods: dict[tuple[str, str], str] = {}
         self._canonical: dict[str, str] = {}
         self._lineages: dict[str, tuple[str, ...]] = {}
@@ -56,6 +57,10 @@ class Library:
         if known is None:
             known = self._canonical[name] = catalogues.canonical(self.catalogue, name)
         return known
+
+    def knows(self, name: str) -> bool:
+        """Whether the catalogue says anything of a type: its methods, or the type itself."""
+        return name in self._owners
 
     def type_spec(self, name: str) -> TypeSpec:
         """What the catalogue says of a type."""

@@ -151,9 +151,9 @@ class Results:
         manager = any(
             self._resolver.decorator(function_id, each.chain) in GENERATOR_MANAGERS for each in function.decorators
         )
-        found = self._resolver.annotations.resolve(function_id, function.returns) if function.returns else UNKNOWN
-        if not found.name:
-            found = self._inferred_return(function_id, function)
+        found = self._resolver.annotations.declared(
+            function_id, function.returns, lambda: self._inferred_return(function_id, function)
+        )
         if manager:
             return Type(MANAGER, (element_of(found) if element_of(found).name else found,))
         return found
