@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
-
 import msgspec
 import pytest
 from hypothesis import given
@@ -22,8 +19,7 @@ from evenkeel.audit.model.profile import (
     Trigger,
     lowest_release,
 )
-
-Project = Callable[[Mapping[str, str | bytes]], Path]
+from tests.discovery.profiles import Project
 
 WHERE = Source("app/db.py", 3)
 PROFILE = Profile(

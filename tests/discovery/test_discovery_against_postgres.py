@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from pathlib import Path
 
 import asyncpg
 
 from evenkeel.audit.discovery import discover
-
-Project = Callable[[Mapping[str, str | bytes]], Path]
+from tests.discovery.profiles import Project
 
 MIGRATIONS = {
     "001_tables.sql": """

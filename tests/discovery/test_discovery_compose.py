@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
-
 import pytest
 
 from evenkeel.audit.discovery import discover
 from evenkeel.audit.discovery.compose import image_technology
 from evenkeel.audit.model.profile import Setting, Source
-
-Project = Callable[[Mapping[str, str | bytes]], Path]
+from tests.discovery.profiles import Project
 
 COMPOSE = """\
 x-base: &base

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from evenkeel.audit.discovery import discover, pythontext
 from evenkeel.audit.model.profile import Factory, Setting, Source
-
-Project = Callable[[Mapping[str, str | bytes]], Path]
+from tests.discovery.profiles import Project
 
 
 def settings(profile_settings: tuple[Setting, ...]) -> dict[str, str]:

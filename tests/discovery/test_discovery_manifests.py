@@ -1,26 +1,12 @@
-"""Technologies and versions from manifests and lock files, each with its file and line."""
+"""Technologies and versions from manifests, each with its file and line."""
 
 from __future__ import annotations
-
-from collections.abc import Callable, Mapping
-from pathlib import Path
 
 import pytest
 
 from evenkeel.audit.discovery import discover
-from evenkeel.audit.model.profile import Profile, Source, Technology
-
-Project = Callable[[Mapping[str, str | bytes]], Path]
-
-
-def found(profile: Profile, name: str) -> Technology:
-    technology = profile.technology(name)
-    assert technology is not None, f"{name} is not among {[each.name for each in profile.technologies]}"
-    return technology
-
-
-def places(technology: Technology) -> list[tuple[str, int]]:
-    return [(each.file, each.line) for each in technology.sources]
+from evenkeel.audit.model.profile import Source
+from tests.discovery.profiles import Project, found, places
 
 
 def test_pep_621_project_with_extras_and_groups(project: Project) -> None:
@@ -153,53 +139,6 @@ setup(name="x", install_requires=["tornado>=6,<7", 'gino'], extras_require={"q":
     assert [each.says for each in found(profile, "python").sources[:3]] == ["3.12", ">=3.8", ">=3.10"]
 
 
-LOCKS = {
-    "poetry.lock": '[[package]]\nname = "fastapi"\nversion = "0.110.3"\n\n[[package]]\nname = "redis"\nversion = "5"\n',
-    "uv.lock": 'version = 1\n\n[[package]]\nname = "fastapi"\nversion = "0.110.3"\nsource = { registry = "x" }\n',
-    "pdm.lock": '[[package]]\nname = "fastapi"\nversion = "0.110.3"\nrequires_python = ">=3.8"\n',
-    "Pipfile.lock": '{"_meta": {}, "default": {"fastapi": {"hashes": [], "version": "==0.110.3"}}, "develop": {}}',
-}
-
-
-@pytest.mark.parametrize("lock", LOCKS)
-def test_a_lock_file_gives_the_exact_version(project: Project, lock: str) -> None:
-    root = project({"pyproject.toml": '[project]\ndependencies = ["fastapi>=0.100"]\n', lock: LOCKS[lock]})
-    profile = discover(root)
-    assert found(profile, "fastapi").version == "0.110.3"
-    assert found(profile, "fastapi").release == (0, 110, 3)
-    line = LOCKS[lock][: LOCKS[lock].index("0.110.3")].count("\n") + 1
-    assert found(profile, "fastapi").sources[0] == Source(lock, line, "0.110.3")
-    assert {each.says for each in found(profile, "fastapi").sources} == {"0.110.3", ">=0.100"}
-    assert profile.technology("redis") is None, "what only a lock file names is somebody else's dependency"
-
-
-def test_a_companion_package_shows_a_technology_but_not_its_version(project: Project) -> None:
-    """TRAP: the version of django-rq is not the version of rq."""
-    root = project(
-        {
-            "requirements.txt": "django-rq==4.1.1\nrq==2.10.0\ndjango-redis==7.0.0\n",
-            "uv.lock": '[[package]]\nname = "django-rq"\nversion = "4.1.1"\n',
-        }
-    )
-    profile = discover(root)
-    assert found(profile, "rq").version == "2.10.0"
-    assert found(profile, "redis").version == ""
-    assert found(profile, "redis").sources == (Source("requirements.txt", 3, "django-redis 7.0.0"),)
-
-
-def test_the_lock_beside_a_manifest_governs_it(project: Project) -> None:
-    entry = '[[package]]\nname = "fastapi"\nversion = "{}"\n'
-    root = project(
-        {
-            "services/api/pyproject.toml": '[project]\ndependencies = ["fastapi"]\n',
-            "services/api/uv.lock": entry.format("0.118.0"),
-            "tools/uv.lock": entry.format("0.99.0"),
-            "uv.lock": entry.format("0.105.0"),
-        }
-    )
-    assert found(discover(root), "fastapi").version == "0.118.0"
-
-
 def test_package_json_go_mod_and_cargo_toml(project: Project) -> None:
     root = project(
         {
@@ -298,33 +237,3 @@ def test_manifests_of_tests_examples_and_other_peoples_folders_do_not_count(proj
     files = {f"{folder}/requirements.txt": "flask\n" for folder in aside}
     profile = discover(project({**files, "env/pyvenv.cfg": "home = /x\n", "app/requirements.txt": "sanic\n"}))
     assert [each.name for each in profile.technologies] == ["sanic", "asyncio"]
-
-
-def test_a_local_package_hides_a_library_of_the_same_name(project: Project) -> None:
-    root = project(
-        {
-            "server/pyproject.toml": "[project]\nname = 'x'\n",
-            "server/channels/__init__.py": "",
-            "server/src/nats.py": "",
-            "server/app/redis.py": "",
-            "server/app/main.py": "import channels\nimport nats, os, redis\nfrom flask import Flask\n",
-        }
-    )
-    names = [each.name for each in discover(root).technologies if each.role != "language"]
-    assert names == ["flask", "redis"], "app/redis.py is imported as app.redis"
-
-
-def test_imports_show_what_no_manifest_declares(project: Project) -> None:
-    root = project(
-        {
-            "app/main.py": '"""Doc."""\nimport asyncio\n\nfrom peewee import Model\n\n\ndef f():\n    import tornado\n',
-            "app/guide.py": '"""Use it so:\n\nfrom flask import Flask\nimport peewee\n"""\n',
-            "tests/test_x.py": "import flask\n",
-        }
-    )
-    profile = discover(root)
-    assert found(profile, "peewee").sources == (Source("app/main.py", 4),)
-    assert found(profile, "asyncio").sources == (Source("app/main.py", 2),)
-    assert found(profile, "python").sources == (Source("app/guide.py"),)
-    assert profile.technology("flask") is None
-    assert profile.technology("tornado") is None, "only top-level imports are looked at"

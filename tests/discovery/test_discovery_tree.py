@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -16,8 +15,7 @@ from evenkeel.audit.discovery.factories import vocabulary
 from evenkeel.audit.discovery.tree import is_aside, joined, walk
 from evenkeel.audit.model.profile import Profile
 from evenkeel.kernel.errors import UsageError
-
-Project = Callable[[Mapping[str, str | bytes]], Path]
+from tests.discovery.profiles import Project
 
 SERVICE: dict[str, str | bytes] = {
     "pyproject.toml": '[project]\ndependencies = ["fastapi", "sqlalchemy", "asyncpg"]\n',
