@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 BASE_LENGTH = 1_000  # characters kept of a base class as written
 TYPE_PARAMETER = re.compile(r"[\[,]\s*(\*{0,2}\s*[^\W\d]\w*)")
-NESTED = re.compile(r"(?<=.)\[[^\[\]]*\]")
+NESTED = re.compile(r"(?<=.)\[[^\[\]]*\]|\([^()]*\)")
 
 
 def decorated(scope: Scope, node: Node, block: int) -> None:

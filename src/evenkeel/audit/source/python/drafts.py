@@ -170,7 +170,7 @@ def folded(file: FileDraft, node: Node, limit: int = EXCERPT_LENGTH) -> str:
     start = node.start_byte
     text = real(file, file.text[start : min(node.end_byte, start + limit + WINDOW_LENGTH)])
     if "\n" in text or "  " in text:
-        text = " ".join(text.split())
+        text = " ".join(text.replace("\\\n", " ").split())
     return text[:limit]
 
 

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import TYPE_CHECKING
 
 import tree_sitter
 import tree_sitter_python
@@ -27,9 +26,7 @@ import tree_sitter_python
 from evenkeel.audit.model.facts import FileFacts, Function
 from evenkeel.audit.source.python import blocks, definitions, expressions, nested, statements
 from evenkeel.audit.source.python.drafts import FileDraft, Handlers, MisreadError, Scope, open_block, real, reserve
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from evenkeel.audit.source.python.recovery import parsed
 
 GRAMMARS = ("tree-sitter", "tree-sitter-python")
 CODE_LINE = re.compile(rb"^[ \t\f]*[^\s#]", re.MULTILINE)
@@ -41,14 +38,14 @@ def read(source: bytes, path: str, module: str) -> FileFacts:
     """The facts of one file. Never raises for what the source holds: unreadable lines are listed in `errors`."""
     package = module if path.rsplit("/", 1)[-1].startswith("__init__.") else module.rpartition(".")[0]
     file = FileDraft(source, package, _handlers())
-    tree = _parser().parse(source)
+    tree, file.errors = parsed(source, _parser().parse)
     try:
         _module(file, tree.root_node)
     except MisreadError:
         file = FileDraft(source, package, _handlers(), reparsed=True)
-        tree = _parser().parse(TYPE_CALL.sub(b"tipe", source))  # the facts still take their text from the source
+        hidden = TYPE_CALL.sub(b"tipe", source)  # the facts still take their text from the source
+        tree, file.errors = parsed(hidden, _parser().parse)
         _module(file, tree.root_node)
-    file.errors.update(_errors(tree.root_node))
     return FileFacts(
         path,
         module,
@@ -69,17 +66,6 @@ def _module(file: FileDraft, root: tree_sitter.Node) -> None:
     blocks.fill(scope, root, 0)
     header = Function("<module>", "<module>", 1, root.end_point[0] + 1)
     file.functions[index] = scope.finished(header)
-
-
-def _errors(root: tree_sitter.Node) -> Iterator[int]:
-    """Lines of what the grammar could not read. Defaults of type parameters (PEP 696), newer than it, are no errors."""
-    pending = [root] if root.has_error else []
-    while pending:
-        node = pending.pop()
-        if node.is_error or node.is_missing:
-            yield node.start_point[0] + 1
-        if node.type != "type_parameter":
-            pending += [each for each in node.children if each.has_error]
 
 
 def _suppressions(file: FileDraft, root: tree_sitter.Node) -> tuple[tuple[int, str], ...]:
