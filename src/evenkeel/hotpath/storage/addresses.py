@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit
 
 from evenkeel.hotpath.ports.errors import WrongDsnError
 
@@ -37,6 +37,6 @@ def shown(dsn: str) -> str:
         host = parts.netloc.rpartition("@")
         user = host[0].partition(":")[0]
         netloc = f"{user}@{host[2]}" if user else host[2]
-        return urlunsplit((parts.scheme, netloc, parts.path, "", "")) if parts.scheme else "(no scheme)"
+        return f"{parts.scheme}://{netloc}{parts.path}" if parts.scheme else "(no scheme)"
     except ValueError:
         return "(not an address)"

@@ -15,11 +15,12 @@ from evenkeel.hotpath.storage.metering import StorageMeter
 from evenkeel.hotpath.storage.settings import StorageSettings
 from evenkeel.hotpath.storage.sqlite.connections import Opener, translated
 from evenkeel.hotpath.storage.sqlite.runner import Operation
+from evenkeel.kernel.errors import UsageError
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ThreadHop:
     """A thread pool and what opens a connection."""
 
@@ -27,6 +28,7 @@ class ThreadHop:
     threads: ThreadPoolExecutor
     gate: Gate
     meter: StorageMeter
+    closed: bool = False
 
     async def write(self, operation: Operation[T]) -> T:
         """One thread hop, one connection, one transaction."""
@@ -38,9 +40,12 @@ class ThreadHop:
 
     async def aclose(self) -> None:
         """Finish what was accepted."""
+        self.closed = True
         await asyncio.get_running_loop().run_in_executor(None, self.threads.shutdown)
 
     async def _hop(self, operation: Operation[T], *, writes: bool) -> T:
+        if self.closed:
+            raise UsageError("The storage is closed.", hint="Stop its users before the storage.")
         await self.gate.enter()
         started = time.perf_counter()
         try:
