@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from evenkeel.audit.model.facts import FileFacts, Value
 from evenkeel.audit.source.python.reader import read
 
-SIGNS = "y.z f( ) [ ] { } : , = := += . ** @ -> \" f\" ''' # \\".split()
+SIGNS = [
     "y.z",
     "f(",
     ")",
@@ -32,7 +32,7 @@ SIGNS = "y.z f( ) [ ] { } : , = := += . ** @ -> \" f\" ''' # \\".split()
     "'''",
     "#",
     "\\",
-)
+]
 WORDS = [*keyword.kwlist, "match", "case", "type", "print", "x", "1", "é", *SIGNS, "\n", "\n    ", "\n        "]
 PIECES = st.one_of(st.sampled_from(WORDS), st.text(max_size=5))
 SOURCES = st.lists(PIECES, max_size=60).map(" ".join)
