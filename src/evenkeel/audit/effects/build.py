@@ -169,5 +169,5 @@ def _mark_entries(
     for summary in summaries:
         info = functions[summary.id]
         info.holds_session = summary.holds_session
-        if not info.entry and is_consumer(symbols.function(summary.id), summary):
+        if not info.entry and info.kind == "code" and is_consumer(symbols.function(summary.id), summary):
             info.entry = "consumer"

@@ -246,7 +246,13 @@ def find_call(catalogue: Catalogue, owner: str, method: str) -> CallSpec | None:
 
 
 def find_attribute(catalogue: Catalogue, owner: str, attribute: str) -> AttributeSpec | None:
-    """The spec of an attribute of the library type `owner`, inherited ones and `*` included."""
+    """The spec of an attribute of the library type `owner`, inherited ones and `*` included.
+
+    `*` does not hide a method that `calls` names: where any attribute is a namespace that behaves like the client
+    (`client.chat.completions`), a call of such a namespace is the client's `__call__`, and `client.close` stays itself."""
+    exact = _exact(catalogue.attributes, lineage(catalogue, owner), attribute)
+    if exact is not None or _exact(catalogue.calls, lineage(catalogue, owner), attribute) is not None:
+        return exact
     return _member(catalogue, catalogue.attributes, owner, attribute)
 
 
@@ -257,13 +263,14 @@ def find_decorator(catalogue: Catalogue, owner: str, method: str) -> DecoratorSp
 
 def _member(catalogue: Catalogue, table: dict[str, _Spec], owner: str, member: str) -> _Spec | None:
     line = lineage(catalogue, owner)
-    for name in line:
-        spec = table.get(f"{name}.{member}")
-        if spec is not None:
-            return spec
-    if member.startswith("_"):
-        return None
-    return next((table[key] for name in line if (key := f"{name}.*") in table), None)
+    spec = _exact(table, line, member)
+    if spec is not None or member.startswith("_"):
+        return spec
+    return _exact(table, line, "*")
+
+
+def _exact(table: dict[str, _Spec], line: tuple[str, ...], member: str) -> _Spec | None:
+    return next((table[key] for name in line if (key := f"{name}.{member}") in table), None)
 
 
 def is_subtype(catalogue: Catalogue, name: str, base: str) -> bool:

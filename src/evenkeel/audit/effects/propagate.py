@@ -19,7 +19,8 @@ from evenkeel.audit.model.index import Fetch, FunctionInfo, Reached, Role
 
 MAX_DETAILS = 8  # distinct details kept per function and kind; more add nothing to a finding
 MAX_FETCH_DEPTH = 6
-HOT_ROLES: frozenset[Role] = frozenset({"handler", "websocket", "consumer", "dependency"})
+SERVED_ROLES: frozenset[Role] = frozenset({"handler", "websocket", "dependency"})
+HOT_ROLES: frozenset[Role] = SERVED_ROLES | {"consumer"}
 ENTRY_ORDER: tuple[Role, ...] = (
     "handler", "websocket", "dependency", "consumer", "task", "cron", "signal", "startup", "cli", "migration",
 )  # fmt: skip
@@ -149,7 +150,7 @@ def _spread_roles(functions: Sequence[FunctionInfo], summaries: Sequence[Summary
         _spread_role(role, functions, edges, roles)
     for info, found in zip(functions, roles, strict=True):
         info.roles = tuple(each for each in ENTRY_ORDER if each in found)
-        info.hot = bool(found & HOT_ROLES)
+        info.hot = bool(found & (HOT_ROLES if info.kind == "code" else SERVED_ROLES))
 
 
 def _spread_role(

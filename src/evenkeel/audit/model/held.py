@@ -52,7 +52,8 @@ def _same_row(first: Load, second: Load) -> str:
         return ""
     function = second.call.function
     start, end = first.call.fact.position, second.call.fact.position
-    if set(first.key) == set(second.key) and (same_statement or first.unique):
+    alike = first.literals == second.literals if same_statement else first.unique
+    if set(first.key) == set(second.key) and alike:
         if any(rebound_between(function, each, start, end) for each in second.key):
             return ""
         return f"`{first.call.fact.callee}` on line {first.call.line} has loaded it by the same key"

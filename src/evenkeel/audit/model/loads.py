@@ -18,8 +18,8 @@ TRANSPARENT = frozenset({"with", "try", "finally", "match"})  # blocks that run 
 class Load(NamedTuple):
     """A call that loads one row by key.
 
-    `key` are the values it is keyed with, as written in this function, constants left out; `source` tells where the
-    statement is, so that two loads of an unknown entity can be compared."""
+    `key` are the values it is keyed with, as written in this function, `literals` those that are constants; `source`
+    tells where the statement is, so that two loads of an unknown entity can be compared."""
 
     call: CallView
     entity: str
@@ -29,6 +29,7 @@ class Load(NamedTuple):
     partial: bool
     unique: bool
     path: tuple[Step, ...]
+    literals: tuple[str, ...] = ()
 
 
 def loads_of(function: FunctionView) -> list[Load]:
@@ -43,13 +44,13 @@ def _loads(call: CallView) -> Iterator[Load]:
         yield from _direct(call)
     for target in (*call.targets, *(call.runs if call.link.implicit == "inject" else ())):
         for fetch in target.fetches:
-            key = _injected_key(target, fetch) if call.link.implicit == "inject" else _passed_key(call, target, fetch)
+            injected = call.link.implicit == "inject"
+            key, literals = _injected_key(target, fetch) if injected else _passed_key(call, target, fetch)
             if key:
                 entity = bind_variables(Effect("db-read", fetch.entity), call.link.variables).detail
-                source = f"{target.name}:{fetch.line}"
-                yield Load(
-                    call, entity, key, source, fetch.identity, fetch.partial, fetch.unique, _path(call, target, fetch)
-                )
+                kind = (fetch.identity, fetch.partial, fetch.unique)
+                path = _path(call, target, fetch)
+                yield Load(call, entity, key, f"{target.name}:{fetch.line}", *kind, path, literals)
 
 
 def _direct(call: CallView) -> Iterator[Load]:
@@ -75,24 +76,23 @@ def _direct(call: CallView) -> Iterator[Load]:
         )
 
 
-def _passed_key(call: CallView, target: FunctionInfo, fetch: Fetch) -> tuple[str, ...]:
-    """What the call passes for the parameters of the key; () when part of it cannot be told."""
+Key = tuple[tuple[str, ...], tuple[str, ...]]  # what varies, and literals
+
+
+def _passed_key(call: CallView, target: FunctionInfo, fetch: Fetch) -> Key:
+    """What the call passes for the parameters of the key; nothing when part of it cannot be told."""
     passed = call.passed_to(target)
     if any(each.keyword in {"*", "**"} for each in call.fact.arguments) or fetch.parameter not in passed:
-        return ()
-    key: dict[str, None] = {}
-    for number in (fetch.parameter, *fetch.others):
-        value = passed[number].value if number in passed else None
-        if value is None or value.kind in {"constant", "string", "number"}:
-            continue
-        key[value.text] = None
-    return tuple(key)
+        return (), ()
+    values = [passed[number].value for number in (fetch.parameter, *fetch.others) if number in passed]
+    literals = [each for each in values if each.kind in {"constant", "string", "number"}]
+    key = dict.fromkeys(each.text for each in values if each not in literals)
+    return tuple(key), tuple(each.text for each in literals)
 
 
-def _injected_key(target: FunctionInfo, fetch: Fetch) -> tuple[str, ...]:
+def _injected_key(target: FunctionInfo, fetch: Fetch) -> Key:
     """A dependency is given what its parameters are named after: the same path or query parameters as the handler."""
-    names = (target.parameters[number] for number in (fetch.parameter, *fetch.others))
-    return tuple(names)
+    return tuple(target.parameters[number] for number in (fetch.parameter, *fetch.others)), ()
 
 
 def _path(call: CallView, target: FunctionInfo, fetch: Fetch) -> tuple[Step, ...]:

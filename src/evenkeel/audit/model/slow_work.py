@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from evenkeel.audit.model.effects import EffectKind
 from evenkeel.audit.model.facts import Block
 from evenkeel.audit.model.finding import Confidence, Severity
-from evenkeel.audit.model.regions import Region, judged_deeper, opened_by, regions
+from evenkeel.audit.model.regions import Region, judged_deeper, opened_by, regions, writes_database
 from evenkeel.audit.model.view import CallView, FunctionView, Reach
 
 SLOW: tuple[EffectKind, ...] = ("network", "sleep", "subprocess", "file")
@@ -42,8 +42,17 @@ class SlowWork:
 
     @property
     def confidence(self) -> Confidence:
-        """Definite for explicit transactions; autobegin is inferred from the order of calls."""
-        return "definite" if self.region.kind == "transaction" and self.reach.effect.certain else "likely"
+        """Definite for explicit transactions; autobegin is inferred from the order of calls.
+
+        A session that the caller passed in may have been given back by then; only what this function wrote is sure to
+        be waiting for its commit."""
+        if self.region.kind == "transaction":
+            return "definite" if self.reach.effect.certain else "likely"
+        return "likely" if self.region.opened in {"with", "assigned"} or self._has_written() else "needs-context"
+
+    def _has_written(self) -> bool:
+        start, end = self.opener.fact.position, self.call.fact.position
+        return any(start <= c.fact.position < end and writes_database(c) for c in self.call.function.calls)
 
     @property
     def repeated(self) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from evenkeel.audit.model.regions import SAVEPOINT, WRITES, ends_transaction, regions
 from evenkeel.audit.model.view import CallView, FunctionView
 
+REPEATABLE = re.compile(r"(^|_)(get_or_create|find_or_create|ensure|upsert|update_or_create)")  # done again, it changes nothing
 AUTOCOMMIT = ("django.", "tortoise.", "peewee.")  # outside a transaction block each write commits by itself
 
 
@@ -75,7 +77,7 @@ def _made_by(function: FunctionView, call: CallView) -> Iterator[str]:
 
 def is_derived(first: CommittedUnit, second: CommittedUnit) -> bool:
     """Whether the second unit's writes use what the first one made, directly or through variables made from it."""
-    if not first.made:
+    if not first.made or REPEATABLE.search(first.commit.name):
         return False
     function = first.write.function
     names = set(first.made)

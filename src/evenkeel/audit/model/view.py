@@ -27,6 +27,7 @@ SET_UP = re.compile(
 BATCH_FOLDER = re.compile(r"(^|/)(tasks?|jobs?|cron|crons)(/|\.py$)")
 SAFEGUARDS = re.compile(r"(^|\.)(timeout|timeout_at|wait_for|fail_after|move_on_after|Timeout)$")
 LONGEST_PATH = 12
+RUNS_ONCE = frozenset({"migration", "script"})  # kinds of files
 
 _decode_facts = msgspec.msgpack.Decoder(FileFacts).decode
 _decode_links = msgspec.msgpack.Decoder(tuple[LinkedFunction, ...]).decode
@@ -300,11 +301,11 @@ class FunctionView:
         roles = set(self.info.roles)
         if roles & {"handler", "websocket", "dependency"}:
             return "handler"
+        if self.info.kind in RUNS_ONCE:
+            return "startup"
         if roles & {"task", "consumer", "cron", "signal"}:
             return "job"
-        if roles & {"startup", "cli", "migration"} or self.info.kind in {"migration", "script"}:
-            return "startup"
-        return ""
+        return "startup" if roles & {"startup", "cli", "migration"} else ""
 
     def contexts_at(self, call: CallView) -> tuple[str, ...]:
         """Evidence of RULES.md's execution-context rule, one text for each kind of evidence."""
