@@ -18,7 +18,7 @@ DRIVERS = {  # third party, and the only rooms that may import it
     "apsw": ("evenkeel.hotpath.storage",),
     "argon2": ("evenkeel.hotpath.passwords",),
     "asyncpg": ("evenkeel.hotpath.storage",),
-    "prometheus_client": ("evenkeel.kernel.metrics",),
+    "prometheus_client": ("evenkeel.kernel.metrics", "evenkeel.hotpath"),
     "rich": ("evenkeel.audit.report",),
     "tree_sitter": ("evenkeel.audit.source",),
     "yaml": ("evenkeel.audit.discovery",),

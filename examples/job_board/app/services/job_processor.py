@@ -31,17 +31,14 @@ class JobProcessor:
         job = await jobs.get(job_id)
         if job is None:
             return
-        files = sorted((self.inbox / job.folder).glob("*.txt"))
+        files = await self._files(jobs, job.id)
         postings = []
         for number, path in enumerate(files, start=1):
             postings.append(parse_posting(path.name, path.read_bytes()))
             await jobs.set_progress(job.id, number, len(files))
-        await self._publish(session, job.id, postings)
-
-    async def _publish(self, session: AsyncSession, job_id: int, postings: list[dict[str, str]]) -> None:
-        jobs = JobRepository(session)
-        job = await jobs.get(job_id)
-        if job is None or job.status != "running":
-            return
         await PostingRepository(session).add_all(job.id, postings)
         await jobs.finish(job.id)
+
+    async def _files(self, jobs: JobRepository, job_id: int) -> list[Path]:
+        job = await jobs.get(job_id)
+        return sorted((self.inbox / job.folder).glob("*.txt")) if job else []
