@@ -16,6 +16,7 @@ from evenkeel.audit.model.view import CallView, FunctionView
 
 LAZY_READ = "orm.relationship"  # the library name of a read that may load a relationship
 SERIALISED = "<serialise>"  # how a read is written that the framework makes for a response model
+DEEPEST = 3  # functions that a query's result is handed through
 LONGEST_STEP = 190  # texts are cut at 200 characters: what stands behind is not known
 
 Loading = Literal["lazy", "eager", "unknown"]
@@ -118,15 +119,28 @@ def _is_query(call: CallView) -> bool:
     return any(each in call.link.result for each in ("QuerySet[", "Query[", "Manager["))
 
 
-def _loading(relation: str, origin: CallView | None) -> Loading:
-    if origin is None or origin.targets:
+def _loading(relation: str, origin: CallView | None, depth: int = 0) -> Loading:
+    if origin is None or depth > DEEPEST:
         return "unknown"
     if _is_asynchronous(origin):
         return "eager"
+    if origin.targets:
+        return _loading_of_callee(relation, origin, depth)
     steps = origin.query or chain_steps(origin)
     if not steps or not STARTS.match(steps[0]):
         return "unknown"
     return loads(steps, relation)
+
+
+def _loading_of_callee(relation: str, origin: CallView, depth: int) -> Loading:
+    """A function of the project gave the entities: what the queries load whose results it returns; all must agree."""
+    callee = origin.function.module.function(origin.targets[0]) if len(origin.targets) == 1 else None
+    if callee is None or callee.is_async:
+        return "unknown" if callee is None else "eager"
+    given = [each for each in callee.fact.exits if each.kind == "return" and each.value.kind in {"name", "call"}]
+    origins = [_origin_of_value(callee, each.value, each.position, 0) for each in given]
+    found = {_loading(relation, each, depth + 1) for each in origins}
+    return found.pop() if len(found) == 1 else "unknown"
 
 
 def loads(steps: tuple[str, ...], relation: str) -> Loading:

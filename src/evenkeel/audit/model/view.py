@@ -338,6 +338,7 @@ class ModuleView:
     def __init__(self, index: Index, file: int) -> None:
         self.index = index
         self.path, self.kind = index.files[file]
+        self._neighbours: dict[str, ModuleView] = {}
         self._facts = index.facts[file]
         self._linked = index.linked[file]
 
@@ -353,6 +354,15 @@ class ModuleView:
             FunctionView(self, fact, linked)
             for fact, linked in zip(self.facts.functions, _decode_links(self._linked), strict=True)
         )
+
+    def function(self, info: FunctionInfo) -> FunctionView | None:
+        """The view of any function of the project. Another file is decoded once for each module that asks for it."""
+        module = self if info.file == self.path else self._neighbours.get(info.file)
+        if module is None:
+            paths = [path for path, _ in self.index.files]
+            module = self._neighbours[info.file] = ModuleView(self.index, paths.index(info.file))
+        number = info.id - module.functions[0].info.id
+        return module.functions[number] if 0 <= number < len(module.functions) else None
 
     def trace(self, start: FunctionInfo, reached: Reached) -> Iterator[Step]:
         """The steps from `start` to where an effect that it reaches happens."""

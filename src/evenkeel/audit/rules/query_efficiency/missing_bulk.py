@@ -111,6 +111,7 @@ RULE = Rule(
     needs=frozenset({"db-insert", "db-write", "db-pending", "db-pending-insert"}),
     facts=frozenset({"loops", "assignments"}),
 )
+DEEPEST = 3  # steps of the witness path: the call, a service, a repository
 GATHER = "Make all `{entity}` rows first and write them once: `add_all` and one commit, a bulk insert, executemany."
 
 
@@ -142,13 +143,20 @@ def _repeated(function: FunctionView, each: Repeated) -> Finding:
         effort="S" if reach.direct else "M",
         confidence=_confidence(each),
         path=reach.path,
-        settled_by=each.open_question,
+        settled_by=_question(each),
         end_line=each.repetition.block.end_line,
     )
 
 
+def _question(each: Repeated) -> str:
+    """A row that a deep callee leaves behind (an audit event) is rarely what the loop is about."""
+    if not each.open_question and len(each.access.reach.path) > DEEPEST:
+        return f"whether `{each.call.name}` is one unit of work for each element: the row is written deep inside it"
+    return each.open_question
+
+
 def _confidence(each: Repeated) -> Confidence:
-    if each.open_question:
+    if _question(each):
         return "needs-context"
     sure = each.access.reach.effect.certain and each.access.kind == "insert" and each.repetition.block.kind != "while"
     return "definite" if sure else "likely"

@@ -233,9 +233,12 @@ def _findings(function: FunctionView) -> Iterator[Finding]:
     for each in accesses:
         if each.access.kind in KINDS and not (each.access.kind == "refresh" and each.repetition.loop in inserting):
             yield _query(function, each)
+    loaded: set[tuple[int, str]] = set()  # what a pass has loaded stays loaded
     for load in lazy_loads(function):
         repetition = per_element(load.read)
-        if load.loading != "eager" and (repetition is not None or load.by_response):
+        key = (repetition.loop if repetition is not None else -1, load.read.fact.callee)
+        if load.loading != "eager" and (repetition is not None or load.by_response) and key not in loaded:
+            loaded.add(key)
             yield _lazy(function, load, repetition)
 
 
