@@ -163,8 +163,8 @@ def test_import_paths_fold(shipped: Catalogue, written: str, meant: str) -> None
         ("pathlib.Path", "read_bytes", {"file"}, True),
         ("anyio.Path", "read_bytes", {"file"}, False),
         ("celery.Task", "delay", {"enqueue", "network:broker"}, True),
-        ("openai.OpenAI", "create", {"network:llm"}, True),
-        ("openai.AsyncOpenAI", "create", {"network:llm"}, False),
+        ("openai.OpenAI", "__call__", {"network:llm"}, True),
+        ("openai.AsyncOpenAI", "__call__", {"network:llm"}, False),
     ],
 )
 def test_facts_that_findings_rest_on(
@@ -187,6 +187,7 @@ def test_routes_and_properties_are_found_through_their_types(shipped: Catalogue)
     namespace = find_attribute(shipped, "openai.AsyncOpenAI", "chat")
     assert namespace is not None
     assert namespace.type == "$self"
+    assert find_attribute(shipped, "openai.AsyncOpenAI", "close") is None, "a method that is named is no namespace"
     branch = find_attribute(shipped, "git.Repo", "active_branch")
     assert branch is not None
     assert branch.blocking

@@ -52,6 +52,8 @@ NOT_ON_THE_CLASS = {
     "asyncio.ProactorEventLoop",
     "hashlib.HASH",
     "sqlite3.Connection.enable_load_extension",
+    "subprocess.CompletedProcess.stderr",
+    "subprocess.CompletedProcess.stdout",
     "subprocess.Popen.stderr",
     "subprocess.Popen.stdin",
     "subprocess.Popen.stdout",

@@ -249,7 +249,7 @@ def find_attribute(catalogue: Catalogue, owner: str, attribute: str) -> Attribut
     """The spec of an attribute of the library type `owner`, inherited ones and `*` included.
 
     `*` does not hide a method that `calls` names: where any attribute is a namespace that behaves like the client
-    (`client.chat.completions`), a call of such a namespace is the client's `__call__`, and `client.close` stays itself."""
+    (`client.chat.completions`), a call of it is the client's `__call__`, and `client.close` stays what it is."""
     exact = _exact(catalogue.attributes, lineage(catalogue, owner), attribute)
     if exact is not None or _exact(catalogue.calls, lineage(catalogue, owner), attribute) is not None:
         return exact
