@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from evenkeel.audit.effects.callees import Described
@@ -12,7 +13,11 @@ from evenkeel.audit.effects.queries import Queries
 from evenkeel.audit.effects.resolve import Resolver
 from evenkeel.audit.effects.statements import effects_of_sql
 from evenkeel.audit.model.effects import Effect
-from evenkeel.audit.model.facts import Call, Function
+from evenkeel.audit.model.facts import Call, Function, Value
+
+COLUMN = re.compile(r"^\w+\((\w+)\.\w+")  # the first column of `select(User.id, User.name)`
+
+BUFFER = "io.StringIO"  # the catalogue's name for a file in memory, of text or bytes
 
 
 class LibraryEffects:
@@ -30,6 +35,8 @@ class LibraryEffects:
         """The effects of a library call, with entity and certainty filled in."""
         entity = self._entity(function_id, call, spec, described)
         found = list(made_effects(spec.effects, entity, blocking=spec.blocking, certain=described.certain))
+        if any(each.kind == "file" for each in found) and self._stays_in_memory(function_id, call):
+            found = [each for each in found if "file" not in {each.kind, each.detail}]
         if spec.statement >= 0:
             found.extend(self._statement_effects(function_id, call, spec, certain=described.certain))
         consumed = self.library.argument(call, spec.consumes, spec) if spec.consumes >= 0 else None
@@ -40,6 +47,13 @@ class LibraryEffects:
         if query and any(each.kind == "db-read" for each in found):
             found.extend(self._added(function_id, call, entity or found[0].detail, spec, described))
         return tuple(dict.fromkeys(found))
+
+    def _stays_in_memory(self, function_id: int, call: Call) -> bool:
+        """Whether what could be a file is a buffer here: `Image.open(BytesIO(body))`, `json.dump(rows, StringIO())`."""
+        given = [each.value for each in call.arguments if each.value.kind in {"name", "call"}]
+        types = [self.resolver.value(function_id, each, call.position).name for each in given]
+        roles = {self.library.type_spec(each).role for each in types}
+        return BUFFER in types and "file" not in roles
 
     def _added(
         self, function_id: int, call: Call, entity: str, spec: CallSpec, described: Described
@@ -87,22 +101,33 @@ class LibraryEffects:
         if argument is None:
             return ()
         text = self._queries.sql_text(function_id, argument, call.position)
-        found = effects_of_sql(text, blocking=spec.blocking) if text else ()
-        if not found:
-            statement = self.resolver.value(function_id, argument, call.position)
-            entity = self.library.selected(statement)
-            kinds = next(
-                (
-                    self.library.type_spec(each).statement_effects
-                    for each in self.library.lineage(statement.name)
-                    if self.library.type_spec(each).statement_effects
-                ),
-                (),
-            )
-            found = made_effects(kinds, entity.name if entity is not statement else "", blocking=spec.blocking)
-        if not found:
-            return (Effect("db-read", "", spec.blocking, certain=False),)
+        found = effects_of_sql(text, blocking=spec.blocking) if text else None
+        if found is None:
+            found = self._built_effects(function_id, argument, call, spec)
         return found if certain else tuple(Effect(e.kind, e.detail, e.blocking, False) for e in found)
+
+    def _built_effects(self, function_id: int, argument: Value, call: Call, spec: CallSpec) -> tuple[Effect, ...]:
+        """What a statement object does, by its type; a statement that nothing tells of counts as a read, not for sure."""
+        statement = self.resolver.value(function_id, argument, call.position)
+        entity = self.library.selected(statement)
+        specs = (self.library.type_spec(each) for each in self.library.lineage(statement.name))
+        kinds = next((each.statement_effects for each in specs if each.statement_effects), ())
+        if not kinds:
+            return (Effect("db-read", "", spec.blocking, certain=False),)
+        named = entity.name if entity is not statement else ""
+        return made_effects(kinds, self._project_class(function_id, argument, call, named), blocking=spec.blocking)
+
+    def _project_class(self, function_id: int, argument: Value, call: Call, named: str) -> str:
+        """`select(User.id)` reads users, whatever the type of the column is."""
+        if named in self.symbols.classes or named.startswith("var:"):
+            return named
+        function = self.symbols.function(function_id)
+        steps = self._queries.steps_of(function_id, function, argument, call.position)
+        match = COLUMN.search(steps[0]) if steps else None
+        if match is None:
+            return "" if "." in named else named
+        owner = self.resolver.name(function_id, match.group(1), call.position)
+        return owner.args[0].name if owner.name == "type" and owner.args else ""
 
     def _entity(self, function_id: int, call: Call, spec: CallSpec, described: Described) -> str:
         wanted = spec.entity

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from evenkeel.audit.model.facts import Block, Function
+from evenkeel.audit.model.index import FunctionInfo
 
 MISSING = re.compile(r"^(?:not ([\w.]+)|([\w.]+) is None)$")
 PRESENT = re.compile(r"^(?:([\w.]+)|([\w.]+) is not None)$")
@@ -19,8 +20,8 @@ Region = tuple[int, int]  # positions of first and last byte, comparable with Ca
 def first_time_regions(function: Function) -> tuple[Region, ...]:
     """The regions of a function that run once in the life of the process: they set what their guard looks for.
 
-    Only names that outlive the call count: declared `global`, or an attribute of a class. An attribute of `self` lives as
-    long as its object, which may be one request.
+    Only names that outlive the call count: declared `global`, or an attribute of a class. An attribute of `self` lives
+    as long as its object, which may be one request.
     """
     lasting = set(function.globals)
     found = []
@@ -80,3 +81,12 @@ def is_memoised(function: Function, *, cached: bool) -> bool:
     kept_with_object = any(each.chain.endswith("cached_property") for each in function.decorators)
     given = [each for each in function.parameters if each.name not in {"self", "cls"}]
     return cached and not given and not kept_with_object
+
+
+def runs_once(info: FunctionInfo) -> bool:
+    """Whether a function is start-up, command line, or migration code, so that nobody waits for it again and again.
+
+    What a command merely calls is none: others may call it in ways that nothing here tells."""
+    if info.kind in {"migration", "script"} or info.entry in {"startup", "cli", "migration"}:
+        return True
+    return bool(info.roles) and set(info.roles) <= {"startup", "migration"}

@@ -131,6 +131,7 @@ from collections.abc import Iterator
 
 from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.finding import Confidence, Finding
+from evenkeel.audit.model.once import runs_once
 from evenkeel.audit.model.origins import origin_calls
 from evenkeel.audit.model.rule import Rule
 from evenkeel.audit.model.stalls import Stall, stalls, whereabouts
@@ -173,7 +174,7 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
 
 def _computing(function: FunctionView) -> list[Stall]:
     """Heavy calls in order of lines; where a line does several things, the hash counts."""
-    if function.role == "startup":  # nobody waits yet
+    if runs_once(function.info):  # nobody waits yet
         return []
     found = {each.call.line: each for each in stalls(function, ("cpu",)) if _is_heavy(function, each)}
     found.update((each.call.line, each) for each in stalls(function, ("password-hash",)))

@@ -141,6 +141,7 @@ from evenkeel.audit.model.facts import Block
 from evenkeel.audit.model.finding import Finding
 from evenkeel.audit.model.loop_data import flows_into, inside, loop_data
 from evenkeel.audit.model.loops import loop_kind
+from evenkeel.audit.model.once import runs_once
 from evenkeel.audit.model.rule import Rule
 from evenkeel.audit.model.view import CallView, FunctionView, ModuleView, Reach
 
@@ -168,7 +169,7 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     """One finding for each loop, at the first send it awaits."""
     del context
     for function in module.functions:
-        if function.is_async and function.role != "startup":
+        if function.is_async and not runs_once(function.info):
             for index, block in enumerate(function.fact.blocks):
                 if block.kind in {"for", "comprehension"} and not block.is_async:
                     yield from _judge(function, index)

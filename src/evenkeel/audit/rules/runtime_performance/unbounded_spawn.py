@@ -146,6 +146,7 @@ from collections.abc import Iterator
 from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.effects import EffectKind
 from evenkeel.audit.model.finding import Confidence, Finding
+from evenkeel.audit.model.once import runs_once
 from evenkeel.audit.model.rule import Rule
 from evenkeel.audit.model.spawns import Source, Spawn, is_bounded, source_of, spawns
 from evenkeel.audit.model.view import CallView, FunctionView, ModuleView
@@ -165,7 +166,7 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     """One finding for each loop that starts or gathers work without a bound."""
     del context
     for function in module.functions:
-        if function.role == "startup":
+        if runs_once(function.info):
             continue
         seen: set[int] = set()
         for spawn in spawns(function):
