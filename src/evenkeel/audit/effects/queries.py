@@ -31,6 +31,10 @@ class Queries:
             return (text,) if text else tuple(self._steps_of(function_id, function, argument, call.position, 0))
         return (*self._chain_steps(function_id, function, call, 0), _step(call))
 
+    def steps_of(self, function_id: int, function: Function, value: Value, position: int) -> list[str]:
+        """The steps that made a statement object."""
+        return self._steps_of(function_id, function, value, position, 0)
+
     def _steps_of(self, function_id: int, function: Function, value: Value, position: int, depth: int) -> list[str]:
         if depth > 6:
             return []
@@ -69,6 +73,8 @@ class Queries:
         if depth > 3:
             return ""
         if value.kind == "call" and value.call >= 0:
+            if self.symbols.function(function_id).calls[value.call].callee == "<str>.format":
+                return value.text.partition(".format(")[0].lstrip("rbfuRBFU").strip("\"'")
             return self._built_sql(function_id, value.call, depth)
         if value.kind == "name":
             return self._sql_of_name(function_id, value.text, position, depth)

@@ -35,12 +35,17 @@ _SESSION_VERBS = {
     "ROLLBACK": "rollback",
     "NOTIFY": "notify",
 }
-_READS = frozenset({"SELECT", "WITH", "VALUES", "SHOW", "EXPLAIN", "TABLE", "CALL"})
+_DEFINITIONS = frozenset({"CREATE", "ALTER", "DROP", "COMMENT", "GRANT", "REVOKE", "REFRESH", "REINDEX", "CLUSTER"})
+_HARMLESS = frozenset(
+    {"SET", "RESET", "PRAGMA", "SHOW", "LISTEN", "UNLISTEN", "SAVEPOINT", "RELEASE", "USE", "ANALYZE", "VACUUM", "LOCK"}
+    | {"ATTACH", "DETACH", "DESCRIBE", "DO", "PREPARE", "DEALLOCATE", "DECLARE", "FETCH", "CLOSE", "EXPLAIN", "LOAD"}
+)
+_READS = frozenset({"SELECT", "WITH", "VALUES", "TABLE", "CALL"})
 
 
 @lru_cache(maxsize=4_096)
-def effects_of_sql(text: str, *, blocking: bool) -> tuple[Effect, ...]:
-    """The effects of running SQL text; () when the text is no statement."""
+def effects_of_sql(text: str, *, blocking: bool) -> tuple[Effect, ...] | None:
+    """The effects of running SQL text: none for a session setting; None when the text tells nothing."""
     sql = _COMMENTS.sub(" ", text)
     match = _VERB.match(sql)
     verb = match.group(1).upper() if match else ""
@@ -53,7 +58,9 @@ def effects_of_sql(text: str, *, blocking: bool) -> tuple[Effect, ...]:
         return tuple(Effect(kind, table, blocking) for kind in _WRITES[verb])  # type: ignore[arg-type]
     if verb in _READS:
         return _read_effects(sql, blocking=blocking)
-    return ()
+    if verb in _DEFINITIONS:
+        return (Effect("db-write", "", blocking),)
+    return () if verb in _HARMLESS else None
 
 
 def _read_effects(sql: str, *, blocking: bool) -> tuple[Effect, ...]:

@@ -74,6 +74,8 @@ def _leaves(function: FunctionView, name: str) -> bool:
         return True
     if any(b.kind == "with" and b.subject and name in _roots(b.subject.names) for b in function.fact.blocks):
         return True
+    if any(each.link.mode == "spawn" and each.uses({name}) for each in function.calls):
+        return True  # given to a task or thread of its own, which closes it or leaks it
     stored = (a for a in function.fact.assignments if any("." in t or "[]" in t for t in a.targets))
     if any(name == each.value.text for each in stored):
         return True
