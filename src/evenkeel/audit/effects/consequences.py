@@ -35,7 +35,7 @@ class LibraryEffects:
         """The effects of a library call, with entity and certainty filled in."""
         entity = self._entity(function_id, call, spec, described)
         found = list(made_effects(spec.effects, entity, blocking=spec.blocking, certain=described.certain))
-        if any(each.kind == "file" for each in found) and self._stays_in_memory(function_id, call):
+        if any(each.kind == "file" for each in found) and self._stays_in_memory(function_id, call, found):
             found = [each for each in found if "file" not in {each.kind, each.detail}]
         if spec.statement >= 0:
             found.extend(self._statement_effects(function_id, call, spec, certain=described.certain))
@@ -48,8 +48,11 @@ class LibraryEffects:
             found.extend(self._added(function_id, call, entity or found[0].detail, spec, described))
         return tuple(dict.fromkeys(found))
 
-    def _stays_in_memory(self, function_id: int, call: Call) -> bool:
-        """Whether what could be a file is a buffer here: `Image.open(BytesIO(body))`, `json.dump(rows, StringIO())`."""
+    def _stays_in_memory(self, function_id: int, call: Call, found: list[Effect]) -> bool:
+        """Whether what could be a file is a buffer here: `Image.open(BytesIO(body))`, `frame.to_csv()` without a path."""
+        documents = any(each.kind == "cpu" and each.detail == "document" for each in found)
+        if documents and all(each.keyword for each in call.arguments):
+            return True
         given = [each.value for each in call.arguments if each.value.kind in {"name", "call"}]
         types = [self.resolver.value(function_id, each, call.position).name for each in given]
         roles = {self.library.type_spec(each).role for each in types}
