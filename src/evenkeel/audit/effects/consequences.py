@@ -49,7 +49,7 @@ class LibraryEffects:
         return tuple(dict.fromkeys(found))
 
     def _stays_in_memory(self, function_id: int, call: Call, found: list[Effect]) -> bool:
-        """Whether what could be a file is a buffer here: `Image.open(BytesIO(body))`, `frame.to_csv()` without a path."""
+        """Whether what could be a file is memory here: `Image.open(BytesIO(body))`, `frame.to_csv()` without a path."""
         documents = any(each.kind == "cpu" and each.detail == "document" for each in found)
         if documents and all(each.keyword for each in call.arguments):
             return True
