@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.rules.trees import Example, audit_tree, examples, lines_of, marked, split_files
 
 from evenkeel.audit.model.rule import Rule
 from evenkeel.audit.rules import all_rules
+from tests.rules.trees import Example, audit_tree, examples, lines_of, marked, split_files
 
 RULES = all_rules()
 SAMPLES = Path(__file__).parent / "samples"

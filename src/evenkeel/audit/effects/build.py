@@ -121,10 +121,7 @@ def _unique_methods(resolver: Resolver) -> dict[str, int]:
     return {
         name: each[0]
         for name, each in counts.items()
-        if len(each) == 1
-        and not name.startswith("_")
-        and name not in elsewhere
-        and not resolver.is_property(each[0])
+        if len(each) == 1 and not name.startswith("_") and name not in elsewhere and not resolver.is_property(each[0])
     }
 
 

@@ -70,9 +70,8 @@ class Callees:
 
     def _describe_one(self, callee: Type, found: Described) -> None:
         kind, _, rest = callee.name.partition(":")
-        if callee.name == "type":
-            for each in callee.args:
-                self._describe_class(each, found)
+        if callee.name == "type" and callee.args:
+            self._describe_class(callee.args[0], found)
         elif callee.name == "offloaded":
             found.mode = "offload"
             inner = self.describe(callee.args[0])
@@ -82,11 +81,7 @@ class Callees:
             found.targets.append(int(rest))
             found.targets.extend(self._dispatched(int(rest), found.receiver))
         elif kind in {"lib", "bound"}:
-            found.library = rest
-            found.receiver = callee.args[0] if callee.args else UNKNOWN
-            found.base = callee.args[1] if len(callee.args) > 1 else found.receiver
-            if found.base.name == "?":
-                found.certain, found.base = False, found.receiver
+            self._describe_library(rest, callee.args, found)
         elif callee.name == "union":
             for each in callee.args:
                 self._describe_one(each, found)
@@ -94,6 +89,14 @@ class Callees:
             method = self.resolver.member(callee, "__call__")
             if method.name:
                 self._describe_one(method, found)
+
+    @staticmethod
+    def _describe_library(name: str, bound_to: tuple[Type, ...], found: Described) -> None:
+        found.library = name
+        found.receiver = bound_to[0] if bound_to else UNKNOWN
+        found.base = bound_to[1] if len(bound_to) > 1 else found.receiver
+        if found.base.name == "?":
+            found.certain, found.base = False, found.receiver
 
     def _describe_class(self, of: Type, found: Described) -> None:
         symbol = self.symbols.classes.get(of.name)
@@ -113,9 +116,13 @@ class Callees:
             owner = self.resolver.owner(each)
             declared = self.resolver.owner(function_id)
             nominal = owner is None or declared is None or self._derives(owner.name, declared.name)
-            if not nominal or not receiver.name or receiver.name == "type" or owner is None:
-                yield each
-            elif any(_may_be(base, receiver) for base in self.resolver.lineage(Type(owner.name))):
+            if (
+                not nominal
+                or not receiver.name
+                or receiver.name == "type"
+                or owner is None
+                or any(_may_be(base, receiver) for base in self.resolver.lineage(Type(owner.name)))
+            ):
                 yield each
 
     def _derives(self, name: str, base: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from evenkeel.audit.effects.relations import Maker, relate, related_type
 from evenkeel.audit.effects.resolve import Resolver
 from evenkeel.audit.effects.symbols import ClassSymbol
 from evenkeel.audit.effects.types import Type, parse_type
@@ -20,13 +21,26 @@ WIDE = ("Text", "JSON", "JSONB", "LargeBinary", "BYTEA", "BinaryField", "TextFie
 
 def find_entities(resolver: Resolver) -> dict[str, Entity]:
     """Every persistent class by qualified name, relationship targets resolved to qualified names."""
+    makers: list[Maker] = []
     found = {
-        name: _read(resolver, symbol) for name, symbol in resolver.symbols.classes.items() if is_entity(resolver, name)
+        name: _read(resolver, symbol, makers)
+        for name, symbol in resolver.symbols.classes.items()
+        if is_entity(resolver, name)
     }
     by_short: dict[str, list[str]] = {}
     for name in found:
         by_short.setdefault(name.rpartition(".")[2], []).append(name)
-    return {name: _with_targets(entity, found, by_short) for name, entity in found.items()}
+    targeted = {name: _with_targets(entity, by_short) for name, entity in found.items()}
+    by_name = {(entity.name, each.name): each for entity in targeted.values() for each in entity.relations}
+    named = [(owner, by_name[owner, each.name], call, manager) for owner, each, call, manager in makers]
+    managed = {(owner, each.name) for owner, each, _, manager in named if manager and each.many}
+    return relate(resolver, {name: _without(each, managed) for name, each in targeted.items()}, named)
+
+
+def _without(entity: Entity, managed: set[tuple[str, str]]) -> Entity:
+    """Relations that are read through a manager load nothing when they are read."""
+    relations = tuple(each for each in entity.relations if (entity.name, each.name) not in managed)
+    return Entity(entity.name, entity.table, entity.columns, relations, entity.file, entity.line, entity.wide)
 
 
 def is_entity(resolver: Resolver, class_name: str) -> bool:
@@ -38,7 +52,7 @@ def is_entity(resolver: Resolver, class_name: str) -> bool:
     ) or any(base.name.rpartition(".")[2] == "declarative_base" for base in lineage)
 
 
-def _read(resolver: Resolver, symbol: ClassSymbol) -> Entity:
+def _read(resolver: Resolver, symbol: ClassSymbol, makers: list[Maker]) -> Entity:
     relations: dict[str, Relation] = {}
     columns: dict[str, str] = {}
     table = ""
@@ -52,6 +66,7 @@ def _read(resolver: Resolver, symbol: ClassSymbol) -> Entity:
             relation = _relation(resolver, ancestor, name, assignment)
             if relation is not None:
                 relations.setdefault(name, relation)
+                makers.extend(_made(resolver, symbol, ancestor, relation, assignment))
             elif _is_column(resolver, ancestor, assignment):
                 columns.setdefault(name, f"{assignment.annotation} {assignment.value.text}")
     fact = resolver.symbols.class_facts(symbol)
@@ -60,6 +75,16 @@ def _read(resolver: Resolver, symbol: ClassSymbol) -> Entity:
     return Entity(
         symbol.name, table or fact.name.lower(), len(columns), tuple(relations.values()), path, fact.line, wide
     )
+
+
+def _made(
+    resolver: Resolver, symbol: ClassSymbol, ancestor: ClassSymbol, relation: Relation, assignment: Assignment
+) -> Iterator[Maker]:
+    call = _maker(resolver, ancestor, assignment)
+    if call is not None:
+        function_id = resolver.symbols.first_id[ancestor.place.file]
+        function_id += max(resolver.symbols.class_facts(ancestor).parent, 0)
+        yield symbol.name, relation, call, related_type(resolver, function_id, assignment.value.call)
 
 
 def _maker(resolver: Resolver, symbol: ClassSymbol, assignment: Assignment) -> Call | None:
@@ -117,7 +142,7 @@ def _target(annotation: str, arguments: tuple[Argument, ...]) -> tuple[str, bool
     return (target if target.isidentifier() else ""), uselist == "True"
 
 
-def _with_targets(entity: Entity, entities: dict[str, Entity], by_short: dict[str, list[str]]) -> Entity:
+def _with_targets(entity: Entity, by_short: dict[str, list[str]]) -> Entity:
     relations = tuple(_resolved(entity, each, by_short) for each in entity.relations)
     return Entity(entity.name, entity.table, entity.columns, relations, entity.file, entity.line, entity.wide)
 

@@ -38,7 +38,7 @@ def _all(linker: Linker, function_id: int, function: Function) -> Iterator[Impli
         if block.subject is None:
             continue
         if block.kind == "with":
-            yield from _managed(linker, function_id, function, block, index)
+            yield from _managed(linker, function_id, block, index)
         elif block.kind in {"for", "comprehension"}:
             yield from _iterated(linker, function_id, block, index)
     yield from _read(linker, function_id, function)
@@ -126,7 +126,7 @@ def _alias_text(linker: Linker, enclosing: int, name: str) -> str:
     return next((each.text for each in values if each is not None and "Annotated" in each.text), "")
 
 
-def _managed(linker: Linker, function_id: int, function: Function, block: Block, index: int) -> Iterator[Implicit]:
+def _managed(linker: Linker, function_id: int, block: Block, index: int) -> Iterator[Implicit]:
     if block.subject is None:
         return
     manager = linker.resolver.value(function_id, block.subject, block.start)

@@ -71,6 +71,9 @@ class Members:
 
     def found_in(self, lineage: tuple[Type, ...], receiver: Type, attribute: str) -> Type:
         for base in lineage:
+            related = self._resolver.related.get((base.name, attribute)) if receiver.name != "type" else None
+            if related is not None:
+                return related
             symbol = self._resolver.symbols.classes.get(base.name)
             if symbol is None:
                 found = self._resolver.library.bound(base, attribute, receiver)

@@ -40,6 +40,7 @@ class Resolver:
         self.symbols = symbols
         self.library = Library(catalogue)
         self.annotations = Annotations(self)
+        self.related: dict[tuple[str, str], Type] = {}  # (entity, relationship) -> what reading it gives
         self.nesting = 0  # questions being answered right now; bounded by MAX_DEPTH
         self.scope = Scopes(symbols).of
         bindings, members, lineages, results = Bindings(self), Members(self), Lineages(self), Results(self)

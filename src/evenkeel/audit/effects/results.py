@@ -47,7 +47,7 @@ class Results:
             return UNKNOWN, Type("super", (Type(owner.name),)) if owner else UNKNOWN
         callee = self._resolver.chain(function_id, call.callee, call.receiver, call.position)
         if not callee.name and "." in call.callee:
-            callee = self.conventional(function_id, call)
+            callee = self.conventional(call)
         return callee, self.result_of(callee, function_id, call)
 
     def _method_owner(self, function_id: int) -> ClassSymbol | None:
@@ -61,7 +61,7 @@ class Results:
             place = self._resolver.symbols.places[function_id]
         return None
 
-    def conventional(self, function_id: int, call: Call) -> Type:
+    def conventional(self, call: Call) -> Type:
         """A receiver that nothing types is taken for what its name stands for, where the project uses that library."""
         holder, _, method = call.callee.rpartition(".")
         name = holder.rpartition(".")[2].removesuffix("[]")

@@ -37,7 +37,7 @@ class Runners:
                 self._through(function_id, function, index, call, names, found, depth)
         return found
 
-    def _through(  # noqa: PLR0913, PLR0917 - one step of a walk, with its state
+    def _through(
         self,
         function_id: int,
         function: Function,
@@ -58,7 +58,7 @@ class Runners:
         elif kind == "def":
             self._through_project(int(rest), function, call, names, found, depth)
 
-    def _through_project(  # noqa: PLR0913, PLR0917 - one step of a walk, with its state
+    def _through_project(
         self, target: int, function: Function, call: Call, names: set[str], found: dict[str, CallMode], depth: int
     ) -> None:
         parameters = [

@@ -62,7 +62,7 @@ def _alternatives(blocks: Sequence[Block], left: int, right: int) -> bool:
     kinds = {blocks[left].kind, blocks[right].kind}
     if left == right or not kinds <= BRANCHES:
         return False
-    if kinds == {"case"} or kinds == {"except"}:
+    if kinds in ({"case"}, {"except"}):
         return True
     return _decision(blocks, left) == _decision(blocks, right)
 

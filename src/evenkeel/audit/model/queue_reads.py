@@ -21,8 +21,12 @@ DUE = re.compile(
     r"\w*\s*(?:<=?|__lte?\s*=)",
     re.IGNORECASE,
 )
-CLAIMS = re.compile(r"skip_locked|with_for_update|for_update|FOR\s+UPDATE|RETURNING|returning\(|find_one_and|nowait", re.IGNORECASE)
-MARKS = re.compile(r"^(?:status|state|processed|sent|delivered|done|completed|handled|published|locked|claimed|started)")
+CLAIMS = re.compile(
+    r"skip_locked|with_for_update|for_update|FOR\s+UPDATE|RETURNING|returning\(|find_one_and|nowait", re.IGNORECASE
+)
+MARKS = re.compile(
+    r"^(?:status|state|processed|sent|delivered|done|completed|handled|published|locked|claimed|started)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,12 @@ def queue_reads(module: ModuleView) -> Iterator[QueueRead]:
         if any(CLAIMS.search(step) for call in function.calls for step in (*call.query, call.fact.callee)):
             continue
         for call in function.calls:
-            if call.has("db-read") and not call.has("db-count") and is_pending(call.query) and not _is_single_check(call):
+            if (
+                call.has("db-read")
+                and not call.has("db-count")
+                and is_pending(call.query)
+                and not _is_single_check(call)
+            ):
                 mark = _mark(function, call)
                 if mark is not None:
                     yield QueueRead(call, mark, _entity(call))

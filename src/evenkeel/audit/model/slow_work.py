@@ -12,7 +12,9 @@ from evenkeel.audit.model.regions import Region, judged_deeper, opened_by, regio
 from evenkeel.audit.model.view import CallView, FunctionView, Reach
 
 SLOW: tuple[EffectKind, ...] = ("network", "sleep", "subprocess", "file")
-QUICK = frozenset({"redis", "memcache", "cache"})  # a round trip in the same data centre, as short as the database's own
+QUICK = frozenset(
+    {"redis", "memcache", "cache"}
+)  # a round trip in the same data centre, as short as the database's own
 WORDS = {"network": "a network call", "sleep": "a sleep", "subprocess": "a subprocess", "file": "file access"}
 
 
@@ -33,7 +35,11 @@ class SlowWork:
     @property
     def since(self) -> str:
         """The transaction in words."""
-        return "the transaction around it" if self.opener is self.call else f"the transaction opened in line {self.opener.line}"
+        return (
+            "the transaction around it"
+            if self.opener is self.call
+            else f"the transaction opened in line {self.opener.line}"
+        )
 
     @property
     def severity(self) -> Severity:

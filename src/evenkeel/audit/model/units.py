@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from evenkeel.audit.model.regions import SAVEPOINT, WRITES, ends_transaction, regions
 from evenkeel.audit.model.view import CallView, FunctionView
 
-REPEATABLE = re.compile(r"(^|_)(get_or_create|find_or_create|ensure|upsert|update_or_create)")  # done again, it changes nothing
+REPEATABLE = re.compile(
+    r"(^|_)(get_or_create|find_or_create|ensure|upsert|update_or_create)"
+)  # done again, it changes nothing
 AUTOCOMMIT = ("django.", "tortoise.", "peewee.")  # outside a transaction block each write commits by itself
 
 

@@ -160,9 +160,8 @@ class CallView:
         """
         found = [Reach(each, (self.step,)) for each in self.link.effects if each.kind in kinds]
         for target in (*self.targets, *self.runs):
-            for reached in target.reaches:
-                if reached.effect.kind in kinds and self._meets(target, reached):
-                    found.append(self._through(target, reached))
+            wanted = (each for each in target.reaches if each.effect.kind in kinds and self._meets(target, each))
+            found.extend(self._through(target, each) for each in wanted)
         if not spawned:
             found = [each for each in found if not each.spawned]
         found.sort(key=lambda each: len(each.path))

@@ -29,6 +29,7 @@ def all_rules() -> tuple[Rule, ...]:
 
 def _load(category: str, package: str, name: str) -> Rule:
     module = importlib.import_module(f"{__name__}.{package}.{name}")
+    stated: Rule = module.RULE
     return dataclasses.replace(
-        module.RULE, slug=name.replace("_", "-"), category=category, page=module.__doc__ or "", check=module.check
+        stated, slug=name.replace("_", "-"), category=category, page=module.__doc__ or "", check=module.check
     )

@@ -28,6 +28,10 @@ JUDGED_KINDS = frozenset({"code", "migration", "script"})
 Progress = Callable[[str, int, int], None]  # stage, done, total
 
 
+def _no_progress(_stage: str, _done: int, _total: int) -> None:
+    """For callers that do not show any."""
+
+
 @dataclass(frozen=True, slots=True)
 class WorkerOptions:
     """How the workers run. `select`/`ignore` are slugs; an empty `select` means all."""
@@ -42,7 +46,7 @@ class WorkerOptions:
 
 
 def run_workers(
-    root: Path, context: ContextStore, options: WorkerOptions, progress: Progress = lambda stage, done, total: None
+    root: Path, context: ContextStore, options: WorkerOptions, progress: Progress = _no_progress
 ) -> tuple[WorkerReport, ...]:
     """One report for each category, in their fixed order; a worker that failed says so in its report."""
     files, gaps = _read(root, options, progress)
@@ -63,7 +67,7 @@ def run_workers(
 def _read(root: Path, options: WorkerOptions, progress: Progress) -> tuple[list[SourceFile], list[Gap]]:
     tree = walk(root, exclude=options.exclude)
     wanted = [each for each in tree.files if each.kind in JUDGED_KINDS]
-    kinds = {each.path: each.kind for each in wanted}
+    kinds: dict[str, str] = {each.path: each.kind for each in wanted}
     with FactsCache.open(enabled=options.use_cache) as cache:
         extracted = extract(wanted, cache=cache, jobs=options.jobs, progress=partial(progress, "Reading"))
     files = [(each.path, kinds[each.path], each.facts) for each in extracted.files]

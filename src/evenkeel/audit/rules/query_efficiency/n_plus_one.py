@@ -195,7 +195,7 @@ from collections.abc import Iterator
 from evenkeel.audit.model.accesses import short_entity
 from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.finding import Confidence, Finding, Severity
-from evenkeel.audit.model.lazy_loads import LazyLoad, lazy_loads
+from evenkeel.audit.model.lazy_loads import LazyLoad, lazy_loads, managed_loading
 from evenkeel.audit.model.loops import Repetition, per_element
 from evenkeel.audit.model.repeats import Repeated, distinct_lines, loop_text, repeated_accesses, units_of_work
 from evenkeel.audit.model.rule import Rule
@@ -208,6 +208,7 @@ RULE = Rule(
     facts=frozenset({"loops", "reads", "assignments"}),
 )
 KINDS = frozenset({"read", "refresh", "find-or-insert"})
+PREFETCHED = "whether the query that gives the elements loads along what is read here"
 ONCE = "Load them all before the loop with one query ({how}) and look each one up in a dict."
 REFRESHED = (
     "Drop the refresh (keys are set by the flush, `expire_on_commit=False` keeps the rest loaded), or read all rows "
@@ -231,8 +232,11 @@ def _findings(function: FunctionView) -> Iterator[Finding]:
     inserting = {unit.loop for unit in units_of_work(function)}
     inserting.update(each.repetition.loop for each in accesses if each.access.kind == "insert")
     for each in accesses:
-        if each.access.kind in KINDS and not (each.access.kind == "refresh" and each.repetition.loop in inserting):
-            yield _query(function, each)
+        if each.access.kind not in KINDS or (each.access.kind == "refresh" and each.repetition.loop in inserting):
+            continue
+        loading = managed_loading(each.call)
+        if loading != "eager":
+            yield _query(function, each, "" if loading != "unknown" else PREFETCHED)
     loaded: set[tuple[int, str]] = set()  # what a pass has loaded stays loaded
     for load in lazy_loads(function):
         repetition = per_element(load.read)
@@ -242,7 +246,8 @@ def _findings(function: FunctionView) -> Iterator[Finding]:
             yield _lazy(function, load, repetition)
 
 
-def _query(function: FunctionView, each: Repeated) -> Finding:
+def _query(function: FunctionView, each: Repeated, question: str) -> Finding:
+    question = each.open_question or question
     call, reach = each.call, each.access.reach
     entity = each.access.entity or "a row"
     what = f"refreshes `{entity}`" if each.access.kind == "refresh" else f"queries `{entity}`"
@@ -253,16 +258,14 @@ def _query(function: FunctionView, each: Repeated) -> Finding:
         f"{place} {what} once per element of `{each.loop_text}`",
         REFRESHED if each.access.kind == "refresh" else ONCE.format(how=how),
         effort="S" if reach.direct else "M",
-        confidence=_confidence(each),
+        confidence="needs-context" if question else _confidence(each),
         path=reach.path,
-        settled_by=each.open_question,
+        settled_by=question,
         end_line=each.repetition.block.end_line,
     )
 
 
 def _confidence(each: Repeated) -> Confidence:
-    if each.open_question:
-        return "needs-context"
     settled = each.access.certain and each.access.reach.effect.certain and each.access.kind != "find-or-insert"
     return "definite" if settled and each.repetition.block.kind != "while" else "likely"
 

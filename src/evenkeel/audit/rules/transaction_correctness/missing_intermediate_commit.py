@@ -42,7 +42,10 @@ revision = "0001"
 down_revision = None
 
 def upgrade() -> None:
-    op.execute("CREATE FUNCTION tell() RETURNS trigger AS $$ BEGIN PERFORM pg_notify('jobs', NEW.id::text); RETURN NEW; END $$ LANGUAGE plpgsql")
+    op.execute(
+        "CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN PERFORM pg_notify('jobs', NEW.id::text); RETURN NEW; END $$"
+    )
     op.execute("CREATE TRIGGER jobs_tell AFTER UPDATE ON jobs FOR EACH ROW EXECUTE FUNCTION tell()")
 ```
 
@@ -77,7 +80,10 @@ revision = "0001"
 down_revision = None
 
 def upgrade() -> None:
-    op.execute("CREATE FUNCTION tell() RETURNS trigger AS $$ BEGIN PERFORM pg_notify('jobs', NEW.id::text); RETURN NEW; END $$ LANGUAGE plpgsql")
+    op.execute(
+        "CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN PERFORM pg_notify('jobs', NEW.id::text); RETURN NEW; END $$"
+    )
     op.execute("CREATE TRIGGER jobs_tell AFTER UPDATE ON jobs FOR EACH ROW EXECUTE FUNCTION tell()")
 ```
 """
@@ -96,7 +102,9 @@ from evenkeel.audit.model.regions import ends_transaction
 from evenkeel.audit.model.rule import Rule
 from evenkeel.audit.model.view import CallView, FunctionView, ModuleView
 
-RULE = Rule(title="Progress that nobody sees before the end", severity="CRITICAL", needs=frozenset({"db-write", "db-flush"}))
+RULE = Rule(
+    title="Progress that nobody sees before the end", severity="CRITICAL", needs=frozenset({"db-write", "db-flush"})
+)
 
 AUTOCOMMIT = ("django.", "tortoise.", "peewee.")  # outside a transaction block each write commits by itself
 
@@ -173,7 +181,9 @@ def _is_repeated(function: FunctionView, update: Update, updates: list[Update]) 
 
 
 def _commits_within(function: FunctionView, loop: Block) -> bool:
-    return any(loop.start <= c.fact.position <= loop.end and (_commits(c) or ends_transaction(c)) for c in function.calls)
+    return any(
+        loop.start <= c.fact.position <= loop.end and (_commits(c) or ends_transaction(c)) for c in function.calls
+    )
 
 
 def _works_within(function: FunctionView, loop: Block, update: Update) -> bool:

@@ -98,10 +98,13 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     for function in module.functions:
         reported: set[str] = set()
         for call in function.calls:
-            if call.has("commit") and not call.link.implicit and call.holder not in reported:
-                if _outlives(function, call, kept) and not _is_protected(function, call):
-                    reported.add(call.holder)
-                    yield _finding(call)
+            if call.has("commit") and call.holder not in reported and _is_fault(function, call, kept):
+                reported.add(call.holder)
+                yield _finding(call)
+
+
+def _is_fault(function: FunctionView, commit: CallView, kept: set[tuple[str, str]]) -> bool:
+    return not commit.link.implicit and _outlives(function, commit, kept) and not _is_protected(function, commit)
 
 
 def _kept_sessions(module: ModuleView) -> set[tuple[str, str]]:
@@ -141,7 +144,9 @@ def _is_protected(function: FunctionView, commit: CallView) -> bool:
     if any(each.has("rollback") for each in function.calls):
         return True
     around = function.blocks_around(commit.fact.block, "with")
-    return any(b.subject is not None and commit.holder in (*b.subject.names, *b.targets, b.subject.text) for b in around)
+    return any(
+        b.subject is not None and commit.holder in (*b.subject.names, *b.targets, b.subject.text) for b in around
+    )
 
 
 def _finding(commit: CallView) -> Finding:

@@ -93,7 +93,9 @@ from evenkeel.audit.model.lifetimes import Lifetime, lifetime
 from evenkeel.audit.model.rule import Rule
 from evenkeel.audit.model.view import CallView, FunctionView, ModuleView
 
-RULE = Rule(title="A session or connection that is not closed on every path", severity="HIGH", needs=frozenset({"connect"}))
+RULE = Rule(
+    title="A session or connection that is not closed on every path", severity="HIGH", needs=frozenset({"connect"})
+)
 
 RESOURCES = frozenset({"session", "connection", "transaction", "result"})
 ROLES = frozenset({"session", "connection"})
