@@ -91,6 +91,7 @@ class CallSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
         -1
     )  # argument that it iterates to the end or measures: a lazy query passed there reaches the database
     serialises: int = -1  # argument of which it reads an attribute for each field of the class it is called on
+    related: str = ""  # of a relationship: the type through which its many side is queried (a related manager)
     bounded: bool = False  # opens a region with bounded concurrency or a time-out (semaphores, wait_for)
 
 
@@ -109,6 +110,8 @@ class TypeSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     statement_effects: tuple[str, ...] = ()  # what running a statement object of this type does
     iterates: str = ""  # element type of `for x in value`
     iterate_effects: tuple[str, ...] = ()  # lazy queries reach the database when iterated, listed, counted
+    await_effects: tuple[str, ...] = ()  # lazy queries that reach the database when awaited
+    awaited: str = ""  # type that `await value` gives
     entry_methods: tuple[str, ...] = ()  # methods of subclasses that are entry points (class-based views)
     entry: EntryKind | None = None
     imports: tuple[str, ...] = ()  # filled from the file's `imports`: packages that make `names` apply

@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from evenkeel.audit.model.facts import Block, Value
-from evenkeel.audit.model.loop_data import bound_call
+from evenkeel.audit.model.loop_data import IDENTIFIER, bound_call
 from evenkeel.audit.model.view import CallView, FunctionView
 
 LAZY_READ = "orm.relationship"  # the library name of a read that may load a relationship
 SERIALISED = "<serialise>"  # how a read is written that the framework makes for a response model
 DEEPEST = 3  # functions that a query's result is handed through
+LONGEST_CHAIN = 24
 LONGEST_STEP = 190  # texts are cut at 200 characters: what stands behind is not known
 
 Loading = Literal["lazy", "eager", "unknown"]
@@ -28,6 +29,7 @@ LOADERS = re.compile(
 STARTS = re.compile(
     r"^(select|query|filter|filter_by|all|exclude|order_by|objects|where|get_queryset|Select|find)\w*\("
 )
+WHOLE = frozenset({"all", "count", "exists", "iterator"})  # what a prefetched relation answers without a query
 NARROWED = re.compile(r"^(values|values_list|with_only_columns|with_entities|scalars_only)\(")
 
 
@@ -157,6 +159,24 @@ def loads(steps: tuple[str, ...], relation: str) -> Loading:
     return "lazy"
 
 
+def managed_loading(call: CallView) -> Loading | None:
+    """Whether the query behind `author` serves `author.book_set.all()`; None when the call does not go through that.
+
+    A method of the element (`author.summary()`) may read what was loaded along: unknown as soon as the query loads any."""
+    chain = next(iter(IDENTIFIER.findall(call.fact.callee.partition("> ")[2] or call.fact.callee)), "")
+    root, *rest = chain.split(".")
+    if not rest or call.fact.callee.startswith("<call>"):
+        return None
+    element = call.function.types.get(root, "")
+    if call.function.module.entity(element) is None:
+        return None
+    origin = _origin_of_name(call.function, root, call.fact.position, 0)
+    if call.targets:
+        loaded = origin is not None and any(LOADERS.search(each) for each in (origin.query or chain_steps(origin)))
+        return "unknown" if loaded else None
+    return _loading(rest[0], origin) if len(rest) > 1 and rest[-1] in WHOLE else None
+
+
 def _is_asynchronous(call: CallView) -> bool:
     current: CallView | None = call
     while current is not None:
@@ -166,14 +186,31 @@ def _is_asynchronous(call: CallView) -> bool:
     return False
 
 
-def chain_steps(call: CallView) -> tuple[str, ...]:
-    """The steps of a fluent query as written, first step first, from the calls that made it."""
+def chain_steps(call: CallView, depth: int = 0) -> tuple[str, ...]:
+    """The steps of a fluent query as written, first step first: from the calls that made it, through names too."""
     steps: list[str] = []
     current: CallView | None = call
-    while current is not None and len(steps) < 24:
-        arguments = ", ".join(
-            f"{each.keyword}={each.value.text}" if each.keyword else each.value.text for each in current.fact.arguments
-        )
-        steps.append(f"{current.name}({arguments})")
-        current = current.receiver
-    return tuple(reversed(steps))
+    first = call
+    while current is not None and len(steps) < LONGEST_CHAIN:
+        steps.append(_step(current))
+        first, current = current, current.receiver
+    root = first.holder.partition(".")[0]
+    return (*_steps_of_name(first, root, depth), *reversed(steps))
+
+
+def _step(call: CallView) -> str:
+    arguments = ", ".join(
+        f"{each.keyword}={each.value.text}" if each.keyword else each.value.text for each in call.fact.arguments
+    )
+    return f"{call.name}({arguments})"
+
+
+def _steps_of_name(user: CallView, name: str, depth: int) -> Iterator[str]:
+    """What a query variable was made of before: `q = q.filter(...)` refines what came earlier."""
+    if not name or depth > DEEPEST:
+        return
+    function = user.function
+    for each in function.fact.assignments:
+        made = function.calls_by_index.get(each.value.call) if name in each.targets and each.value.call >= 0 else None
+        if made is not None and made is not user and each.position < user.fact.position:
+            yield from chain_steps(made, depth + 1)
