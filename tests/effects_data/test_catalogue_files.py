@@ -129,7 +129,7 @@ def _expressions(catalogue: Catalogue) -> Iterator[str]:
     yield from (spec.type for spec in catalogue.attributes.values() if spec.type)
     yield from (spec.type for spec in catalogue.decorators.values() if spec.type)
     for spec in catalogue.types.values():
-        yield from (text for text in (spec.enter, spec.iterates) if text)
+        yield from (text for text in (spec.enter, spec.iterates, spec.awaited) if text)
 
 
 def _names(expression: TypeExpression) -> Iterator[str]:
@@ -146,5 +146,8 @@ def _effect_lists(catalogue: Catalogue) -> Iterator[tuple[str, tuple[str, ...]]]
     for key, attribute in catalogue.attributes.items():
         yield key, attribute.effects
     for key, spec in catalogue.types.items():
-        yield from ((key, each) for each in (spec.enter_effects, spec.iterate_effects, spec.statement_effects))
+        yield from (
+            (key, each)
+            for each in (spec.enter_effects, spec.iterate_effects, spec.await_effects, spec.statement_effects)
+        )
         yield f"adds {key}", spec.exit_effects

@@ -18,8 +18,16 @@ from evenkeel.audit.model.effects import EffectKind
 from evenkeel.kernel.errors import ConfigurationError
 
 EFFECT_KINDS: frozenset[str] = frozenset(get_args(EffectKind))
-_EFFECT_FIELDS = ("effects", "adds", "enter_effects", "exit_effects", "iterate_effects", "statement_effects")
-_TYPE_FIELDS = ("returns", "enter", "iterates", "type")
+_EFFECT_FIELDS = (
+    "effects",
+    "adds",
+    "enter_effects",
+    "exit_effects",
+    "iterate_effects",
+    "await_effects",
+    "statement_effects",
+)
+_TYPE_FIELDS = ("returns", "enter", "iterates", "awaited", "type")
 _NAME = re.compile(r"[A-Za-z_]\w*(\(\))?(\.[A-Za-z_]\w*(\(\))?)*(\.\*)?")
 _Spec = TypeVar("_Spec", CallSpec, TypeSpec, AttributeSpec, DecoratorSpec)
 
