@@ -161,14 +161,13 @@ WITH streams AS (
     SELECT session_id FROM event_streams WHERE oldest_time < @now - $2::float8
     ORDER BY oldest_time LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED
 ), old AS (
-    SELECT streams.session_id, e.event_id FROM streams CROSS JOIN LATERAL (
-        SELECT event_id FROM stream_events
+    SELECT e.tid FROM streams CROSS JOIN LATERAL (
+        SELECT ctid AS tid FROM stream_events
         WHERE session_id = streams.session_id AND created_time < @now - $2::float8
         ORDER BY event_id LIMIT $4) AS e
 ), gone AS (
-    DELETE FROM stream_events AS e USING old
-    WHERE e.session_id = old.session_id AND e.event_id = old.event_id
-    RETURNING e.session_id, e.event_id
+    DELETE FROM stream_events WHERE ctid = ANY(ARRAY(SELECT tid FROM old)) -- rows never move: nothing updates them
+    RETURNING session_id, event_id
 ), top AS (
     SELECT streams.session_id, max(gone.event_id) AS event_id, count(gone.event_id) AS gone
     FROM streams LEFT JOIN gone USING (session_id) GROUP BY streams.session_id

@@ -183,9 +183,10 @@ WHERE task_id = ANY($2::text[]) AND status IN ('dead', 'failed')
 RETURNING thread_id;
 
 -- name: waiting_depth
--- No more than $2 entries of an index, whatever the backlog.
+-- No more than $2 entries of an index, whatever the backlog; the order is what makes it an index.
 SELECT count(*), @now - min(created_at) FROM (
-    SELECT created_at FROM agent_tasks WHERE status IN ('pending', 'retry') LIMIT $2) AS waiting;
+    SELECT created_at FROM agent_tasks WHERE status IN ('pending', 'retry')
+    ORDER BY expires_at LIMIT $2) AS waiting;
 
 -- name: running_depth
 SELECT count(*) FROM (SELECT 1 FROM agent_tasks WHERE status = 'running' LIMIT $1) AS running;
