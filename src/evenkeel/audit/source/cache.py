@@ -162,9 +162,9 @@ class FactsCache:
             folder.mkdir(parents=True, exist_ok=True)
             try:
                 self._connection = _opened(folder / FILE_NAME)
-            except sqlite3.OperationalError:
-                raise
-            except sqlite3.DatabaseError:  # damaged, or no database at all
+            except sqlite3.DatabaseError as error:
+                if not _is_damage(error):
+                    raise
                 (folder / FILE_NAME).unlink()
                 self._connection = _opened(folder / FILE_NAME)
                 self.notes.append(f"The cache in {folder} was damaged and has been started anew.")
@@ -183,10 +183,14 @@ class FactsCache:
         except (sqlite3.Error, OSError) as error:
             self.close()
             self.notes.append(f"The cache in {self._folder} {what} ({error}); this audit runs without it.")
-            damaged = isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
-            if damaged and self._folder is not None:
+            if _is_damage(error) and self._folder is not None:
                 with contextlib.suppress(OSError):
                     (self._folder / FILE_NAME).unlink()
+
+
+def _is_damage(error: Exception) -> bool:
+    """Whether a file is damaged or no database at all: then sqlite3 raises the bare class, not one of its children."""
+    return type(error) is sqlite3.DatabaseError
 
 
 def _opened(path: Path) -> sqlite3.Connection:

@@ -69,19 +69,25 @@ def in_processes(
 
 def _employ(pool: _Pool[Item]) -> None:
     """Starts processes while there is work for them, fills their hands, and lets those go that have nothing to do."""
-    while pool.waiting and len(pool.workers) < pool.jobs:
+    idle = sum(not each.batches for each in pool.workers)
+    for _ in range(min(pool.jobs - len(pool.workers), len(pool.waiting) - idle)):
         pool.workers.append(_start(pool.work))
-    for worker in list(pool.workers):
-        while pool.waiting and len(worker.batches) < IN_HAND:
-            if not worker.batches:
-                worker.heard = time.monotonic()
-            batch = pool.waiting.popleft()
-            worker.batches.append(batch)
-            with contextlib.suppress(OSError):  # it has died; listening to it will tell
-                worker.pipe.send([pool.items[each] for each in batch])
-        if not worker.batches:
-            pool.workers.remove(worker)
-            _stop(worker)
+    for full in range(1, IN_HAND + 1):  # one for each before anyone gets a second
+        for worker in pool.workers:
+            if pool.waiting and len(worker.batches) < full:
+                _hand(pool, worker)
+    for worker in [each for each in pool.workers if not each.batches]:
+        pool.workers.remove(worker)
+        _stop(worker)
+
+
+def _hand(pool: _Pool[Item], worker: _Worker) -> None:
+    if not worker.batches:
+        worker.heard = time.monotonic()
+    batch = pool.waiting.popleft()
+    worker.batches.append(batch)
+    with contextlib.suppress(OSError):  # it has died; listening to it will tell
+        worker.pipe.send([pool.items[each] for each in batch])
 
 
 def _listen(pool: _Pool[Item]) -> Iterator[tuple[int, bytes | Crash]]:
