@@ -55,7 +55,9 @@ Handler = Callable[[ClaimedTask, TaskContext], Awaitable[Outcome]]
 class QueueRules:
     """`lease_s` bounds how long a killed worker's tasks stay away; a heartbeat leaves every third of it.
 
-    `claim_batch` tasks are taken per claim at most, never more than there are free workers plus `prefetch`.
+    `claim_batch` tasks are taken per claim at most, never more than there are free workers plus `prefetch`. Every
+    `upkeep_s` ended leases and due retries return to the queue. A loop that has been silent for `stall_s` is taken for
+    hung: its leases are kept no longer. `rollback_poll_s` is the pause of the rollback path's loop.
     """
 
     max_workers: int = 8
@@ -66,6 +68,9 @@ class QueueRules:
     drain_s: float = 10.0
     backoff_base_s: float = 1.5
     backoff_max_s: float = 30.0
+    upkeep_s: float = 1.0
+    stall_s: float = 60.0
+    rollback_poll_s: float = 1.5
 
 
 @dataclass(frozen=True, slots=True)
