@@ -137,7 +137,7 @@ class LibraryEffects:
         if not wanted:
             return ""
         if wanted == "self":
-            return self._own_entity(described)
+            return self._own_entity(described) or self._entity_behind(function_id, call)
         argument = self.library.argument(call, int(wanted), spec) if wanted.isdigit() else None
         if wanted.startswith("keyword:"):
             argument = keyword(call, wanted.removeprefix("keyword:"))
@@ -146,6 +146,18 @@ class LibraryEffects:
         found = self.resolver.value(function_id, argument, call.position)
         named = found.args[0] if found.name == "type" else self.library.selected(found)
         return named.name if not named.name.startswith(("lib:", "def:", "bound:")) else ""
+
+    def _entity_behind(self, function_id: int, call: Call) -> str:
+        """The entity of a query whose rows are no entities any more: `User.objects.values("id").get(...)`."""
+        function = self.symbols.function(function_id)
+        while call.receiver >= 0:
+            index = call.receiver
+            call = function.calls[index]
+            callee = self.resolver.call(function_id, index)[0]
+            held = next((each for each in callee.args if each.args and each.args[0].name in self.symbols.classes), None)
+            if held is not None:
+                return held.args[0].name
+        return ""
 
     @staticmethod
     def _own_entity(described: Described) -> str:

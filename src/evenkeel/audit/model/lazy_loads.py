@@ -27,7 +27,8 @@ LOADERS = re.compile(
     r"|raiseload|noload|prefetch|join_from|eager|with_loaded|loader)\w*\("
 )
 STARTS = re.compile(
-    r"^(select|query|filter|filter_by|all|exclude|order_by|objects|where|get_queryset|Select|find)\w*\("
+    r"^(select|query|filter|filter_by|all|exclude|order_by|objects|where|get_queryset|Select|find|only|defer|annotate"
+    r"|distinct|using|select_related|prefetch_related|limit|join|outerjoin|options|iterator|in_bulk)\w*\("
 )
 WHOLE = frozenset({"all", "count", "exists", "iterator"})  # what a prefetched relation answers without a query
 NARROWED = re.compile(r"^(values|values_list|with_only_columns|with_entities|scalars_only)\(")
