@@ -11,7 +11,7 @@ from evenkeel.audit.model.facts import FileFacts
 from evenkeel.audit.source import extract as extract_module
 from evenkeel.audit.source import languages
 from evenkeel.audit.source.cache import FactsCache
-from evenkeel.audit.source.extract import Extracted, extract
+from evenkeel.audit.source.extract import Extracted, extract, read_file
 from evenkeel.audit.source.walk import AuditedFile, walk
 from tests.source.trees import grow, state_of
 
@@ -77,8 +77,12 @@ def test_only_what_changed_is_read_again(tmp_path: Path, monkeypatch: pytest.Mon
     run(root, tmp_path / "cache")
     (root / "app/m001.py").write_text("changed()\n")
     opened: list[str] = []
-    source = extract_module._source
-    monkeypatch.setattr(extract_module, "_source", lambda file: opened.append(file.path) or source(file))
+
+    def watched(file: AuditedFile) -> extract_module.Reading:
+        opened.append(file.path)
+        return read_file(file)
+
+    monkeypatch.setattr(extract_module, "read_file", watched)
     extracted = run(root, tmp_path / "cache")
     assert extracted.cached == 4
     assert opened == ["app/m001.py"]

@@ -2,15 +2,28 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from evenkeel.audit.source import cache as cache_module
-from evenkeel.audit.source.cache import FILE_NAME, FactsCache, Record, Seen, cache_folder, digest, pack, unpack
+from evenkeel.audit.source.cache import (
+    FILE_NAME,
+    USED_AGAIN_S,
+    FactsCache,
+    Record,
+    Seen,
+    cache_folder,
+    digest,
+    pack,
+    unpack,
+)
 from tests.source.trees import grow, state_of
 
 LONG_AGO = 1_600_000_000_000_000_000  # ns: settled
+NOW = 1_700_000_000  # s
 ROOT = "/srv/shop"
 
 
@@ -170,14 +183,11 @@ def test_a_writer_that_never_ends_is_not_waited_for_forever(tmp_path: Path, monk
         assert len(cache.known(ROOT)) == 1
 
 
-def test_above_the_limit_the_records_not_used_for_longest_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 1_700_000_000.0
-    monkeypatch.setattr(cache_module.time, "time", lambda: now)
+def test_above_the_limit_the_records_not_used_for_longest_go(tmp_path: Path) -> None:
     limit = 10 * len(pack(b"x" * 100))
     for number in range(12):
-        now += 1
         kept = record(f"{number}.py", b"x" * 100)
-        with FactsCache(tmp_path, limit) as cache:
+        with FactsCache(tmp_path, limit, partial(float, NOW + number)) as cache:
             cache.known(ROOT)
             cache.save([kept], [seen(kept)], ROOT)
     with FactsCache(tmp_path, limit) as cache:
@@ -185,13 +195,11 @@ def test_above_the_limit_the_records_not_used_for_longest_go(tmp_path: Path, mon
     assert left == list(range(3, 12))  # the eleventh went over the limit: down to eight tenths, then one more came
 
 
-def test_records_in_use_outlive_older_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 1_700_000_000.0
-    monkeypatch.setattr(cache_module.time, "time", lambda: now)
+def test_records_in_use_outlive_older_ones(tmp_path: Path) -> None:
     save(tmp_path, [record("old.py", b"x" * 100)], "/srv/used")
     save(tmp_path, [record("new.py", b"y" * 100)], "/srv/idle")
-    now += 2 * 86_400
-    with FactsCache(tmp_path, 3 * len(pack(b"x" * 100)) - 1) as cache:
+    later = time.time() + 2 * USED_AGAIN_S
+    with FactsCache(tmp_path, 3 * len(pack(b"x" * 100)) - 1, lambda: later) as cache:
         cache.known("/srv/used")
         cache.save([record("more.py", b"z" * 100)], [], "/srv/used")
     with FactsCache(tmp_path) as cache:

@@ -17,6 +17,9 @@ from evenkeel.audit.source.pool import Crash, in_processes
 BATCHES = [[0, 1, 2], [3, 4], [5], [6, 7, 8, 9]]
 
 
+Answers = dict[int, bytes | Crash]
+
+
 def shout(word: str) -> bytes:
     if word == "crash":
         os.kill(os.getpid(), signal.SIGSEGV)
@@ -27,9 +30,7 @@ def shout(word: str) -> bytes:
     return word.upper().encode() * (100_000 if word == "big" else 1)
 
 
-def run(
-    words: Sequence[str], batches: list[list[int]] = BATCHES, jobs: int = 2, stall_s: float = 30
-) -> dict[int, object]:
+def run(words: Sequence[str], batches: list[list[int]] = BATCHES, jobs: int = 2, stall_s: float = 30) -> Answers:
     found = dict(in_processes(shout, words, batches, jobs=jobs, stall_s=stall_s))
     assert multiprocessing.active_children() == []
     return found

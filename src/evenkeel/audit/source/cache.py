@@ -17,7 +17,7 @@ import os
 import sqlite3
 import time
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -30,7 +30,7 @@ KEPT_SHARE = 0.8  # of the limit that stays when records have to go
 USED_AGAIN_S = 86_400  # how old the time of last use may grow before it is written again
 # What changed this shortly before it was seen may change again without its time moving: clocks of file systems are
 # coarse.
-SETTLED_NS = 2_000_000_000
+SETTLED_S = 2
 WAIT_S = 10.0  # for another audit that is writing
 FILE_NAME = "facts-1.sqlite3"  # another layout of the tables gets another name
 TABLES = """
@@ -91,7 +91,10 @@ def cache_folder() -> Path:
 class FactsCache:
     """The cache of one audit. Nothing is opened before the first question; no method raises for what the cache does."""
 
-    def __init__(self, folder: Path | None, limit_bytes: int = LIMIT_BYTES) -> None:
+    def __init__(
+        self, folder: Path | None, limit_bytes: int = LIMIT_BYTES, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._clock = clock
         self.notes: list[str] = []
         self._folder = folder
         self._limit = limit_bytes
@@ -140,13 +143,12 @@ class FactsCache:
         connection = self._connection
         if connection is None:
             return
-        now = int(time.time())
+        now = int(self._clock())
         with self._guarded("could not be written"), _transaction(connection):
             connection.executemany(
                 "INSERT OR REPLACE INTO record VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (_row(each, now) for each in records)
             )
-            settled = time.time_ns() - SETTLED_NS
-            rows = [each for each in seen if each.mtime_ns < settled]
+            rows = [each for each in seen if each.mtime_ns < (now - SETTLED_S) * 1_000_000_000]
             connection.executemany("INSERT OR REPLACE INTO seen VALUES (?, ?, ?, ?, ?)", rows)
             _use(connection, root, now)
             _evict(connection, self._limit)
