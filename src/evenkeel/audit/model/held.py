@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from evenkeel.audit.model.repeats import constructs
 from evenkeel.audit.model.singles import IDENTITY, snake
 from evenkeel.audit.model.view import CallView, FunctionView
 
+ON_PURPOSE = re.compile(r"for_update|lock|refresh|reload|fresh|populate_existing|nowait", re.IGNORECASE)
 CHANGES: tuple[EffectKind, ...] = ("db-write", "db-pending", "db-flush", "db-refresh", "commit", "rollback")
 WAITS: tuple[EffectKind, ...] = ("network", "sleep", "subprocess", "password-hash")
 
@@ -39,6 +41,12 @@ def held_before(load: Load, loads: Sequence[Load]) -> Held | None:
             certain = bool(first.entity) and first.call.link.certain
             return Held(reason, first.call.step, certain, _is_partial(first, load), question)
     return _entity_at_hand(load)
+
+
+def is_on_purpose(load: Load) -> bool:
+    """Whether the read is made to see the present state: under a row lock, or named so."""
+    texts = (load.call.fact.callee, *load.call.query, *(step.function for step in load.path))
+    return any(ON_PURPOSE.search(each.rpartition(".")[2]) or "with_for_update" in each for each in texts)
 
 
 def _is_partial(first: Load, second: Load) -> bool:

@@ -130,13 +130,12 @@ async def either(session: AsyncSession, job_id: int, other: int) -> Job:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from evenkeel.audit.model.accesses import short_entity
 from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.finding import Confidence, Finding, Severity, Step
-from evenkeel.audit.model.held import Held, held_before
+from evenkeel.audit.model.held import Held, held_before, is_on_purpose
 from evenkeel.audit.model.loads import Load, loads_of
 from evenkeel.audit.model.loops import per_element
 from evenkeel.audit.model.rule import Rule
@@ -148,7 +147,6 @@ RULE = Rule(
     needs=frozenset({"db-read", "db-key-read"}),
     facts=frozenset({"assignments", "loops"}),
 )
-ON_PURPOSE = re.compile(r"for_update|lock|refresh|reload|fresh|populate_existing|nowait", re.IGNORECASE)
 
 
 def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
@@ -158,18 +156,12 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
         seen: set[int] = set()
         loads = loads_of(function)
         for load in loads:
-            if load.call.line in seen or _is_on_purpose(load) or _is_free(load) or per_element(load.call) is not None:
+            if load.call.line in seen or is_on_purpose(load) or _is_free(load) or per_element(load.call) is not None:
                 continue
             held = held_before(load, loads)
             if held is not None and not held.partial:
                 seen.add(load.call.line)
                 yield _finding(function, load, held)
-
-
-def _is_on_purpose(load: Load) -> bool:
-    """Whether the read is made to see the present state: under a row lock, or named so."""
-    texts = (load.call.fact.callee, *load.call.query, *(step.function for step in load.path))
-    return any(ON_PURPOSE.search(each.rpartition(".")[2]) or "with_for_update" in each for each in texts)
 
 
 def _is_free(load: Load) -> bool:

@@ -97,7 +97,7 @@ from collections.abc import Iterator
 from evenkeel.audit.model.accesses import short_entity
 from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.finding import Finding, Severity
-from evenkeel.audit.model.held import Held, held_before
+from evenkeel.audit.model.held import Held, held_before, is_on_purpose
 from evenkeel.audit.model.loads import Load, loads_of
 from evenkeel.audit.model.rule import Rule
 from evenkeel.audit.model.view import FunctionView, ModuleView
@@ -117,7 +117,9 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
         loads = loads_of(function)
         lines: set[int] = set()
         for load in loads:
-            held = held_before(load, loads) if load.partial and load.call.line not in lines else None
+            if not load.partial or load.call.line in lines or is_on_purpose(load):
+                continue
+            held = held_before(load, loads)
             if held is not None and held.partial:
                 lines.add(load.call.line)
                 yield _finding(function, load, held)
