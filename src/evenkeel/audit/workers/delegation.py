@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from evenkeel.audit.source.cache import FactsCache
 from evenkeel.audit.source.extract import extract
 from evenkeel.audit.source.walk import walk
 from evenkeel.audit.workers.judging import judge
+from evenkeel.audit.workers.remembered import key_of, recall, remember
 from evenkeel.kernel.forks import Answer, Send, run_forked
 
 JUDGED_KINDS = frozenset({"code", "migration", "script"})
@@ -50,6 +51,22 @@ def run_workers(
 ) -> tuple[WorkerReport, ...]:
     """One report for each category, in their fixed order; a worker that failed says so in its report."""
     files, gaps = _read(root, options, progress)
+    key = key_of(files, context, _key_parts(options)) if options.use_cache else ""
+    reports = recall(key) if key else None
+    if reports is None:
+        reports = _made(files, context, options, progress)
+        if key:
+            remember(key, reports)
+    return _with_gaps(reports, gaps)
+
+
+def _key_parts(options: WorkerOptions) -> tuple[str, ...]:
+    return (repr(sorted(options.select)), repr(sorted(options.ignore)), repr(options.effects))
+
+
+def _made(
+    files: list[SourceFile], context: ContextStore, options: WorkerOptions, progress: Progress
+) -> tuple[WorkerReport, ...]:
     index = build_index(files, load("python", options.effects), jobs=options.jobs)
     works = [
         partial(_work, name, title, _chosen(rules_of(name), options), index, context) for name, title, _ in CATEGORIES
@@ -61,16 +78,15 @@ def run_workers(
         on_progress=lambda worker, done: progress(CATEGORIES[worker][1], done, total),
     )
     reports = [_report(name, title, answer) for (name, title, _), answer in zip(CATEGORIES, answers, strict=True)]
-    return _with_gaps(reports, (*gaps, *_index_gaps(index)))
+    return _with_gaps(reports, _index_gaps(index))
 
 
 def _read(root: Path, options: WorkerOptions, progress: Progress) -> tuple[list[SourceFile], list[Gap]]:
     tree = walk(root, exclude=options.exclude)
     wanted = [each for each in tree.files if each.kind in JUDGED_KINDS]
-    kinds: dict[str, str] = {each.path: each.kind for each in wanted}
     with FactsCache.open(enabled=options.use_cache) as cache:
         extracted = extract(wanted, cache=cache, jobs=options.jobs, progress=partial(progress, "Reading"))
-    files = [(each.path, kinds[each.path], each.facts) for each in extracted.files]
+    files: list[SourceFile] = [(each.path, each.kind, each.facts) for each in extracted.files]
     return files, [*tree.gaps, *extracted.gaps]
 
 
@@ -101,6 +117,6 @@ def _index_gaps(index: Index) -> tuple[Gap, ...]:
     return (Gap("unresolved", "dynamic calls", why, index.unresolved),)
 
 
-def _with_gaps(reports: list[WorkerReport], gaps: tuple[Gap, ...]) -> tuple[WorkerReport, ...]:
+def _with_gaps(reports: Sequence[WorkerReport], gaps: Sequence[Gap]) -> tuple[WorkerReport, ...]:
     first, *rest = reports
     return (msgspec.structs.replace(first, gaps=(*gaps, *first.gaps)), *rest)

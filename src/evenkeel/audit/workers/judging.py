@@ -37,6 +37,8 @@ def judge(
 def _judge_module(
     rules: Sequence[Rule], index: Index, file: int, context: ContextStore, crashes: dict[tuple[str, str], int]
 ) -> Iterator[Finding]:
+    if index.files[file][1] == "generated":
+        return
     kinds = index.kinds[file]
     wanted = [rule for rule in rules if not rule.needs or rule.needs & kinds]
     if not wanted:
