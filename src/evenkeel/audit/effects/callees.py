@@ -45,6 +45,7 @@ class Described:
     library: str = ""
     targets: list[int] = field(default_factory=list)
     runs: list[int] = field(default_factory=list)
+    handed: list[str] = field(default_factory=list)  # library callables that it runs through an argument
     mode: CallMode = ""
     receiver: Type = UNKNOWN
     base: Type = UNKNOWN
@@ -76,6 +77,7 @@ class Callees:
             found.mode = "offload"
             inner = self.describe(callee.args[0])
             found.runs.extend(inner.targets)
+            found.handed.extend([inner.library] if inner.library else [])
         elif kind == "def":
             found.receiver = callee.args[0] if callee.args else UNKNOWN
             found.targets.append(int(rest))

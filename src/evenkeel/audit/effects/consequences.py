@@ -19,6 +19,8 @@ COLUMN = re.compile(r"^\w+\((\w+)\.\w+")  # the first column of `select(User.id,
 
 BUFFER = "io.StringIO"  # the catalogue's name for a file in memory, of text or bytes
 
+NOT_HANDED = frozenset({"spawn", "offload", "gather", "connect", "copy", "log"})  # of the callable's own call only
+
 
 class LibraryEffects:
     """Turns what the catalogue says of a callable into the effects of one call of it."""
@@ -47,6 +49,16 @@ class LibraryEffects:
         if query and any(each.kind == "db-read" for each in found):
             found.extend(self._added(function_id, call, entity or found[0].detail, spec, described))
         return tuple(dict.fromkeys(found))
+
+    def handed(self, described: Described) -> Iterator[Effect]:
+        """The effects of library callables that are run through an argument: `to_thread(requests.get, url)`."""
+        for name in described.handed:
+            spec = self.library.call(name)
+            blocking = spec.blocking and described.mode == ""
+            made = made_effects(spec.effects, "", blocking=blocking, certain=described.certain)
+            yield from (each for each in made if each.kind not in NOT_HANDED)
+            if spec.statement >= 0:
+                yield Effect("db-read", "", blocking, certain=False)
 
     def _stays_in_memory(self, function_id: int, call: Call, found: list[Effect]) -> bool:
         """Whether what could be a file is memory here: `Image.open(BytesIO(body))`, `frame.to_csv()` without a path."""

@@ -30,14 +30,20 @@ class Handover:
             described.mode = _mode(spec)
             argument = self.library.argument(call, spec.runs, spec)
             if argument is not None:
-                described.runs.extend(self.functions_in(function_id, function, argument, call.position))
+                self._hand_over(function_id, function, argument, call, described)
             return
         for target in tuple(described.targets):
             for parameter, mode in self.runners.of(target).items():
                 argument = self._passed(target, call, parameter)
                 if argument is not None:
-                    described.runs.extend(self.functions_in(function_id, function, argument, call.position))
+                    self._hand_over(function_id, function, argument, call, described)
                     described.mode = mode
+
+    def _hand_over(self, function_id: int, function: Function, value: Value, call: Call, described: Described) -> None:
+        described.runs.extend(self.functions_in(function_id, function, value, call.position))
+        handed = self._callee_of(function_id, function, value, call.position)
+        if handed is not None and handed.library and not handed.targets:
+            described.handed.append(handed.library)
 
     def _passed(self, target: int, call: Call, parameter: str) -> Value | None:
         names = [each.name for each in self.symbols.function(target).parameters if each.name not in {"self", "cls"}]
@@ -50,13 +56,17 @@ class Handover:
 
     def functions_in(self, function_id: int, function: Function, value: Value, position: int) -> Iterator[int]:
         """Project functions that an argument stands for: a name, a lambda, `partial(f, ...)`."""
+        described = self._callee_of(function_id, function, value, position)
+        yield from described.targets if described is not None else ()
+
+    def _callee_of(self, function_id: int, function: Function, value: Value, position: int) -> Described | None:
+        """What an argument calls when it is run; None for what another call makes, unless that is `partial(f, ...)`."""
         if value.kind == "call" and value.call >= 0:
             inner = function.calls[value.call]
             if inner.callee.rpartition(".")[2] == "partial" and inner.arguments:
-                yield from self.functions_in(function_id, function, inner.arguments[0].value, position)
-            return
-        described = self._callees.describe(self.resolver.value(function_id, value, position))
-        yield from described.targets
+                return self._callee_of(function_id, function, inner.arguments[0].value, position)
+            return None
+        return self._callees.describe(self.resolver.value(function_id, value, position))
 
     def inside_spawn(self, function_id: int, function: Function, call: Call, described: Described) -> None:
         """`create_task(f(x))`: the inner call makes a coroutine, what it does happens in another task."""

@@ -83,6 +83,7 @@ class Linker:
             effects = self.effects.effects_of(function_id, call, spec, described, query)
         self.handover.place(function_id, function, call, spec, described)
         self.handover.inside_spawn(function_id, function, call, described)
+        effects = (*effects, *self.effects.handed(described))
         if not (described.library or described.targets or described.runs or result.name):
             return None
         return Link(
