@@ -19,7 +19,8 @@ from evenkeel.hotpath.ports.stream_events import Cursor, HistoryLost
 class Event:
     """One event of a session. `payload` is the encoded JSON, the same object for every reader.
 
-    `stored` = replay will show it again; `terminal` = the last of its term (`final` or `error`).
+    `stored` = replay will show it again; `terminal` = the last of its term (`final` or `error`). `epoch` = the
+    generation of the session's history that it belongs to; 0 = its publisher does not know.
     """
 
     session_id: str
@@ -28,6 +29,7 @@ class Event:
     payload: bytes
     stored: bool = True
     terminal: bool = False
+    epoch: int = 0
 
 
 @dataclass(frozen=True, slots=True)
