@@ -73,7 +73,7 @@ async def run():
     async with Local.begin() as s:
         await s.execute(delete(User))  #: db-write db-update db-delete
     async with engine.begin() as connection:
-        await connection.run_sync(Base.metadata.create_all)  #: offload
+        await connection.run_sync(Base.metadata.create_all)  #: db-write offload
 async def injected(db: AsyncSession):
     await db.scalar(select(User))  #: db-read
 """,
