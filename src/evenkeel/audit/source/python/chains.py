@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from evenkeel.audit.model.facts import Argument, Call
-from evenkeel.audit.source.python.drafts import Scope, add_read, content, evaluate, real, scan, written
+from evenkeel.audit.source.python.drafts import FileDraft, Scope, add_read, content, evaluate, real, scan, written
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -66,15 +66,21 @@ def _spine(scope: Scope, node: Node) -> tuple[list[Link], Node, str]:
     spine: list[Link] = []
     kind = node.type
     while kind in LINKS:
-        if kind == "attribute":
-            text = file.text[node.start_byte : node.end_byte]
-            if text.replace(".", "").isidentifier() and not text.startswith(CONSTANTS):
-                return spine, node, text if file.ascii else real(file, text)
+        if kind == "attribute" and (text := plain_name(file, node)):
+            return spine, node, text
         children = node.children
         spine.append((kind, node, children))
         node = children[0]
         kind = node.type
     return spine, node, written(file, node) if kind == "identifier" else ""
+
+
+def plain_name(file: FileDraft, node: Node) -> str:
+    """The text of an attribute that is a dotted name and nothing else; else ""."""
+    text = file.text[node.start_byte : node.end_byte]
+    if not text.replace(".", "").isidentifier() or text.startswith(CONSTANTS):
+        return ""
+    return text if file.ascii else real(file, text)
 
 
 def _root(scope: Scope, node: Node, block: int) -> Chain:
@@ -130,7 +136,7 @@ def _call(scope: Scope, node: Node, last: Node, chain: Chain, block: int) -> int
     else:  # a bare generator expression
         arguments = (Argument("", evaluate(scope, last, block)),)
     index = len(calls)
-    for inner in calls[first:]:
+    for inner in calls[first:] if index > first else ():
         if inner.parent < 0:
             msgspec.structs.force_setattr(inner, "parent", index)  # still ours: nobody has seen this call yet
     row, column = node.start_point

@@ -11,7 +11,19 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import msgspec
 
-from evenkeel.audit.model.facts import Assignment, Block, BlockKind, Call, Class, Function, Import, Read, Return, Value
+from evenkeel.audit.model.facts import (
+    Assignment,
+    Block,
+    BlockKind,
+    Call,
+    Class,
+    Function,
+    Import,
+    Read,
+    Return,
+    Value,
+    ValueKind,
+)
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -54,6 +66,7 @@ class FileDraft:
         "imports",
         "names",
         "package",
+        "plain",
         "reparsed",
         "text",
     )
@@ -64,6 +77,7 @@ class FileDraft:
         self.package = package
         self.handlers = handlers
         self.reparsed = reparsed
+        self.plain: dict[str, Value] = {}  # values of names and constants, which are the same each time
         self.names: list[str] = []  # chains in reading order; a value takes those logged while it was read
         self.functions: list[Function] = []
         self.classes: list[Class] = []
@@ -95,12 +109,16 @@ class Scope:
         "owner",
         "prefix",
         "reads",
+        "scans",
         "seen",
         "sink",
+        "values",
     )
 
     def __init__(self, file: FileDraft, index: int, prefix: str) -> None:
         self.file = file
+        self.scans = file.handlers.scans
+        self.values = file.handlers.values
         self.index = index
         self.prefix = prefix  # of qualified names of what is defined here
         self.owner = -1  # class whose body is being read
@@ -168,20 +186,33 @@ def written(file: FileDraft, node: Node) -> str:
 def folded(file: FileDraft, node: Node, limit: int = EXCERPT_LENGTH) -> str:
     """The node's text with white space folded, cut at `limit` characters."""
     start = node.start_byte
-    text = real(file, file.text[start : min(node.end_byte, start + limit + WINDOW_LENGTH)])
+    text = file.text[start : min(node.end_byte, start + limit + WINDOW_LENGTH)]
+    if not file.ascii:
+        text = real(file, text)
     if "\n" in text or "  " in text:
         text = " ".join(text.replace("\\\n", " ").split())
     return text[:limit]
 
 
+def plain(file: FileDraft, kind: ValueKind, text: str) -> Value:
+    """The value of a dotted name or a constant, made once a file."""
+    value = file.plain.get(text)
+    if value is None:
+        value = file.plain[text] = Value(kind, text, names=(text,) if kind == "name" else ())
+    return value
+
+
 def since(names: list[str], mark: int) -> tuple[str, ...]:
     """The chains logged since `mark`, in order, without duplicates."""
+    count = len(names) - mark
+    if count < 2:
+        return (names[mark],) if count else ()
     return tuple(dict.fromkeys(names[mark:]))
 
 
 def scan(scope: Scope, node: Node, block: int) -> None:
     """Records everything inside an expression of which only the contents matter."""
-    handler = scope.file.handlers.scans.get(node.type)
+    handler = scope.scans.get(node.type)
     if handler is not None:
         handler(scope, node, block)
         return
@@ -191,8 +222,8 @@ def scan(scope: Scope, node: Node, block: int) -> None:
 
 def evaluate(scope: Scope, node: Node, block: int) -> Value:
     """Records everything inside an expression and answers what it is."""
-    handlers = scope.file.handlers.values
-    return handlers.get(node.type, handlers[""])(scope, node, block)
+    handler = scope.values.get(node.type)
+    return (scope.values[""] if handler is None else handler)(scope, node, block)
 
 
 def content(nodes: Iterable[Node]) -> list[Node]:

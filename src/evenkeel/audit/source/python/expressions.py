@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from evenkeel.audit.model.facts import Value, ValueKind
-from evenkeel.audit.source.python.chains import LINKS, STRINGS, divided, link, load
+from evenkeel.audit.source.python.chains import LINKS, STRINGS, divided, link, load, plain_name
 from evenkeel.audit.source.python.drafts import (
     Evaluate,
     Scan,
     Scope,
+    add_read,
     content,
     evaluate,
     folded,
+    plain,
     scan,
     since,
     written,
@@ -59,6 +61,11 @@ SPINES = frozenset({"binary_operator", "boolean_operator", "comparison_operator"
 def name(scope: Scope, node: Node, block: int) -> Value:
     """A chain; its text is the chain, not the source."""
     names = scope.file.names
+    dotted = plain_name(scope.file, node) if node.type == "attribute" else ""
+    if dotted:
+        names.append(dotted)
+        add_read(scope, (dotted, -1), node, block)
+        return plain(scope.file, "name", dotted)
     mark = len(names)
     text, receiver = load(scope, node, block)
     return Value("name", text, receiver, names=since(names, mark))
@@ -76,7 +83,7 @@ def identifier(scope: Scope, node: Node, _block: int) -> Value:
     """A bare name."""
     text = written(scope.file, node)
     scope.file.names.append(text)
-    return Value("name", text, names=(text,))
+    return plain(scope.file, "name", text)
 
 
 def called(scope: Scope, node: Node, block: int) -> Value:
@@ -120,7 +127,7 @@ def number(scope: Scope, node: Node, _block: int) -> Value:
 
 def constant(scope: Scope, node: Node, _block: int) -> Value:
     """None, True, False or an ellipsis."""
-    return Value("constant", written(scope.file, node))
+    return plain(scope.file, "constant", written(scope.file, node))
 
 
 def unary(scope: Scope, node: Node, block: int) -> Value:
