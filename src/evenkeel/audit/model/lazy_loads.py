@@ -67,6 +67,11 @@ def origin_of(function: FunctionView, read: CallView) -> CallView | None:
     return _origin_of_name(function, root, read.fact.position, 0)
 
 
+def origin_of_iterable(function: FunctionView, block: Block) -> CallView | None:
+    """The call whose query produced what a loop goes through."""
+    return _origin_of_value(function, block.subject, block.start, 0) if block.subject is not None else None
+
+
 def _origin_of_name(function: FunctionView, name: str, position: int, depth: int) -> CallView | None:
     if depth > 6:
         return None

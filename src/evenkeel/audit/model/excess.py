@@ -1,0 +1,183 @@
+"""Loads of which only a part is used: counted, indexed, filtered or added up in Python, or read for a few columns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Literal, NamedTuple
+
+from evenkeel.audit.model.accesses import short_entity
+from evenkeel.audit.model.facts import Block, Call
+from evenkeel.audit.model.index import Entity
+from evenkeel.audit.model.lazy_loads import chain_steps, origin_of_iterable
+from evenkeel.audit.model.uses import condition_of, element_attributes, places_of
+from evenkeel.audit.model.view import CallView, FunctionView
+
+ExcessKind = Literal["count", "first", "filter", "aggregate", "columns"]
+
+MANY_COLUMNS = 15
+FEW_USED = 3
+NARROWING = re.compile(
+    r"^(where|filter|filter_by|exclude|limit|values|values_list|only|defer|with_only_columns|load_only|with_entities"
+    r"|options|having|distinct|group_by|fetchmany|paginate|first|one|get|in_bulk|select_from|yield_per|execution_options)\("
+)
+COLUMN_SELECT = re.compile(r"^(select|query)\(.*[.(,]", re.DOTALL)
+AGGREGATES = frozenset({"sum", "max", "min", "any", "all", "next"})
+WORDS = re.compile(r"'[^']*'|\"[^\"]*\"|[A-Za-z_][\w.]*")
+KEYWORDS = frozenset({"and", "or", "not", "in", "is", "None", "True", "False"})
+
+
+class Excess(NamedTuple):
+    """A load and what of it is not needed; `costly` when the excess grows with the table or the row is wide."""
+
+    kind: ExcessKind
+    load: CallView
+    line: int
+    end_line: int
+    what: str
+    costly: bool
+    certain: bool
+
+
+def excesses(function: FunctionView) -> Iterator[Excess]:
+    """Every load of a function of which only a part is used."""
+    for call in function.calls:
+        if call.fact.callee == "len" and len(call.fact.arguments) == 1:
+            yield from _counted(function, call)
+    yield from _indexed(function)
+    for block in function.fact.blocks:
+        if block.kind in {"for", "comprehension"} and block.subject is not None:
+            yield from _iterated(function, block)
+
+
+# -- counted, indexed ----------------------------------------------------------------------------------------------
+
+
+def _counted(function: FunctionView, call: CallView) -> Iterator[Excess]:
+    value = call.fact.arguments[0].value
+    load = function.calls_by_index.get(value.call) if value.kind == "call" else None
+    if load is None and value.kind == "name" and len(places_of(function.fact, value.text)) == 1:
+        given = [each.value.call for each in function.fact.assignments if value.text in each.targets]
+        load = function.calls_by_index.get(given[0]) if len(given) == 1 and given[0] >= 0 else None
+    if load is None or not (load.has("db-load-all") or (call.has("db-read") and value.kind == "call")):
+        return
+    if _limited(load):
+        return
+    what = f"`{_short(call.fact)}` loads every `{_entity(load)}` row to count them"
+    yield Excess("count", load, call.line, call.fact.end_line, what, True, _sure(load))
+
+
+def _indexed(function: FunctionView) -> Iterator[Excess]:
+    for read in function.fact.reads:
+        load = function.calls_by_index.get(read.receiver) if read.subscript and read.chain == "<call>" else None
+        if load is not None and load.has("db-load-all") and not _limited(load):
+            what = f"`{load.name}()[...]` loads every `{_entity(load)}` row to take some of them"
+            yield Excess("first", load, read.line, read.line, what, not _narrowed(load), _sure(load))
+
+
+def _short(call: Call) -> str:
+    return f"len({call.arguments[0].value.text[:60]})"
+
+
+def _entity(load: CallView) -> str:
+    effect = load.effect("db-load-all", "db-read")
+    return (short_entity(effect.detail) if effect is not None else "") or "matching"
+
+
+def _sure(load: CallView) -> bool:
+    return all(each.certain for each in load.effects)
+
+
+def _steps(load: CallView) -> tuple[str, ...]:
+    chained = chain_steps(load)
+    return (*load.query, *(each for each in chained if each not in load.query))
+
+
+def _limited(load: CallView) -> bool:
+    return any(
+        re.match(r"(limit|paginate|slice|fetchmany|values|values_list|yield_per)\(", each) for each in _steps(load)
+    )
+
+
+def _narrowed(load: CallView) -> bool:
+    steps = _steps(load)
+    return any(NARROWING.match(each) or "WHERE" in each.upper().split() for each in steps)
+
+
+# -- iterated ------------------------------------------------------------------------------------------------------
+
+
+def _iterated(function: FunctionView, block: Block) -> Iterator[Excess]:
+    load = origin_of_iterable(function, block)
+    if load is None or load.targets or not _only_here(function, block) or _is_narrow(load):
+        return
+    whole = not _narrowed(load)
+    entity = function.module.entity(function.types.get(block.targets[0], "")) if len(block.targets) == 1 else None
+    if block.kind == "comprehension" and whole:
+        yield from _computed(function, block, load)
+    if entity is not None:
+        yield from _few_columns(function, block, load, entity)
+
+
+def _only_here(function: FunctionView, block: Block) -> bool:
+    """Whether the list serves this loop alone: it is made in the loop's head, or its name is used nowhere else."""
+    subject = block.subject
+    if subject is None or subject.kind != "name":
+        return subject is not None
+    return subject.text.isidentifier() and _uses_elsewhere(function, subject.text, block) == 0
+
+
+def _uses_elsewhere(function: FunctionView, name: str, block: Block) -> int:
+    at_loop = range(block.start - len(name) - 8, block.end + 1)
+    return sum(1 for each in places_of(function.fact, name) if each not in at_loop)
+
+
+def _is_narrow(load: CallView) -> bool:
+    """Whether the query selects columns already."""
+    return any(COLUMN_SELECT.match(each) for each in _steps(load)[:1]) or _limited(load)
+
+
+def _computed(function: FunctionView, block: Block, load: CallView) -> Iterator[Excess]:
+    outer = _consumer(function, block)
+    condition = condition_of(function.fact, block)
+    if condition and _asks_element_alone(condition, block.targets[0]):
+        what = f"every `{_entity(load)}` row is loaded and filtered in Python by `{condition[:60]}`"
+        yield Excess("filter", load, block.line, block.end_line, what, True, False)
+    elif outer in AGGREGATES and element_attributes(function.fact, block):
+        what = f"every `{_entity(load)}` row is loaded for `{outer}(...)` in Python"
+        yield Excess("aggregate", load, block.line, block.end_line, what, True, False)
+
+
+def _consumer(function: FunctionView, block: Block) -> str:
+    """The function that takes the comprehension as its argument: `sum`, `any`, ..."""
+    subject = block.subject.text if block.subject is not None else ""
+    for call in function.fact.calls:
+        if any(
+            each.value.kind == "comprehension" and f"in {subject}" in each.value.text and call.position >= block.end
+            for each in call.arguments[:1]
+        ):
+            return call.callee
+    return ""
+
+
+def _asks_element_alone(condition: str, name: str) -> bool:
+    """Whether a condition compares columns of the element with plain values, so that SQL could ask the same."""
+    words = [each for each in WORDS.findall(condition) if each[0] not in "'\"" and each not in KEYWORDS]
+    own = [each for each in words if each.startswith(f"{name}.") and each.count(".") == 1]
+    return bool(own) and "(" not in condition and all(each in own or "." not in each for each in words)
+
+
+def _few_columns(function: FunctionView, block: Block, load: CallView, entity: Entity) -> Iterator[Excess]:
+    used = element_attributes(function.fact, block)
+    relations = {each.name for each in entity.relations}
+    if not used or len(used) > FEW_USED or used & relations or used & set(entity.wide):
+        return
+    wide = entity.columns > MANY_COLUMNS or bool(entity.wide)
+    if not wide:
+        return
+    kept = f", {', '.join(entity.wide[:2])} among them," if entity.wide else ""
+    what = (
+        f"`{entity.name.rpartition('.')[2]}` rows are loaded with {entity.columns} columns{kept} "
+        f"and only {', '.join(f'`{each}`' for each in sorted(used))} read"
+    )
+    yield Excess("columns", load, block.line, block.end_line, what, True, True)
