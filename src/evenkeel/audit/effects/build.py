@@ -24,6 +24,7 @@ from evenkeel.kernel.forks import Send, can_fork, run_forked
 
 PARALLEL_FROM = 60  # files; forking costs more than it saves below
 LONGEST_LINK_S = 900.0
+NEIGHBOURS = 48  # files that one process links together: neighbours import one another
 
 SourceFile = tuple[str, str, bytes]  # path, kind, encoded facts
 
@@ -142,7 +143,7 @@ def _link_all(linker: Linker, known: Known, jobs: int) -> list[FileLinks]:
     count = len(linker.symbols.modules)
     if jobs < 2 or count < PARALLEL_FROM or not can_fork():
         return [_link_file(linker, known, file) for file in range(count)]
-    chunks = [range(start, count, jobs) for start in range(jobs)]
+    chunks = [[file for file in range(count) if file // NEIGHBOURS % jobs == job] for job in range(jobs)]
     answers = run_forked([partial(_link_chunk, linker, known, chunk) for chunk in chunks], timeout_s=LONGEST_LINK_S)
     results: dict[int, FileLinks] = {}
     for chunk, answer in zip(chunks, answers, strict=True):
@@ -153,7 +154,7 @@ def _link_all(linker: Linker, known: Known, jobs: int) -> list[FileLinks]:
     return [results[file] for file in range(count)]
 
 
-def _link_chunk(linker: Linker, known: Known, files: range, _: Send) -> bytes:
+def _link_chunk(linker: Linker, known: Known, files: Sequence[int], _: Send) -> bytes:
     return msgspec.msgpack.encode([_link_file(linker, known, file) for file in files])
 
 

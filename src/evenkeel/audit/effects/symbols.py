@@ -16,6 +16,8 @@ from evenkeel.audit.model.facts import Assignment, Class, FileFacts, Function
 
 DECODED_FILES = 192  # about 40 MB of dense code; more costs memory, fewer costs decoding again
 
+PINNED_FILES = 512  # decoded more than twice: base classes and constants that everyone imports
+
 _decode = msgspec.msgpack.Decoder(FileFacts).decode
 
 
@@ -67,17 +69,25 @@ class Symbols:
         self.packages: set[str] = set()
         self.imported: set[str] = set()  # top-level packages that anyone imports
         self._decoded: OrderedDict[int, FileFacts] = OrderedDict()
+        self._pinned: dict[int, FileFacts] = {}
+        self._times: list[int] = []  # file -> how often it was decoded
         for kind, encoded in files:
             self._add(kind, encoded)
 
     def facts(self, file: int) -> FileFacts:
-        """The facts of file number `file`, decoded at most once while they are in the cache."""
-        facts = self._decoded.get(file)
-        if facts is None:
-            facts = _decode(self.encoded[file])
-            self._decoded[file] = facts
-            if len(self._decoded) > DECODED_FILES:
-                self._decoded.popitem(last=False)
+        """The facts of file number `file`. Files that are asked for again and again stay decoded; of the others, the latest."""
+        facts = self._pinned.get(file) or self._decoded.get(file)
+        return facts if facts is not None else self._decode(file)
+
+    def _decode(self, file: int) -> FileFacts:
+        facts = _decode(self.encoded[file])
+        self._times[file] += 1
+        if self._times[file] > 2 and len(self._pinned) < PINNED_FILES:
+            self._pinned[file] = facts
+            return facts
+        self._decoded[file] = facts
+        if len(self._decoded) > DECODED_FILES:
+            self._decoded.popitem(last=False)
         return facts
 
     def function(self, function_id: int) -> Function:
@@ -104,6 +114,7 @@ class Symbols:
         file = len(self.encoded)
         facts = _decode(encoded)
         self.encoded.append(encoded)
+        self._times.append(0)
         if len(self._decoded) < DECODED_FILES:
             self._decoded[file] = facts
         module = Module(file, facts.module or facts.path, facts.path, kind)
