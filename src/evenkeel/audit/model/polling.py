@@ -1,0 +1,177 @@
+"""Loops that ask the database again and again: a query and a sleep in one loop, until something has changed."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from evenkeel.audit.model.facts import Block
+from evenkeel.audit.model.flow import ancestors
+from evenkeel.audit.model.loop_data import flows_into, inside, loop_data
+from evenkeel.audit.model.repeats import NEAR
+from evenkeel.audit.model.uses import places_of
+from evenkeel.audit.model.view import CallView, FunctionView, Reach
+
+SELDOM_S = 60.0  # a pause from here on is a schedule, not a poll
+SCHEDULES = re.compile(r"hour|day|daily|week|minute|3600|86400|cleanup|cron|retention|prune|purge", re.IGNORECASE)
+DRAINS = re.compile(r"^[A-Za-z_][\w.]*$")
+EMPTY = re.compile(r"^not \w|is None|== 0|== \[\]|< 1\b")
+WAITS_FOR_DATABASE = re.compile(r"connect|ping|ready|SELECT 1\b(?! FROM)|wait_for_db", re.IGNORECASE)
+NUMBER = re.compile(r"[\d_]+(\.\d*)?|\.\d+")
+
+
+class Poll(NamedTuple):
+    """A loop that polls: the query, the pause, and what is known of its length."""
+
+    query: CallView
+    reach: Reach
+    pause: CallView
+    block: Block
+    pause_s: float | None  # None: not written as a number
+
+
+def polls(function: FunctionView) -> Iterator[Poll]:
+    """Every loop of a function that queries and sleeps in turn."""
+    for index, block in enumerate(function.fact.blocks):
+        if block.kind not in {"while", "for"} or (block.is_async and block.kind == "for"):
+            continue
+        pause = _pause(function, index)
+        if pause is None or _is_retry(function, pause, index) or _is_drain(function, index):
+            continue
+        query = _query(function, index)
+        if query is not None and not _reaches_out(function, query[0]) and not _empties(function, index, query[0]):
+            yield Poll(query[0], query[1], pause, block, _seconds(pause))
+
+
+def _inside_innermost(function: FunctionView, call: CallView, loop: int) -> bool:
+    """Whether the loop is the nearest one around a call."""
+    blocks = function.fact.blocks
+    nearest = next((each for each in ancestors(blocks, call.fact.block) if blocks[each].kind in {"while", "for"}), -1)
+    return nearest == loop
+
+
+def _pause(function: FunctionView, loop: int) -> CallView | None:
+    for call in function.calls:
+        if _inside_innermost(function, call, loop) and (call.has("sleep") or _only_sleeps(call)):
+            return call
+    return None
+
+
+def _only_sleeps(call: CallView) -> bool:
+    """A helper that does nothing but wait: `await self._pause()`."""
+    return bool(call.targets) and bool(call.reaches("sleep")) and not call.reaches("db-read", "db-write", "network")
+
+
+def _is_retry(function: FunctionView, pause: CallView, loop: int) -> bool:
+    """A pause in an `except` block waits before another attempt, it does not wait for a change."""
+    around = function.blocks_around(pause.fact.block, "except")
+    return any(inside(function.fact, function.fact.blocks.index(each), loop) for each in around)
+
+
+def _is_drain(function: FunctionView, loop: int) -> bool:
+    """`while rows:` goes on as long as there is something to do; a `for` over elements pauses between them."""
+    block = function.fact.blocks[loop]
+    if block.kind == "for":
+        names = loop_data(function.fact, loop)
+        calls = [each for each in function.calls if _inside_innermost(function, each, loop)]
+        return any(each.reaches("db-read", "db-write") and flows_into(each, names) for each in calls)
+    condition = block.subject
+    if condition is None or not DRAINS.match(condition.text) or condition.kind == "constant":
+        return False
+    return any(
+        condition.text in each.targets and inside(function.fact, each.block, loop) and each.value.call >= 0
+        for each in function.fact.assignments
+    )
+
+
+def _query(function: FunctionView, loop: int) -> tuple[CallView, Reach] | None:
+    for call in function.calls:
+        if not _inside_innermost(function, call, loop) and not inside(function.fact, call.fact.block, loop):
+            continue
+        reach = next((each for each in call.reaches("db-read") if not each.looped), None)
+        if reach is None and _decides(function, call, loop):
+            reach = next((each for each in call.reaches("db-write") if not each.looped), None)
+        if reach is not None and not WAITS_FOR_DATABASE.search(f"{call.name} {' '.join(call.query)}"):
+            return call, reach
+    return None
+
+
+def _decides(function: FunctionView, call: CallView, loop: int) -> bool:
+    """Whether the loop goes on until the call succeeds: `if await self.try_lock(name): return`."""
+    given = {name for each in function.fact.assignments if each.value.call == call.index for name in each.targets}
+    for number, block in enumerate(function.fact.blocks):
+        if block.kind not in {"if", "while"} or block.subject is None or not inside(function.fact, number, loop):
+            continue
+        own = call.fact.block == block.parent and call.name in block.subject.text
+        if (block.exits or block.kind == "while") and (own or given.intersection(_names(block))):
+            return True
+    return False
+
+
+def _names(block: Block) -> set[str]:
+    subject = block.subject
+    return set(subject.names or (subject.text,)) if subject is not None else set()
+
+
+def _reaches_out(function: FunctionView, query: CallView) -> bool:
+    """A background call that goes out over the network sooner than to the database is about the network."""
+    sent = [each for each in query.reaches("network") if each.effect.detail not in NEAR]
+    return (
+        function.role != "handler"
+        and bool(sent)
+        and len(sent[0].path) < len(query.reaches("db-read", "db-write")[0].path)
+    )
+
+
+def _empties(function: FunctionView, loop: int, query: CallView) -> bool:
+    """Whether the loop works through what it finds until nothing is left: `if not rows: break`, and `rows` are used."""
+    made = {query.index}
+    for index, call in enumerate(function.fact.calls):
+        if call.receiver in made:
+            made.add(index)
+    found: set[str] = set()
+    for each in function.fact.assignments:
+        if inside(function.fact, each.block, loop) and (
+            each.value.call in made or found.intersection(each.value.names)
+        ):
+            found.update(each.targets)
+    leaves = [
+        block
+        for number, block in enumerate(function.fact.blocks)
+        if _leaves(function, number) and inside(function.fact, number, loop) and EMPTY.search(_text(block))
+    ]
+    tested = {name.partition(".")[0] for block in leaves for name in _names(block)} & found
+    around = function.fact.blocks[loop]
+    used = [place for name in tested for place in places_of(function.fact, name) if around.start <= place <= around.end]
+    writes = (each for each in function.calls if inside(function.fact, each.fact.block, loop))
+    return bool(tested) and (len(used) > len(leaves) or any(each.reaches("db-write", "commit") for each in writes))
+
+
+def _leaves(function: FunctionView, number: int) -> bool:
+    """Whether a branch ends the loop, by break or return."""
+    block = function.fact.blocks[number]
+    returns = any(each.block == number and each.kind == "return" for each in function.fact.exits)
+    return block.kind == "if" and (block.breaks or (block.exits and returns))
+
+
+def _text(block: Block) -> str:
+    return block.subject.text if block.subject is not None else ""
+
+
+def _seconds(pause: CallView) -> float | None:
+    value = pause.argument(0)
+    factors = [each.strip() for each in value.text.replace("_", "").split("*")] if value is not None else [""]
+    if not all(NUMBER.fullmatch(each) for each in factors):
+        return None
+    return math.prod(float(each) for each in factors)
+
+
+def is_schedule(poll: Poll) -> bool:
+    """Whether the loop runs seldom: a pause of a minute or more, or one that is named after hours and days."""
+    if poll.pause_s is not None:
+        return poll.pause_s >= SELDOM_S
+    value = poll.pause.argument(0)
+    named = f"{value.text if value is not None else ''} {poll.query.function.fact.name} {poll.query.fact.callee}"
+    return bool(SCHEDULES.search(named))
