@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from evenkeel.audit.model.facts import Block
 from evenkeel.audit.model.flow import ancestors
-from evenkeel.audit.model.loop_data import flows_into, inside, loop_data
+from evenkeel.audit.model.loop_data import flows_into, inside, loop_data, touches
 from evenkeel.audit.model.repeats import NEAR
 from evenkeel.audit.model.uses import places_of
 from evenkeel.audit.model.view import CallView, FunctionView, Reach
@@ -133,9 +133,8 @@ def _empties(function: FunctionView, loop: int, query: CallView) -> bool:
             made.add(index)
     found: set[str] = set()
     for each in function.fact.assignments:
-        if inside(function.fact, each.block, loop) and (
-            each.value.call in made or found.intersection(each.value.names)
-        ):
+        derived = each.value.call in made or touches(each.value.names, frozenset(found))
+        if derived and inside(function.fact, each.block, loop):
             found.update(each.targets)
     leaves = [
         block
