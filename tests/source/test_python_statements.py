@@ -81,6 +81,17 @@ def test_exits() -> None:
     assert [each.chain for each in f.reads] == ["x.id", "x.cause"]
 
 
+def test_keys_of_targets() -> None:
+    code = module_code("""
+        cache[user.id] = make(b)
+        x[i][j], y = f(1)
+        counts[key(k)] += z
+        del x["a"], y[f"{t}"]
+        plain = cache[b]
+    """)
+    assert [each.keys for each in code.assignments] == [("user.id",), ("i", "j"), ("key", "k"), ("t",), ()]
+
+
 def test_globals() -> None:
     facts = facts_of("def f():\n    global a, b\n    def g():\n        nonlocal c\n")
     assert [each.globals for each in facts.functions] == [(), ("a", "b"), ("c",)]

@@ -101,6 +101,7 @@ class Assignment(msgspec.Struct, frozen=True, array_like=True, gc=False):
     operator: str = "="  # "=", "+=", ":=", "del"
     annotation: str = ""
     unpacked: bool = False  # targets came from tuple unpacking
+    keys: tuple[str, ...] = ()  # chains read in the subscripts of targets: `cache[user.id] = x` has `user.id`
 
 
 class Read(msgspec.Struct, frozen=True, array_like=True, gc=False):

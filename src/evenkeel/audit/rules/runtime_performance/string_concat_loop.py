@@ -141,7 +141,7 @@ def _grows(assignment: Assignment) -> bool:
 def _judge(function: FunctionView, assignment: Assignment) -> Iterator[Finding]:
     target = assignment.targets[0]
     loop = _loop_of(function, assignment)
-    if loop < 0 or loop_kind(function, loop) in SHORT or _starts_anew(function, target, loop):
+    if loop < 0 or loop_kind(function, loop) in SHORT or _starts_anew(function, assignment, loop):
         return
     kind = _kind(function, assignment)
     if not kind or (target.isidentifier() and kind == "str"):
@@ -163,15 +163,14 @@ def _loop_of(function: FunctionView, assignment: Assignment) -> int:
     return next((each for each in ancestors(blocks, assignment.block) if blocks[each].kind in {"for", "while"}), -1)
 
 
-def _starts_anew(function: FunctionView, target: str, loop: int) -> bool:
+def _starts_anew(function: FunctionView, assignment: Assignment, loop: int) -> bool:
     """Whether each pass grows another string: it hangs on the loop's element, or is set again in the loop."""
-    subject = function.fact.blocks[loop].subject
+    target = assignment.targets[0]
     bound = set(function.fact.blocks[loop].targets)
     for each in function.fact.assignments:
         if each.operator in {"=", ":="} and not _grows(each) and inside(function.fact, each.block, loop):
             bound.update(each.targets)
-    numbered = subject is not None and subject.text.startswith(("range(", "enumerate("))
-    return target in bound or root_of(target) in bound or (numbered and "[]" in target)
+    return target in bound or root_of(target) in bound or any(each in bound for each in assignment.keys)
 
 
 def _kind(function: FunctionView, assignment: Assignment) -> Text:

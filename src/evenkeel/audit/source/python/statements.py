@@ -56,11 +56,20 @@ def assignment(scope: Scope, node: Node, block: int) -> None:
 
 def _assign(scope: Scope, node: Node, block: int, sides: tuple[list[Node], Node | None], noted: str) -> None:
     lefts, right = sides
-    names = tuple([name for left in lefts for name in targets(scope, left, block)])
-    scope.file.names.clear()
+    names, keys = _bound(scope, lefts, block)
     value = NOTHING if right is None else evaluate(scope, right, block)
     unpacked = any(left.type in SEQUENCES for left in lefts)
-    scope.sink.append(Assignment(names, value, node.start_point[0] + 1, node.end_byte, block, "=", noted, unpacked))
+    line = node.start_point[0] + 1
+    scope.sink.append(Assignment(names, value, line, node.end_byte, block, "=", noted, unpacked, keys))
+
+
+def _bound(scope: Scope, lefts: list[Node], block: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The targets, and the chains read in their subscripts."""
+    scope.file.names.clear()
+    names = tuple([name for left in lefts for name in targets(scope, left, block)])
+    read = dict.fromkeys(scope.file.names)
+    scope.file.names.clear()
+    return names, tuple([each for each in read if not any(name.startswith(f"{each}[]") for name in names)])
 
 
 def _pairs(lefts: list[Node], right: Node | None) -> list[tuple[Node, Node]]:
@@ -80,17 +89,16 @@ def augmented(scope: Scope, node: Node, block: int) -> None:
         contents(scope, node, block)
         return
     operator = node.child_by_field_name("operator")
-    names = targets(scope, left, block)
-    scope.file.names.clear()
+    names, keys = _bound(scope, [left], block)
     value = evaluate(scope, right, block)
     sign = "=" if operator is None else operator.type
-    scope.sink.append(Assignment(names, value, node.start_point[0] + 1, node.end_byte, block, sign))
+    scope.sink.append(Assignment(names, value, node.start_point[0] + 1, node.end_byte, block, sign, keys=keys))
 
 
 def delete(scope: Scope, node: Node, block: int) -> None:
     """`del a, b[c]`."""
-    names = tuple([name for each in content(node.named_children) for name in targets(scope, each, block)])
-    scope.sink.append(Assignment(names, NOTHING, node.start_point[0] + 1, node.end_byte, block, "del"))
+    names, keys = _bound(scope, content(node.named_children), block)
+    scope.sink.append(Assignment(names, NOTHING, node.start_point[0] + 1, node.end_byte, block, "del", keys=keys))
 
 
 def return_(scope: Scope, node: Node, block: int) -> None:
