@@ -27,7 +27,7 @@ def origin_parameters(function: FunctionView, value: Value, position: int) -> fr
 
 def root_of(chain: str) -> str:
     """The name a chain starts from: `rows` for `rows[].name`."""
-    return chain.partition(".")[0].removesuffix("[]")
+    return chain.partition(".")[0].partition("[")[0]
 
 
 def _calls_of(function: FunctionView, value: Value, position: int, depth: int) -> Iterator[CallView]:

@@ -103,7 +103,7 @@ from evenkeel.audit.model.facts import Assignment, Value
 from evenkeel.audit.model.finding import Finding
 from evenkeel.audit.model.flow import ancestors
 from evenkeel.audit.model.loop_data import inside
-from evenkeel.audit.model.loops import GROWING, loop_kind
+from evenkeel.audit.model.loops import loop_kind
 from evenkeel.audit.model.origins import root_of
 from evenkeel.audit.model.places import at_assignment
 from evenkeel.audit.model.rule import Rule
@@ -114,6 +114,7 @@ RULE = Rule(title="A string grown piece by piece in a loop", severity="MEDIUM", 
 Text = Literal["str", "bytes", ""]
 
 CONCATENATED = re.compile(r"(^|\+ )[rRfFuU]*[\"']|[\"'] \+")
+LENGTHENING = frozenset({"append", "appendleft", "insert", "extend"})
 SHORT = frozenset({"few", "attempts"})
 JOIN = {
     "str": 'Collect the pieces in a list and join them once (`"".join(pieces)`).',
@@ -170,10 +171,9 @@ def _starts_anew(function: FunctionView, assignment: Assignment, loop: int) -> b
     for each in function.fact.assignments:
         if each.operator in {"=", ":="} and not _grows(each) and inside(function.fact, each.block, loop):
             bound.update(each.targets)
-    for (
-        call
-    ) in function.fact.calls:  # `rows[-1].text += ...` while rows are appended: the last one is another each time
-        if call.callee.rpartition(".")[2] in GROWING and inside(function.fact, call.block, loop):
+    # `rows[-1].text += ...` while rows are appended: the last one is another each time.
+    for call in function.fact.calls:
+        if call.callee.rpartition(".")[2] in LENGTHENING and inside(function.fact, call.block, loop):
             bound.add(call.callee.rpartition(".")[0])
     return target in bound or root_of(target) in bound or any(each in bound for each in assignment.keys)
 
