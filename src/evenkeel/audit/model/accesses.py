@@ -114,7 +114,7 @@ def _saved(found: dict[str, list[Reach]], *, inferred: bool) -> Access | None:
     committed = _first(found, "commit")
     if inferred and committed is not None and pending is None and found.get("db-read"):
         read = found["db-read"][0]
-        return Access("update", Reach(read.effect, committed.path), certain=False)
+        return Access("update", Reach.along(read.effect, committed.path), certain=False)
     return None
 
 

@@ -115,7 +115,7 @@ async def nightly(path: str) -> None:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.effects import EffectKind
@@ -185,7 +185,7 @@ def _is_meant(call: CallView) -> bool:
     return any(effect is not None and effect.detail in NOT_MEANT for effect in effects)
 
 
-def _is_thin(call: CallView, reached: list[Reach]) -> bool:
+def _is_thin(call: CallView, reached: Sequence[Reach]) -> bool:
     """Whether what runs in the thread is one storage call and its like, no whole unit of work."""
     if len({each.effect.detail for each in reached}) > THIN_CALLS:
         return False

@@ -1,0 +1,253 @@
+"""One call as a rule sees it: what it resolves to, and what it does, itself and through what it calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from evenkeel.audit.model.effects import Effect, EffectKind, bind_variables
+from evenkeel.audit.model.evidence import execution_contexts
+from evenkeel.audit.model.facts import Argument, Block, Call, Value
+from evenkeel.audit.model.finding import Confidence, Effort, Finding, Severity, Step
+from evenkeel.audit.model.flags import flags_passed, settled
+from evenkeel.audit.model.flow import loops_around, may_follow
+from evenkeel.audit.model.index import FunctionInfo, Link, Reached
+
+if TYPE_CHECKING:
+    from evenkeel.audit.model.view import FunctionView
+
+LONGEST_PATH = 12
+
+
+class Reach:
+    """An effect that making a call has, and the way to it. The way is followed when somebody asks for it."""
+
+    __slots__ = ("_path", "_way", "depth", "effect", "kept", "looped", "spawned")
+
+    def __init__(
+        self, effect: Effect, way: Callable[[], Iterable[Step]], depth: int, *, spawned: bool, looped: bool, kept: bool
+    ) -> None:
+        self.effect = effect
+        self.depth = depth  # calls between the one it was asked of and the one that has it; 0: that call itself
+        self.spawned = spawned
+        self.looped = looped
+        self.kept = kept
+        self._way = way
+        self._path: tuple[Step, ...] = ()
+
+    @classmethod
+    def along(cls, effect: Effect, path: tuple[Step, ...]) -> Reach:
+        """An effect whose way is known."""
+        return cls(effect, lambda: path, len(path) - 1, spawned=False, looped=False, kept=False)
+
+    @property
+    def path(self) -> tuple[Step, ...]:
+        """`path[0]` is the call it was asked of; the last step is where it happens."""
+        if not self._path:
+            self._path = tuple(self._way())
+        return self._path
+
+    @property
+    def direct(self) -> bool:
+        """Whether the call itself has it, not something it calls."""
+        return self.depth == 0
+
+
+class CallView:
+    """One call of a function: its fact, what it resolves to, and what it does."""
+
+    __slots__ = ("_reached", "fact", "function", "index", "link")
+
+    def __init__(self, function: FunctionView, index: int, fact: Call, link: Link) -> None:
+        self.function = function
+        self.index = index
+        self.fact = fact
+        self.link = link
+        self._reached: dict[tuple[EffectKind, ...], tuple[Reach, ...]] = {}
+
+    @property
+    def line(self) -> int:
+        """First line."""
+        return self.fact.line
+
+    @property
+    def name(self) -> str:
+        """The last part of what is called: `execute`."""
+        return self.fact.callee.rpartition(".")[2]
+
+    @property
+    def holder(self) -> str:
+        """What it is called on, as written: `self.session`."""
+        return self.fact.callee.rpartition(".")[0]
+
+    @property
+    def library(self) -> str:
+        """The dotted library name it resolves to, or ""."""
+        return self.link.library
+
+    @property
+    def effects(self) -> tuple[Effect, ...]:
+        """Effects of the call itself."""
+        return self.link.effects
+
+    @property
+    def targets(self) -> tuple[FunctionInfo, ...]:
+        """Project functions it may call."""
+        functions = self.function.module.index.functions
+        return tuple(functions[each] for each in self.link.targets)
+
+    @property
+    def runs(self) -> tuple[FunctionInfo, ...]:
+        """Project functions it runs through an argument (offload, spawn, gather)."""
+        functions = self.function.module.index.functions
+        return tuple(functions[each] for each in self.link.runs)
+
+    @property
+    def query(self) -> tuple[str, ...]:
+        """Steps of the query it executes, as written; one step holding the SQL when it is text."""
+        return self.link.query
+
+    @property
+    def loops(self) -> tuple[Block, ...]:
+        """Loops that repeat it, innermost first."""
+        return loops_around(self.function.fact.blocks, self.fact.block, self.fact.position)
+
+    @property
+    def parent(self) -> CallView | None:
+        """The call in whose arguments it stands."""
+        return self.function.calls_by_index.get(self.fact.parent) if self.fact.parent >= 0 else None
+
+    @property
+    def receiver(self) -> CallView | None:
+        """The call whose result it is called on."""
+        return self.function.calls_by_index.get(self.fact.receiver) if self.fact.receiver >= 0 else None
+
+    @property
+    def step(self) -> Step:
+        """This call as a step of a witness path."""
+        return Step(self.function.module.path, self.fact.line, self.function.name)
+
+    def has(self, *kinds: EffectKind) -> bool:
+        """Whether the call itself has an effect of these kinds."""
+        return any(each.kind in kinds for each in self.link.effects)
+
+    def effect(self, *kinds: EffectKind) -> Effect | None:
+        """The call's own first effect of these kinds."""
+        return next((each for each in self.link.effects if each.kind in kinds), None)
+
+    def argument(self, position: int, keyword: str = "") -> Value | None:
+        """The argument at that position, or with that keyword."""
+        positional = [each for each in self.fact.arguments if not each.keyword]
+        if keyword:
+            named = next((each.value for each in self.fact.arguments if each.keyword == keyword), None)
+            if named is not None:
+                return named
+        return positional[position].value if 0 <= position < len(positional) else None
+
+    def passed_to(self, target: FunctionInfo) -> dict[int, Argument]:
+        """Which argument ends up in which parameter of `target` (self not counted)."""
+        passed: dict[int, Argument] = {}
+        position = 0
+        for argument in self.fact.arguments:
+            if argument.keyword in {"*", "**"}:
+                break
+            if not argument.keyword:
+                passed[position] = argument
+                position += 1
+            elif argument.keyword in target.parameters:
+                passed[target.parameters.index(argument.keyword)] = argument
+        return passed
+
+    def reaches(self, *kinds: EffectKind, spawned: bool = False) -> tuple[Reach, ...]:
+        """Effects of these kinds that making this call has, nearest first, each with its witness path.
+
+        Work that runs in a task of its own is left out unless `spawned`. `effect.blocking` holds only for effects that
+        block the calling thread: what an offload or an async callee does is not the caller's blocking.
+        """
+        known = self._reached.get(kinds)
+        if known is None:
+            known = self._reached[kinds] = self._find(kinds)
+        return known if spawned else tuple(each for each in known if not each.spawned)
+
+    def _find(self, kinds: tuple[EffectKind, ...]) -> tuple[Reach, ...]:
+        found = [Reach.along(each, (self.step,)) for each in self.link.effects if each.kind in kinds]
+        for target in (*self.targets, *self.runs):
+            wanted = (each for each in target.reaches if each.effect.kind in kinds and self._meets(target, each))
+            found.extend(self._through(target, each) for each in wanted)
+        found.sort(key=lambda each: each.depth)
+        return tuple(found)
+
+    def _meets(self, target: FunctionInfo, reached: Reached) -> bool:
+        """Whether the flag that guards an effect of the callee may be raised by this call's arguments."""
+        return not reached.guard or settled(reached.guard, flags_passed(self.fact, target.parameters)) != 0
+
+    def _through(self, target: FunctionInfo, reached: Reached) -> Reach:
+        effect = bind_variables(reached.effect, self.link.variables)
+        run = target.id in self.link.runs
+        if effect.blocking and (target.is_async or (run and self.link.mode)):
+            effect = _unblocked(effect)
+        return Reach(
+            effect,
+            lambda: (self.step, *self.function.module.trace(target, reached)),
+            reached.depth + 1,
+            spawned=reached.spawned or (run and self.link.mode == "spawn"),
+            looped=reached.looped,
+            kept=reached.kept,
+        )
+
+    def follows(self, other: CallView) -> bool:
+        """Whether control can run through `other` and then reach this call."""
+        if self.fact.position <= other.fact.position:
+            return False
+        return may_follow(self.function.fact.blocks, other.fact.block, self.fact.block)
+
+    def uses(self, names: Iterable[str]) -> bool:
+        """Whether any of the names (or what hangs on them) flows into the arguments or the receiver."""
+        wanted = set(names)
+        if _root(self.holder) in wanted:
+            return True
+        texts = (name for argument in self.fact.arguments for name in (*argument.value.names, argument.value.text))
+        return any(_root(text) in wanted for text in texts)
+
+    def finding(  # noqa: PLR0913 - a finding has that many parts
+        self,
+        severity: Severity,
+        issue: str,
+        recommendation: str,
+        *,
+        effort: Effort = "M",
+        confidence: Confidence = "definite",
+        path: tuple[Step, ...] = (),
+        contexts: tuple[str, ...] = (),
+        settled_by: str = "",
+        line: int = 0,
+        end_line: int = 0,
+    ) -> Finding:
+        """A finding at this call; where it stands, hot path and lowering evidence are filled in."""
+        function = self.function
+        info = function.info
+        return Finding(
+            rule="",
+            severity=severity,
+            confidence=confidence if confidence != "definite" or self.link.certain else "likely",
+            file=function.module.path,
+            line=line or self.fact.line,
+            end_line=max(end_line or self.fact.end_line, line or self.fact.line),
+            function=info.name,
+            issue=issue,
+            recommendation=recommendation,
+            effort=effort,
+            hot_path=info.hot,
+            path=path[:LONGEST_PATH],
+            entry_path=function.entry_path,
+            contexts=(*execution_contexts(function, self), *contexts),
+            settled_by=settled_by,
+        )
+
+
+def _unblocked(effect: Effect) -> Effect:
+    return Effect(effect.kind, effect.detail, False, effect.certain)
+
+
+def _root(chain: str) -> str:
+    return chain.partition(".")[0].removesuffix("[]")

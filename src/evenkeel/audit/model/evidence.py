@@ -1,0 +1,48 @@
+"""Evidence for the context rules: what speaks for judging a finding one severity lower.
+
+One text for each kind of evidence; what stands before its first `: ` is the kind.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from evenkeel.audit.model.call_view import CallView
+    from evenkeel.audit.model.view import FunctionView
+
+SET_UP = re.compile(
+    r"(^|[._])(init|initiali[sz]e|setup|set_up|bootstrap|migrate|migration|startup|on_startup|lifespan)(_|$)"
+)
+BATCH_FOLDER = re.compile(r"(^|/)(tasks?|jobs?|cron|crons)(/|\.py$)")
+SAFEGUARDS = re.compile(r"(^|\.)(timeout|timeout_at|wait_for|fail_after|move_on_after|Timeout)$")
+
+
+def execution_contexts(function: FunctionView, call: CallView) -> tuple[str, ...]:
+    """Evidence of RULES.md's execution-context rule."""
+    return tuple(_evidence(function, call))
+
+
+def _evidence(function: FunctionView, call: CallView) -> Iterator[str]:
+    names = [function.name, *(step.function for step in function.entry_path)]
+    set_up = next((each for each in names if SET_UP.search(each.rpartition(".")[2])), "")
+    if set_up or function.role == "startup":
+        yield f"set-up: {set_up or 'reached only from start-up, command line or migration'}"
+    if BATCH_FOLDER.search(function.module.path):
+        yield f"batch: file under {function.module.path}"
+    if _is_guarded(function, call):
+        yield "safeguard: a time-out surrounds it"
+
+
+def _is_guarded(function: FunctionView, call: CallView) -> bool:
+    around = function.blocks_around(call.fact.block, "with")
+    managers = [
+        function.calls_by_index[b.subject.call].fact.callee for b in around if b.subject and b.subject.call >= 0
+    ]
+    outer = call.parent
+    while outer is not None:
+        managers.append(outer.fact.callee)
+        outer = outer.parent
+    return any(SAFEGUARDS.search(each) for each in managers)
