@@ -87,3 +87,17 @@ async def test_a_broken_connection_is_told_and_mended(postgres_cluster: Cluster)
         await asyncio.to_thread(postgres_cluster.start)
         await until(lambda: storage.wakeups.mode is Mode.LISTEN)
         assert heard == [("while it is down",), ()]
+
+
+async def test_an_urgent_wake_up_does_not_wait_for_the_others(place: Place) -> None:
+    if not place.is_postgres:
+        pytest.skip("nothing leaves the process")
+    async with place.open(coalesce_s=30.0) as storage, place.open() as other:
+        await until(lambda: other.wakeups.mode is Mode.LISTEN)
+        await asyncio.sleep(0.05)
+        there: list[Sequence[str]] = []
+        other.wakeups.listen(Channel.CANCEL, there.append)
+        storage.wakeups.wake(Channel.EVENTS, "slow")
+        for n in range(5):
+            storage.wakeups.wake(Channel.CANCEL, f"urgent {n}", at_once=True)
+        await until(lambda: sum(map(len, there)) == 5)

@@ -123,8 +123,9 @@ class HistoryLost:
 class Page:
     """A stretch of a session's history, in id order.
 
-    `last_id` = highest stored id; `more` = there are further stored events behind this page; `open` = a run is
-    writing, or died writing: check that something is alive. `lost` is set when events after the cursor are gone.
+    `last_id` = highest id that was ever stored; `more` = there are further stored events behind this page; `open` = a
+    run is writing, or died writing: check that something is alive. `lost` is set when events after the cursor are
+    gone.
     """
 
     session_id: str

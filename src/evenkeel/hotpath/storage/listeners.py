@@ -22,7 +22,8 @@ class Listeners:
         self._send = send
         self._listeners: dict[Channel, list[Listener]] = {channel: [] for channel in Channel}
         self._gathered: dict[Channel, set[str]] = {channel: set() for channel in Channel}
-        self._sending: asyncio.Task[None] | None = None
+        self._rounds: set[asyncio.Task[None]] = set()  # those that are sending
+        self._timer: asyncio.TimerHandle | None = None  # starts the next one
         self._mode = Mode.LOCAL
         meter.wakeups(self._mode)
 
@@ -47,9 +48,10 @@ class Listeners:
             return
         if len(self._gathered[channel]) < KEYS_BOUND:
             self._gathered[channel].add(key)
-        if self._sending is None or (at_once and not self._sending.done()):
-            delay_s = 0.0 if at_once else self._coalesce_s
-            self._sending = asyncio.get_running_loop().create_task(self._send_later(delay_s))
+        if at_once:
+            self._start_round()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(self._coalesce_s, self._start_round)
 
     def listen(self, channel: Channel, listener: Listener) -> Callable[[], None]:
         """See `ports.wakeups`."""
@@ -64,14 +66,23 @@ class Listeners:
 
     async def aclose(self) -> None:
         """Send what is gathered, tell nobody any more."""
-        if self._sending is not None:
-            await asyncio.wait([self._sending])
+        if self._timer is not None:
+            self._start_round()
+        if self._rounds:
+            await asyncio.wait(self._rounds)
         for mine in self._listeners.values():
             mine.clear()
 
-    async def _send_later(self, delay_s: float) -> None:
-        await asyncio.sleep(delay_s)
-        self._sending = None  # whoever wakes from here on is carried by the next round
+    def _start_round(self) -> None:
+        """Take what is gathered and send it; whoever wakes from here on is carried by the next round."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        sending = asyncio.get_running_loop().create_task(self._send_gathered())
+        self._rounds.add(sending)
+        sending.add_done_callback(self._rounds.discard)
+
+    async def _send_gathered(self) -> None:
         for channel, gathered in self._gathered.items():
             if not gathered or self._send is None:
                 continue

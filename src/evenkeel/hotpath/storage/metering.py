@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -29,6 +29,7 @@ class StorageMeter:
     fenced: Counter
     busy: Gauge
     mode: Gauge
+    durations: dict[str, Histogram] = field(default_factory=dict)  # one per name of a call in the code
 
     @contextmanager
     def call(self, name: str) -> Iterator[None]:
@@ -41,9 +42,15 @@ class StorageMeter:
             raise
         finally:
             took = time.perf_counter() - started
-            self.calls.labels(self.path, name).observe(took)
+            self._duration(name).observe(took)
             if took > self.slow_s:
                 self.slow.labels(self.path, name).inc()
+
+    def _duration(self, name: str) -> Histogram:
+        known = self.durations.get(name)
+        if known is None:
+            known = self.durations[name] = self.calls.labels(self.path, name)
+        return known
 
     def waited(self, seconds: float) -> None:
         """How long a call waited for the writer, a reader or a connection."""

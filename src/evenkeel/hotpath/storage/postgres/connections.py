@@ -82,8 +82,8 @@ def typed(error: Exception) -> EvenkeelError:
     reason = _reason(error)
     if isinstance(error, asyncpg.QueryCanceledError | asyncpg.TooManyConnectionsError | asyncpg.LockNotAvailableError):
         return SaturatedError(f"the database ({reason})", 0.0)
-    if isinstance(error, asyncpg.CharacterNotInRepertoireError | asyncpg.UntranslatableCharacterError):
-        return UnencodableError("A text", reason)
+    if isinstance(error, asyncpg.CharacterNotInRepertoireError | asyncpg.UntranslatableCharacterError | ValueError):
+        return UnencodableError("A text", reason)  # a ValueError: the driver could not encode a parameter
     for kinds, meaning in _MEANINGS:
         if isinstance(error, kinds):
             return meaning(reason)

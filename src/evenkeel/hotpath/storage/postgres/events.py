@@ -186,7 +186,7 @@ def _page(cursor: Cursor, rows: Sequence[Row], limit: int) -> Page:
     session_id, epoch, _, is_open, pruned_to, last_id = rows[0][:6]
     events = tuple(StoredEvent(*row[6:9]) for row in rows[:limit] if row[6] is not None)
     lost = loss_of(cursor, epoch, pruned_to)
-    return Page(session_id, epoch, events, last_id or 0, more=len(rows) > limit, open=is_open, lost=lost)
+    return Page(session_id, epoch, events, last_id or pruned_to, more=len(rows) > limit, open=is_open, lost=lost)
 
 
 def _nothing(session_id: str) -> Page:

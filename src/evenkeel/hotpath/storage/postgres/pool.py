@@ -16,7 +16,7 @@ from evenkeel.hotpath.ports.errors import SaturatedError, StorageUnavailableErro
 from evenkeel.hotpath.storage.gates import Gate
 from evenkeel.hotpath.storage.metering import StorageMeter
 from evenkeel.hotpath.storage.postgres.connections import Connection, Opener
-from evenkeel.kernel.errors import UsageError
+from evenkeel.kernel.errors import UnavailableError, UsageError
 
 CLOSE_S = 2.0
 
@@ -50,6 +50,9 @@ class Pool:
             self._meter.busy.labels(self._meter.path).inc()
             try:
                 yield connection
+            except (asyncio.CancelledError, UnavailableError):
+                connection.terminate()  # a statement may still run on it; a fresh one costs less than to find out
+                raise
             finally:
                 self._meter.busy.labels(self._meter.path).dec()
                 self._put(connection)

@@ -17,6 +17,7 @@ from evenkeel.hotpath.ports.errors import (
     StorageFullError,
     StorageReadOnlyError,
     StorageUnavailableError,
+    UnencodableError,
     WrongDsnError,
 )
 from evenkeel.hotpath.storage.addresses import shown
@@ -71,6 +72,8 @@ def translated() -> Iterator[None]:
         yield
     except apsw.Error as error:
         raise typed(error) from error
+    except UnicodeEncodeError as error:
+        raise UnencodableError("A text", f"a lone surrogate at position {error.start}") from error
 
 
 def typed(error: apsw.Error) -> EvenkeelError:

@@ -187,11 +187,11 @@ class SqliteEvents:
         head = self._head(db, cursor.session_id, user_id)
         if head is None:
             return Page(cursor.session_id, 0, (), 0, more=False, open=False)
-        epoch, _, is_open, pruned_to, last_id = head
+        epoch, _, is_open, pruned_to, newest = head
         rows = self.access.at(db, "events_after", cursor.session_id, start_of(cursor, epoch), limit + 1)
         events = tuple(StoredEvent(*row) for row in rows[:limit])
         lost = loss_of(cursor, epoch, pruned_to)
-        return Page(cursor.session_id, epoch, events, last_id, len(rows) > limit, bool(is_open), lost)
+        return Page(cursor.session_id, epoch, events, newest or pruned_to, len(rows) > limit, bool(is_open), lost)
 
     def _tail(self, db: apsw.Connection, session_id: str, limit: int, user_id: str | None) -> Page:
         head = self._head(db, session_id, user_id)
@@ -199,7 +199,7 @@ class SqliteEvents:
             return Page(session_id, 0, (), 0, more=False, open=False)
         rows = self.access.at(db, "events_tail", session_id, limit)
         events = tuple(StoredEvent(*row) for row in reversed(rows))
-        return Page(session_id, head[0], events, head[4], more=False, open=bool(head[2]))
+        return Page(session_id, head[0], events, head[4] or head[3], more=False, open=bool(head[2]))
 
     def _prune(self, db: apsw.Connection, older_than_s: float, max_sessions: int, rows_each: int) -> int:
         gone = 0

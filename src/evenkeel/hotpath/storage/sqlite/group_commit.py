@@ -19,7 +19,8 @@ from evenkeel.hotpath.storage.sqlite.lanes import Lane, LaneRules, Outcome, Unit
 from evenkeel.hotpath.storage.sqlite.runner import Operation
 
 T = TypeVar("T")
-READ_BATCH = 16
+READ_BATCH = 8
+"""Results of a batch travel back together, so one long read delays few others."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ import apsw
 from evenkeel.hotpath.ports.errors import StorageUnavailableError
 from evenkeel.hotpath.storage.gates import Gate
 from evenkeel.hotpath.storage.metering import StorageMeter
-from evenkeel.hotpath.storage.sqlite.connections import typed
+from evenkeel.hotpath.storage.sqlite.connections import translated
 from evenkeel.kernel.errors import UsageError
 
 T = TypeVar("T")
@@ -108,9 +108,16 @@ class Lane:
             started = time.perf_counter()
             for unit in batch:
                 self._meter.waited(started - unit.submitted_s)
-            self._deliver(self._run(connection, batch))
+            self._deliver(self._outcomes(connection, batch))
             self._gate.leave(len(batch))
         connection.close()
+
+    def _outcomes(self, connection: apsw.Connection, batch: Sequence[Unit]) -> list[Outcome]:
+        """Whatever goes wrong is an outcome: a thread that died would leave its callers waiting for ever."""
+        try:
+            return self._run(connection, batch)
+        except Exception as error:
+            return [Outcome(unit, error=meaning_of(error)) for unit in batch]
 
     def _next_batch(self) -> list[Unit]:
         """At least one unit and whatever else waits already; empty = stop."""
@@ -153,7 +160,14 @@ def attempt(connection: apsw.Connection, unit: Unit) -> Outcome:
     """Run one unit inside whatever transaction is open; an error is an outcome, typed."""
     try:
         return Outcome(unit, unit.operation(connection))
-    except apsw.Error as error:
-        return Outcome(unit, error=typed(error))
-    except Exception as error:  # the caller gets it, whatever it is: the thread must live on
-        return Outcome(unit, error=error)
+    except Exception as error:
+        return Outcome(unit, error=meaning_of(error))
+
+
+def meaning_of(error: Exception) -> Exception:
+    """The typed error for what a driver raised; anything else as it is."""
+    try:
+        with translated():
+            raise error
+    except Exception as meaning:
+        return meaning
