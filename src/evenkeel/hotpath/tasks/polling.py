@@ -11,7 +11,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from evenkeel.hotpath.ports.agent_tasks import NewTask, TaskRecord, TaskStatus
+from evenkeel.hotpath.ports.agent_tasks import UNFINISHED, NewTask, TaskRecord, TaskStatus
 from evenkeel.hotpath.ports.storage import Storage
 from evenkeel.hotpath.ports.task_queue import Handler, QueueRules, QueueState
 from evenkeel.hotpath.ports.wakeups import Mode
@@ -113,27 +113,28 @@ class PollingQueue:
         except EvenkeelError as error:
             LOG.warning("Pending tasks could not be read; trying again: %s", error)
             return
+        due_now = frozenset(record.task_id for record in records)
         threads = {record.thread_id for record, _ in self._spawned.values()}
         for record in records:
             if record.task_id in self._spawned or (record.thread_id and record.thread_id in threads):
                 continue
             threads.add(record.thread_id)
-            task = asyncio.get_running_loop().create_task(self._run(record, handler), name=record.task_id)
+            task = asyncio.get_running_loop().create_task(self._run(record, due_now, handler), name=record.task_id)
             self._spawned[record.task_id] = (record, task)
 
-    async def _run(self, record: TaskRecord, handler: Handler) -> None:
+    async def _run(self, record: TaskRecord, due_now: frozenset[str], handler: Handler) -> None:
         try:
-            await self._start(record, handler)
+            first = await self._first_in_line(record)
+            if first in due_now:
+                await self._start(first, handler)
         except EvenkeelError as error:
             LOG.warning("Task %s is left to the end of its lease: %s", record.task_id, error)
         finally:
             del self._spawned[record.task_id]
 
-    async def _start(self, record: TaskRecord, handler: Handler) -> None:
-        if await self._is_behind(record):
-            return
+    async def _start(self, task_id: str, handler: Handler) -> None:
         asked = self._clock.monotonic_s()
-        task = await self._storage.unclaimed_tasks.start(record.task_id, self._worker, self._rules.lease_s)
+        task = await self._storage.unclaimed_tasks.start(task_id, self._worker, self._rules.lease_s)
         if task is None:
             return
         job = Job(task, asked + self._rules.lease_s)
@@ -149,14 +150,13 @@ class PollingQueue:
         self._fenced += len(settled.fenced)
         self._meter.fenced(len(settled.fenced))
 
-    async def _is_behind(self, record: TaskRecord) -> bool:
-        """Whether an earlier task of its thread is unfinished: the old way asked whether the session is busy."""
+    async def _first_in_line(self, record: TaskRecord) -> str:
+        """The oldest unfinished task of the same thread: the old way asked whether the session is busy."""
         if not record.thread_id or not record.session_id:
-            return False
-        unfinished = {TaskStatus.PENDING, TaskStatus.RETRY, TaskStatus.RUNNING}
+            return record.task_id
         others = await self._storage.tasks.of_session(record.session_id, 200)
-        mine = [each for each in others if each.thread_id == record.thread_id and each.status in unfinished]
-        return bool(mine) and mine[-1].task_id != record.task_id
+        line = [each for each in others if each.thread_id == record.thread_id and each.status in UNFINISHED]
+        return line[-1].task_id if line else record.task_id
 
     async def _keep_leases(self) -> None:
         """From the event loop: a handler that blocks it lets the leases run out."""
