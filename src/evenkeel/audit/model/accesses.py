@@ -27,6 +27,24 @@ KINDS: tuple[EffectKind, ...] = (
     "db-flush",
     "commit",
 )
+NO_ENTITIES = frozenset(
+    {
+        "Select",
+        "Query",
+        "QuerySet",
+        "Manager",
+        "Column",
+        "Row",
+        "Table",
+        "Model",
+        "Any",
+        "object",
+        "tuple",
+        "list",
+        "dict",
+    }
+    | {"int", "str", "bool", "float", "UUID", "datetime", "schema", "Result", "ScalarResult"}
+)
 WRITES: tuple[EffectKind, ...] = ("db-write", "db-insert", "db-update", "db-delete")
 
 
@@ -46,8 +64,9 @@ class Access(NamedTuple):
 
 
 def short_entity(detail: str) -> str:
-    """`app.models.User` as a reader says it: `User`."""
-    return "" if detail.startswith("var:") else detail.rpartition(".")[2]
+    """`app.models.User` as a reader says it: `User`; "" for what is no entity, a type variable or a query's own type."""
+    short = detail.rpartition(".")[2]
+    return "" if detail.startswith("var:") or short in NO_ENTITIES else short
 
 
 def access(call: CallView, *, spawned: bool = False, shared: bool = False) -> Access | None:
