@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 from evenkeel.audit.effects.catalogue import CallSpec
 from evenkeel.audit.effects.resolve import Resolver
 from evenkeel.audit.model.facts import Call, Function, Value
 
 MAX_STEPS = 24
+MAX_DEPTH = 3  # names that a statement is followed through
+HOLE = re.compile(r"\{[^{}]*\}")
+_LITERAL = re.compile(r"[\s(]*[A-Za-z]{0,2}(\"\"\"|\'\'\'|\"|\')")  # prefix and opening quotes
 
 
 class Queries:
@@ -29,6 +34,10 @@ class Queries:
                 return ()
             text = self.sql_text(function_id, argument, call.position)
             return (text,) if text else tuple(self._steps_of(function_id, function, argument, call.position, 0))
+        return self.steps_to(function_id, function, call)
+
+    def steps_to(self, function_id: int, function: Function, call: Call) -> tuple[str, ...]:
+        """The steps of a fluent query that end with this call."""
         return (*self._chain_steps(function_id, function, call, 0), _step(call))
 
     def steps_of(self, function_id: int, function: Function, value: Value, position: int) -> list[str]:
@@ -69,16 +78,16 @@ class Queries:
     def sql_text(self, function_id: int, value: Value, position: int, depth: int = 0) -> str:
         """SQL text that an argument is, directly, through a variable or a constant, or wrapped in `text(...)`."""
         if value.kind == "string":
-            return value.text.lstrip("rbfuRBFU").strip("\"'")
-        if depth > 3:
+            return value.text
+        if depth > MAX_DEPTH:
             return ""
         if value.kind == "call" and value.call >= 0:
             if self.symbols.function(function_id).calls[value.call].callee == "<str>.format":
-                return value.text.partition(".format(")[0].lstrip("rbfuRBFU").strip("\"'")
+                return written_literal(value.text.partition(".format(")[0])
             return self._built_sql(function_id, value.call, depth)
         if value.kind == "name":
             return self._sql_of_name(function_id, value.text, position, depth)
-        return value.text if value.kind == "other" and value.text[:1] in "fF\"'" else ""
+        return written_literal(value.text) if value.kind in {"other", "either"} else ""
 
     def _built_sql(self, function_id: int, index: int, depth: int) -> str:
         inner = self.symbols.function(function_id).calls[index]
@@ -89,16 +98,49 @@ class Queries:
         return self.sql_text(function_id, built, inner.position, depth + 1) if built is not None else ""
 
     def _sql_of_name(self, function_id: int, name: str, position: int, depth: int) -> str:
-        for scope_id in (function_id, self.symbols.first_id[self.symbols.places[function_id].file]):
-            bindings = [
-                b for b in self.resolver.scope(scope_id).get(name, ()) if b.kind == "assign" and b.position < position
-            ]
-            for binding in reversed(bindings):
-                found = self.sql_text(scope_id, binding.payload.value, position, depth + 1)  # type: ignore[union-attr]
-                if found:
-                    return found
+        top = self.symbols.first_id[self.symbols.places[function_id].file]
+        if "." in name:
+            return self._sql_of_attribute(function_id, name, position, depth)
+        for scope_id in dict.fromkeys((function_id, top)):
+            found = self._sql_of_scope(scope_id, name, position, depth)
+            if found:
+                return found
             position = 1 << 60
+        module, _, imported = self.symbols.modules[self.symbols.places[top].file].names.get(name, "").rpartition(".")
+        return self._sql_of_module(module, imported, depth)
+
+    def _sql_of_scope(self, scope_id: int, name: str, position: int, depth: int) -> str:
+        bindings = self.resolver.scope(scope_id).get(name, ())
+        assigned = [each for each in bindings if each.kind == "assign" and each.position < position]
+        texts = (self.sql_text(scope_id, each.payload.value, position, depth + 1) for each in reversed(assigned))  # type: ignore[union-attr]
+        return next((each for each in texts if each), "")
+
+    def _sql_of_module(self, module: str, name: str, depth: int) -> str:
+        file = self.symbols.by_module.get(module) if name else None
+        return "" if file is None else self._sql_of_scope(self.symbols.first_id[file], name, 1 << 60, depth)
+
+    def _sql_of_attribute(self, function_id: int, chain: str, position: int, depth: int) -> str:
+        """`queries.FIND_USER`, `self.FIND_USER`: a constant of a module or a class of the project."""
+        holder, _, name = chain.rpartition(".")
+        of = self.resolver.chain(function_id, holder, -1, position)
+        kind, _, module = of.name.partition(":")
+        if kind == "module":
+            return self._sql_of_module(module, name, depth)
+        for base in self.resolver.lineage(of.args[0] if of.name == "type" and of.args else of):
+            symbol = self.symbols.classes.get(base.name)
+            constant = symbol.attributes.get(name) if symbol is not None else None
+            if symbol is not None and constant is not None:
+                return self.sql_text(self.symbols.first_id[symbol.place.file], constant.value, 1 << 60, depth + 1)
         return ""
+
+
+def written_literal(source: str) -> str:
+    """The text of a string literal that stands in source text, cut off or not; "" for what starts otherwise."""
+    opening = _LITERAL.match(source)
+    if opening is None:
+        return ""
+    quote = opening[1]
+    return HOLE.sub("{}", source[opening.end() :].partition(quote)[0])
 
 
 def _step(call: Call) -> str:
