@@ -6,12 +6,17 @@ from typing import TYPE_CHECKING
 
 from evenkeel.audit.effects.scopes import Binding
 from evenkeel.audit.effects.types import NONE, UNKNOWN, Type, class_object, element_of, value_of
-from evenkeel.audit.model.facts import Assignment, Block, Parameter, Value
+from evenkeel.audit.model.facts import Assignment, Block, Function, Parameter, Value
 
 if TYPE_CHECKING:
     from evenkeel.audit.effects.resolve import Resolver
 
 MAX_DEPTH = 24  # of nested questions; deeper code is not understood, and not worth more time
+
+
+def _is_bound_by_decorator(function: Function) -> bool:
+    """`@app.task(bind=True)`: the first parameter is what the decorator makes of the function."""
+    return any(a.keyword == "bind" and a.value.text == "True" for d in function.decorators for a in d.arguments)
 
 
 class Bindings:
@@ -87,6 +92,8 @@ class Bindings:
                 instance = Type(owner.name, tuple(Type(f"var:{v}") for v in self._resolver.type_parameters(owner.name)))
                 makes_class = any(d.chain == "classmethod" for d in function.decorators) or function.name == "__new__"
                 return class_object(instance) if makes_class else instance
+        if index == 0 and not parameter.annotation and _is_bound_by_decorator(function):
+            return self._resolver.decorated(function_id)
         return self._resolver.annotations.declared(
             function_id, parameter.annotation, lambda: self._default_type(function_id, parameter.default)
         )

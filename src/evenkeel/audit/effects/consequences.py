@@ -12,6 +12,7 @@ from evenkeel.audit.effects.newness import sharpened
 from evenkeel.audit.effects.queries import Queries
 from evenkeel.audit.effects.resolve import Resolver
 from evenkeel.audit.effects.statements import effects_of_sql
+from evenkeel.audit.effects.types import element_of
 from evenkeel.audit.model.effects import Effect
 from evenkeel.audit.model.facts import Call, Function, Value
 
@@ -157,7 +158,9 @@ class LibraryEffects:
             return "" if wanted.isdigit() or wanted.startswith("keyword:") else wanted
         found = self.resolver.value(function_id, argument, call.position)
         named = found.args[0] if found.name == "type" else self.library.selected(found)
-        return named.name if not named.name.startswith(("lib:", "def:", "bound:")) else ""
+        named = element_of(named) if element_of(named).name else named
+        kind, colon, _ = named.name.partition(":")
+        return named.name if kind == "var" or (not colon and self.library.is_entity(named.name)) else ""
 
     def _entity_behind(self, function_id: int, call: Call) -> str:
         """The entity of a query whose rows are no entities any more: `User.objects.values("id").get(...)`."""

@@ -11,7 +11,7 @@ from evenkeel.audit.effects.library import made_effects
 from evenkeel.audit.effects.serialisers import serialised_reads
 from evenkeel.audit.effects.types import UNKNOWN, Type, parse_type, split_top
 from evenkeel.audit.model.effects import Effect
-from evenkeel.audit.model.facts import Block, Call, Function
+from evenkeel.audit.model.facts import Block, Call, Function, Value
 from evenkeel.audit.model.index import ImplicitKind, Link
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ def _all(linker: Linker, function_id: int, function: Function) -> Iterator[Impli
             yield from _iterated(linker, function_id, block, index)
     yield from _read(linker, function_id, function)
     yield from _set(linker, function_id, function)
+    if function.is_async:
+        yield from _awaited(linker, function_id, function)
     yield from serialised_reads(linker, function_id, function)
 
 
@@ -163,7 +165,7 @@ def _iterated(linker: Linker, function_id: int, block: Block, index: int) -> Ite
     if block.subject is None:
         return
     holder = linker.resolver.value(function_id, block.subject, block.start)
-    effects = linker.library.lazy_effects(holder)
+    effects = linker.library.lazy_effects(holder, awaited=block.is_async)
     if effects:
         outer = max(_parent(linker, function_id, index), 0)
         call = _call(f"<iterate> {block.subject.text}", block.line, block.start, outer)
@@ -171,6 +173,27 @@ def _iterated(linker: Linker, function_id: int, block: Block, index: int) -> Ite
             call,
             Link(0, library=holder.name, effects=effects, implicit="iterate", receiver=str(holder), result="list"),
         )
+
+
+def _awaited(linker: Linker, function_id: int, function: Function) -> Iterator[Implicit]:
+    """`await query`: a query that a variable holds runs when it is awaited."""
+    for value, line, position, block in _values(function):
+        if value.awaited and value.kind == "name":
+            holder = linker.resolver.chain(function_id, value.text, value.call, position)
+            effects = linker.library.awaited_effects(holder)
+            if effects:
+                link = Link(0, library=holder.name, effects=effects, implicit="evaluate", receiver=str(holder))
+                yield _call(f"<await> {value.text}", line, position, block), link
+
+
+def _values(function: Function) -> Iterator[tuple[Value, int, int, int]]:
+    for each in function.assignments:
+        yield each.value, each.line, each.position, each.block
+    for end in function.exits:
+        yield end.value, end.line, end.position, end.block
+    for call in function.calls:
+        for argument in call.arguments:
+            yield argument.value, call.line, call.position, call.block
 
 
 def _parent(linker: Linker, function_id: int, block: int) -> int:
@@ -193,7 +216,7 @@ def _along(linker: Linker, function_id: int, chain: str, receiver: int, at: tupl
     for number, segment in enumerate(segments[1:], start=1):
         if not holder.name:
             return
-        name = segment.removesuffix("[]")
+        name = segment.partition("[")[0]
         link = _attribute_link(linker, holder, name)
         if link is not None:
             yield _call(f"<read> {'.'.join(segments[: number + 1])}", at[0], at[1], at[2]), link

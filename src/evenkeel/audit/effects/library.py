@@ -15,7 +15,7 @@ from evenkeel.audit.effects.catalogue import (
     TypeExpression,
     TypeSpec,
 )
-from evenkeel.audit.effects.types import UNKNOWN, Type, class_object
+from evenkeel.audit.effects.types import ITERATORS, MAPPINGS, UNKNOWN, Type, class_object
 from evenkeel.audit.model.effects import Effect
 from evenkeel.audit.model.facts import Call, Value
 
@@ -170,12 +170,23 @@ class Library:
         return manager
 
     def selected(self, query: Type) -> Type:
-        """What a query object selects: its first type argument."""
-        is_query = any(self.type_spec(each).role == "query" for each in self.lineage(query.name))
-        if not (is_query and query.args):
+        """What a query object selects: its first type argument, unknown without one; anything else is itself."""
+        if not self.is_query(query):
             return query
+        if not query.args:
+            return UNKNOWN
         first = query.args[0]  # annotated `Select[tuple[User]]`
         return first.args[0] if first.name.rpartition(".")[2].lower() == "tuple" and first.args else first
+
+    def is_query(self, of: Type) -> bool:
+        """Whether a value is a query or statement that has not run."""
+        return any(self.type_spec(each).role == "query" for each in self.lineage(of.name))
+
+    def is_entity(self, name: str) -> bool:
+        """Whether rows may be of this type: a library's own types are no entities unless it says so."""
+        plain = name.rpartition(".")[2] in ITERATORS | MAPPINGS or self.has_builtin(name)
+        known = name in self.catalogue.types or self.knows(name)
+        return not plain and (not known or any(self.type_spec(each).role == "entity" for each in self.lineage(name)))
 
     def argument(self, call: Call, position: int, spec: CallSpec) -> Value | None:
         """Argument number `position`, given by position or by the name the spec has for it."""
@@ -186,13 +197,29 @@ class Library:
             return keyword(call, spec.parameters[position])
         return None
 
-    def lazy_effects(self, holder: Type) -> tuple[Effect, ...]:
-        """What iterating over a value does, when it is a query that has not run yet."""
+    def lazy_effects(self, holder: Type, *, awaited: bool = False) -> tuple[Effect, ...]:
+        """What iterating over a value does, when it is a query that has not run yet; `async for` blocks nothing."""
         for base in self.lineage(holder.name):
             spec = self.type_spec(base)
             if spec.iterate_effects:
                 entity = holder.args[0].name if holder.args else ""
-                return made_effects(spec.iterate_effects, entity, blocking=spec.blocking)
+                return made_effects(spec.iterate_effects, entity, blocking=spec.blocking and not awaited)
+        return ()
+
+    def awaited(self, value: Type) -> Type:
+        """What `await value` gives: of a query that runs then its rows, of anything else what the call was said to."""
+        for base in self.lineage(value.name):
+            spec = self.type_spec(base)
+            if spec.awaited:
+                return self._evaluate(spec.awaited, value, value.args)
+        return value
+
+    def awaited_effects(self, value: Type) -> tuple[Effect, ...]:
+        """What `await value` does, when it is a query that has not run yet."""
+        for base in self.lineage(value.name):
+            spec = self.type_spec(base)
+            if spec.await_effects:
+                return made_effects(spec.await_effects, value.args[0].name if value.args else "", blocking=False)
         return ()
 
     def _evaluate(
@@ -226,7 +253,7 @@ class Library:
     def _from_argument(self, name: str, arguments: Arguments) -> Type:
         if name.startswith("keyword:"):
             value = keyword(arguments.call, name.removeprefix("keyword:"))
-            return _instance(arguments.type_of(value)) if value is not None else UNKNOWN
+            return self._instance(arguments.type_of(value)) if value is not None else UNKNOWN
         positional = [each.value for each in arguments.call.arguments if each.keyword != "**"]
         index = int(name.lstrip("re"))
         if index >= len(positional):
@@ -235,18 +262,21 @@ class Library:
             return arguments.returned_by(positional[index])
         if name.startswith("e"):
             return arguments.element_of(positional[index])
-        return self.selected(_instance(arguments.type_of(positional[index])))
+        return self.selected(self._instance(arguments.type_of(positional[index])))
+
+    def _instance(self, given: Type) -> Type:
+        """What a value of a class's own type makes: a class of the project, or one that the catalogue knows."""
+        if given.name == "type":
+            return given.args[0]
+        kind, _, name = given.name.partition(":")
+        if kind == "lib" and name in self.catalogue.types:
+            return Type(name)
+        return UNKNOWN if kind in {"lib", "def", "bound", "module"} else given
 
 
 def keyword(call: Call, name: str) -> Value | None:
     """The argument passed under that name."""
     return next((each.value for each in call.arguments if each.keyword == name), None)
-
-
-def _instance(given: Type) -> Type:
-    if given.name == "type":
-        return given.args[0]
-    return UNKNOWN if given.name.startswith(("lib:", "def:", "bound:", "module:")) else given
 
 
 def made_effects(texts: tuple[str, ...], entity: str, *, blocking: bool, certain: bool = True) -> tuple[Effect, ...]:

@@ -81,6 +81,9 @@ class Linker:
         if spec is not None:
             query = self.queries.query_steps(function_id, function, index, spec)
             effects = self.effects.effects_of(function_id, call, spec, described, query)
+        if call.awaited and not effects and self.resolver.gives_awaitable(callee):
+            effects = self.library.awaited_effects(self.resolver.result_of(callee, function_id, call))
+            query = self.queries.steps_to(function_id, function, call) if effects else query
         self.handover.place(function_id, function, call, spec, described)
         self.handover.inside_spawn(function_id, function, call, described)
         effects = (*effects, *self.effects.handed(described))

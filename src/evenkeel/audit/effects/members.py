@@ -49,9 +49,24 @@ class Members:
             return self._class_member(holder.args[0], attribute) if holder.args else UNKNOWN
         if holder.name == "super":
             return self.found_in(self._resolver.lineage(holder.args[0])[1:], holder.args[0], attribute)
-        if kind in {"def", "bound", "var", ""}:
+        if kind == "def":
+            return self._decorated_member(int(rest), attribute)
+        if kind in {"bound", "var", ""}:
             return UNKNOWN
         return self.found_in(self._resolver.lineage(holder), holder, attribute)
+
+    def _decorated_member(self, function_id: int, attribute: str) -> Type:
+        """`task.delay`: a decorator may make a function into something with methods."""
+        made = self.decorated(function_id)
+        return self.found_in((made,), made, attribute) if made.name else UNKNOWN
+
+    def decorated(self, function_id: int) -> Type:
+        """The library type that a decorator makes of a function, beside the function it still is."""
+        for each in self._resolver.symbols.function(function_id).decorators:
+            spec = self._resolver.library.decorator(self._resolver.decorator(function_id, each.chain))
+            if spec is not None and spec.type:
+                return Type(spec.type)
+        return UNKNOWN
 
     def _module_member(self, module: str, attribute: str) -> Type:
         file = self._resolver.symbols.by_module.get(module)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from evenkeel.audit.effects.annotations import Annotations
 from evenkeel.audit.effects.bindings import MAX_DEPTH, Bindings
 from evenkeel.audit.effects.catalogue import Catalogue
+from evenkeel.audit.effects.elements import element_type
 from evenkeel.audit.effects.library import Library
 from evenkeel.audit.effects.lineages import Lineages
 from evenkeel.audit.effects.members import Members
@@ -29,6 +30,7 @@ LITERALS = {
     "tuple": Type("tuple"),
     "comprehension": Type("list"),
 }
+COLLECTIONS = frozenset({"list", "set", "comprehension"})
 
 
 class Resolver:
@@ -46,10 +48,12 @@ class Resolver:
         bindings, members, lineages, results = Bindings(self), Members(self), Lineages(self), Results(self)
         self.bound, self.guarded, self.injected = bindings.bound, bindings.guarded, bindings.injected
         self.member, self.read, self.is_property = members.member, members.read, members.is_property
+        self.decorated = members.decorated
         self.subscripted, self.iterated, self.entered = members.subscripted, members.iterated, members.entered
         self.lineage, self.type_parameters = lineages.lineage, lineages.type_parameters
         self.bindings_of, self.substitute = lineages.bindings_of, lineages.substitute
         self.call, self.result_of, self.returned = results.call, results.result_of, results.returned
+        self.gives_awaitable = results.gives_awaitable
         self._dotted: dict[str, Type] = {}
         self._module_names: dict[tuple[int, str], Type] = {}
 
@@ -154,7 +158,8 @@ class Resolver:
         if value.kind == "call":
             return self.call(function_id, value.call)[1] if value.call >= 0 else UNKNOWN
         if value.kind == "name":
-            return self.chain(function_id, value.text, value.call, position)
+            found = self.chain(function_id, value.text, value.call, position)
+            return self.library.awaited(found) if value.awaited else found
         if value.kind == "either":
             return self._either(function_id, value, position)
         if value.kind == "lambda" and value.function >= 0:
@@ -164,6 +169,9 @@ class Resolver:
             return Type("tuple", tuple(self.chain(function_id, each, -1, position) for each in value.names))
         if value.kind == "constant":
             return NONE if value.text == "None" else Type("bool")
+        if value.kind in COLLECTIONS:
+            element = element_type(self, function_id, value, position)
+            return Type(LITERALS[value.kind].name, (element,)) if element.name else LITERALS[value.kind]
         return LITERALS.get(value.kind, UNKNOWN)
 
     def _either(self, function_id: int, value: Value, position: int) -> Type:
@@ -185,16 +193,18 @@ class Resolver:
             for segment in segments[1:]:
                 if not found.name:
                     return UNKNOWN
-                found = self.segment(self.read(found, segment.removesuffix("[]")), segment)
+                found = self.segment(self.read(found, segment.partition("[")[0]), segment)
         finally:
             self.nesting -= 1
         return found
 
     def segment(self, found: Type, segment: str) -> Type:
-        return self.subscripted(found) if segment.endswith("[]") else found
+        for _ in range(segment.count("[]")):
+            found = self.subscripted(found)
+        return found
 
     def _root(self, function_id: int, segment: str, call: int, position: int) -> Type:
-        name = segment.removesuffix("[]")
+        name = segment.partition("[")[0]
         if name == "<call>":
             found = self.call(function_id, call)[1] if call >= 0 else UNKNOWN
         elif name == "<str>":

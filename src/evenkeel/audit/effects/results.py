@@ -48,7 +48,17 @@ class Results:
         callee = self._resolver.chain(function_id, call.callee, call.receiver, call.position)
         if not callee.name and "." in call.callee:
             callee = self.conventional(call)
-        return callee, self.result_of(callee, function_id, call)
+        result = self.result_of(callee, function_id, call)
+        if call.awaited and self.gives_awaitable(callee):
+            result = self._resolver.library.awaited(result)
+        return callee, result
+
+    def gives_awaitable(self, callee: Type) -> bool:
+        """Whether `await` is asked of what the call gives, not of a coroutine function, whose result is not awaited."""
+        kind, _, rest = callee.name.partition(":")
+        return kind in {"lib", "bound", "type"} or (
+            kind == "def" and not self._resolver.symbols.function(int(rest)).is_async
+        )
 
     def _method_owner(self, function_id: int) -> ClassSymbol | None:
         place = self._resolver.symbols.places[function_id]
@@ -64,7 +74,7 @@ class Results:
     def conventional(self, call: Call) -> Type:
         """A receiver that nothing types is taken for what its name stands for, where the project uses that library."""
         holder, _, method = call.callee.rpartition(".")
-        name = holder.rpartition(".")[2].removesuffix("[]")
+        name = holder.rpartition(".")[2].partition("[")[0]
         if name.startswith("<"):
             return UNKNOWN
         found = self._resolver.library.conventional(name, method, self._resolver.symbols.imported, awaited=call.awaited)
