@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Protocol
 
 import msgspec
@@ -102,4 +103,13 @@ def _segment(event_id: int, body: bytes) -> bytes:
 
 def _timestamp(at_s: float) -> bytes:
     """RFC 3339 in local time, to the millisecond, as the API's clients know it."""
-    return datetime.fromtimestamp(at_s).astimezone().isoformat(timespec="milliseconds").encode()
+    second = int(at_s)
+    before, after = _second(second)
+    return b"%b.%03d%b" % (before, int((at_s - second) * 1000), after)
+
+
+@lru_cache(maxsize=4)
+def _second(at_s: int) -> tuple[bytes, bytes]:
+    """What stands before and after the fraction: formatting it for every event costs 3 us, more than the encoding."""
+    text = datetime.fromtimestamp(at_s).astimezone().isoformat().encode()
+    return text[:19], text[19:]

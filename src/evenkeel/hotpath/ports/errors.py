@@ -134,6 +134,17 @@ class StorageUnavailableError(UnavailableError):
         )
 
 
+class NotDrainedError(UnavailableError):
+    """A part was closed and could not hand over in time what it had accepted."""
+
+    def __init__(self, what: str, left: int, waited_s: float) -> None:
+        super().__init__(
+            f"{what} closed with {left} records left after {waited_s:g} s.",
+            hint="See why storage did not take them; raise drain_s if it was only slow.",
+        )
+        self.left = left
+
+
 class StorageFullError(NoSpaceError):
     """The database cannot grow. What was acknowledged before is safe; this call wrote nothing."""
 
