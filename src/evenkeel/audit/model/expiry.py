@@ -23,8 +23,6 @@ NOW = re.compile(
     re.IGNORECASE,
 )
 SWEEPS = re.compile(r"expire|stale|outdated|prune|purge|evict|(^|_)old(_|$)|(^|_)gc(_|$)|ttl")
-    r"(clean|purge|prune|expire|evict|sweep|collect_garbage|gc|housekeep|trim|reap|remove_old|delete_old)"
-)
 BACKGROUND = re.compile(
     r"(clean|purge|prune|sweep|janitor|housekeep|retention|reap|garbage|cron|nightly|daily|hourly|maintenance|expire)"
 )
