@@ -11,6 +11,7 @@ from evenkeel.audit.effects.catalogue import Catalogue
 from evenkeel.audit.effects.entities import find_entities
 from evenkeel.audit.effects.entries import declared_entry, is_consumer, registered_entries
 from evenkeel.audit.effects.library import Library
+from evenkeel.audit.effects.lifetimes import Part, kept_parts, lasting_classes
 from evenkeel.audit.effects.link import Linker
 from evenkeel.audit.effects.overrides import overrides
 from evenkeel.audit.effects.propagate import propagate
@@ -36,6 +37,7 @@ class FileLinks(msgspec.Struct, frozen=True, array_like=True, gc=False):
     summaries: tuple[Summary, ...]
     entries: tuple[tuple[int, Role], ...]
     local_kinds: tuple[str, ...]  # of its own calls, those that do not propagate included
+    parts: tuple[Part, ...] = ()
 
 
 def build_index(files: Sequence[SourceFile], catalogue: Catalogue, *, jobs: int = 2) -> Index:
@@ -62,6 +64,7 @@ def build_index(files: Sequence[SourceFile], catalogue: Catalogue, *, jobs: int 
         kinds=_kinds(functions, results, symbols),
         lines=lines,
         unresolved=sum(each.unresolved for each in summaries),
+        lasting=lasting_classes(part for each in results for part in each.parts),
     )
 
 
@@ -136,7 +139,8 @@ def _link_file(linker: Linker, known: Known, file: int) -> FileLinks:
         for entry in registered_entries(linker, each.id, function)
     )
     local = {effect.kind for each in linked for link in each.links for effect in link.effects}
-    return FileLinks(msgspec.msgpack.encode(linked), summaries, entries, tuple(sorted(local)))
+    parts = kept_parts(linker.symbols, file, linked)
+    return FileLinks(msgspec.msgpack.encode(linked), summaries, entries, tuple(sorted(local)), parts)
 
 
 def _link_all(linker: Linker, known: Known, jobs: int) -> list[FileLinks]:

@@ -129,3 +129,4 @@ class Index(msgspec.Struct, gc=False):
     kinds: list[frozenset[str]]  # effect kinds that each file's functions have or reach
     lines: int
     unresolved: int = 0  # calls on receivers that nothing types
+    lasting: frozenset[str] = frozenset()  # project classes with an instance that lives as long as the process

@@ -1,0 +1,244 @@
+"""Growth: containers that live as long as the process, where they grow, and whether anything makes them smaller.
+
+A container lasts when it is bound at the top level of a module, in a class body, on the application's state, or on an object
+of a class of which the process keeps an instance. It shrinks when something anywhere in the project takes elements out,
+binds it anew, looks at its size before it grows, or hands it to code that could do so.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Literal, NamedTuple
+
+from evenkeel.audit.model.facts import Assignment, Value
+from evenkeel.audit.model.places import at_assignment
+from evenkeel.audit.model.view import CallView, FunctionView, ModuleView
+
+Scope = Literal["module", "class", "object", "state"]
+
+STATE_ELEMENT = re.compile(r"(?:\w+\.)*app\.state\.(\w+)\[\]")
+PLAIN = frozenset({"dict", "list", "set", "collections.defaultdict", "collections.OrderedDict", "collections.Counter"})
+GROWING = frozenset({"append", "add", "setdefault", "update", "extend", "insert", "appendleft"})
+REMOVING = frozenset({"pop", "popitem", "clear", "remove", "discard", "popleft", "difference_update", "move_to_end"})
+HARMLESS = frozenset(
+    {"len", "list", "sorted", "dict", "set", "str", "repr", "print", "isinstance", "any", "all", "sum", "id"}
+)
+
+
+class Container(NamedTuple):
+    """A dict, list, or set that lasts. `name` is its last name; `owner` the class it belongs to, as written there."""
+
+    name: str
+    scope: Scope
+    owner: str
+    line: int
+    makes_missing: bool = False  # reading a key that is not there adds it
+
+
+class Growth(NamedTuple):
+    """One place where a container grows. `keys` are the chains that say which element; () for a constant one."""
+
+    container: Container
+    place: CallView
+    keys: tuple[str, ...]
+
+
+def containers(module: ModuleView) -> tuple[Container, ...]:
+    """The lasting containers that a module defines, empty at first."""
+    return (*_of_module(module), *_of_classes(module), *_of_objects(module), *_of_state(module))
+
+
+def _of_module(module: ModuleView) -> Iterator[Container]:
+    top = module.functions[0]
+    for each in top.fact.assignments:
+        if len(each.targets) == 1 and each.targets[0].isidentifier() and each.operator == "=":
+            plain, missing = _is_plain(top, each.value)
+            if plain:
+                yield Container(each.targets[0], "module", "", each.line, missing)
+
+
+def _of_classes(module: ModuleView) -> Iterator[Container]:
+    for each in module.facts.classes:
+        values = {"dataclass", "dataclasses.dataclass"}
+        if any(decorator.chain in values for decorator in each.decorators):
+            continue
+        for attribute in each.attributes:
+            plain, missing = _is_plain(module.functions[max(each.parent, 0)], attribute.value)
+            if plain and attribute.targets:
+                yield Container(attribute.targets[0], "class", each.qualname, attribute.line, missing)
+
+
+def _of_objects(module: ModuleView) -> Iterator[Container]:
+    """Attributes that constructors of lasting classes set to an empty container."""
+    name = module.facts.module
+    for function in module.functions:
+        if function.fact.name != "__init__" or function.fact.owner < 0:
+            continue
+        owner = module.facts.classes[function.fact.owner].qualname
+        if f"{name}.{owner}" not in module.index.lasting:
+            continue
+        for each in function.fact.assignments:
+            plain, missing = _is_plain(function, each.value)
+            if plain and len(each.targets) == 1 and each.targets[0].startswith("self."):
+                yield Container(each.targets[0].removeprefix("self."), "object", owner, each.line, missing)
+
+
+def _of_state(module: ModuleView) -> Iterator[Container]:
+    """What the module itself adds elements to on the application's state, wherever that is set up."""
+    seen: set[str] = set()
+    for function in module.functions:
+        for each in function.fact.assignments:
+            match = next((found for target in each.targets if (found := STATE_ELEMENT.fullmatch(target))), None)
+            if match and match[1] not in seen:
+                seen.add(match[1])
+                yield Container(match[1], "state", "", each.line)
+
+
+def _is_plain(function: FunctionView, value: Value) -> tuple[bool, bool]:
+    """Whether a value is an empty container without a bound of its own; and whether it makes elements that are missing."""
+    if value.kind in {"dict", "list", "set"}:
+        return value.size == 0, False
+    call = function.calls_by_index.get(value.call) if value.kind == "call" else None
+    if call is None or call.library not in PLAIN:
+        return False, False
+    missing = call.library == "collections.defaultdict"
+    return missing or not call.fact.arguments, missing
+
+
+# -- where they grow -----------------------------------------------------------------------------------------------
+
+
+def growths(module: ModuleView, container: Container) -> Iterator[Growth]:
+    """Every place where the container grows: in the module that defines it, and in those that import it."""
+    yield from _growths_in(module, container, _chains(container))
+    if container.scope == "module":
+        for other in _mentioning(module, container):
+            yield from _growths_in(other, container, tuple(_imported(other, f"{module.facts.module}.{container.name}")))
+
+
+def _growths_in(module: ModuleView, container: Container, names: tuple[str, ...]) -> Iterator[Growth]:
+    elements = {f"{each}[]" for each in names}
+    for function in module.functions[1:] if names else ():
+        if not _can_see(function, container, names):
+            continue
+        for assignment in function.fact.assignments:
+            if assignment.operator == "=" and elements.intersection(assignment.targets):
+                yield Growth(container, at_assignment(function, assignment), _outside_names(assignment.keys))
+        for call in function.calls:
+            yield from _by_call(container, call, names)
+
+
+def _imported(module: ModuleView, target: str) -> Iterator[str]:
+    """How another module writes the name: `cache`, `store.cache`."""
+    home, _, name = target.rpartition(".")
+    for each in module.facts.imports:
+        if each.target == target:
+            yield each.name
+        elif each.target == home:
+            yield f"{each.name}.{name}"
+
+
+def _mentioning(module: ModuleView, container: Container) -> Iterator[ModuleView]:
+    """The other modules in which the container's name stands."""
+    name = container.name.encode()
+    for number, (path, _) in enumerate(module.index.files):
+        if path != module.path and name in module.index.facts[number]:
+            yield ModuleView(module.index, number)
+
+
+def _by_call(container: Container, call: CallView, names: tuple[str, ...]) -> Iterator[Growth]:
+    if call.holder in names and call.name in GROWING:
+        first = call.argument(0)
+        yield Growth(container, call, _outside_names(first.names) if first is not None else ())
+    elif container.makes_missing and call.holder.partition("[]")[0] in names and "[]" in call.holder:
+        yield Growth(container, call, ("",))
+
+
+def _outside_names(chains: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(each for each in chains if not each[:1].isupper())
+
+
+def _can_see(function: FunctionView, container: Container, names: tuple[str, ...]) -> bool:
+    fact = function.fact
+    if container.scope == "module":
+        shadowed = any(each.name in names for each in fact.parameters)
+        bound = any(name in each.targets for each in fact.assignments for name in names)
+        return not shadowed and (not bound or container.name in fact.globals)
+    return container.scope == "state" or fact.qualname.startswith(f"{container.owner}.")
+
+
+def _chains(container: Container) -> tuple[str, ...]:
+    if container.scope == "module":
+        return (container.name,)
+    if container.scope == "object":
+        return (f"self.{container.name}",)
+    if container.scope == "state":
+        return tuple(
+            f"{holder}state.{container.name}" for holder in ("app.", "request.app.", "self.app.", "websocket.app.")
+        )
+    return (f"self.{container.name}", f"cls.{container.name}", f"{container.owner}.{container.name}")
+
+
+# -- what makes them smaller ---------------------------------------------------------------------------------------
+
+
+def may_shrink(module: ModuleView, container: Container) -> bool:
+    """Whether anything in the project takes elements out of the container, or could."""
+    if any(_shrinks(function, container) for function in module.functions):
+        return True
+    if container.scope != "module" and container.name.startswith("_"):
+        return False  # private to its class
+    others = _mentioning(module, container)
+    return any(_shrinks(function, container, elsewhere=True) for other in others for function in other.functions)
+
+
+def _shrinks(function: FunctionView, container: Container, *, elsewhere: bool = False) -> bool:
+    def meant(chain: str) -> bool:
+        return _is_meant(chain, container, elsewhere=elsewhere)
+
+    fact = function.fact
+    if any(_rebinds(each, fact.name, container, meant(target)) for each in fact.assignments for target in each.targets):
+        return True
+    if any(
+        each.operator == "del" and meant(target.removesuffix("[]"))
+        for each in fact.assignments
+        for target in each.targets
+    ):
+        return True
+    if any(meant(each.value.text) for each in fact.assignments if each.value.kind == "name"):
+        return True  # another name for it: what happens there is not followed
+    if any(
+        b.subject is not None and "len(" in b.subject.text and any(map(meant, b.subject.names)) for b in fact.blocks
+    ):
+        return True
+    return any(
+        _takes_out(call, meant(call.holder)) or _hands_out(call, container, elsewhere=elsewhere)
+        for call in function.calls
+    )
+
+
+def _is_meant(chain: str, container: Container, *, elsewhere: bool) -> bool:
+    """Whether a chain can name the container: exactly in its own file, by its last name in others."""
+    if not elsewhere:
+        return chain in _chains(container)
+    last = chain.rpartition(".")[2]
+    return last == container.name and (chain != last or container.scope == "module")
+
+
+def _rebinds(assignment: Assignment, function: str, container: Container, meant: bool) -> bool:
+    """`cache = {}` again, outside of where it is bound first."""
+    first = assignment.line == container.line or function in {"<module>", "__init__"}
+    return meant and assignment.operator == "=" and not first
+
+
+def _takes_out(call: CallView, meant: bool) -> bool:
+    return meant and call.name in REMOVING
+
+
+def _hands_out(call: CallView, container: Container, *, elsewhere: bool) -> bool:
+    """Whether the container itself is passed to something that could change it."""
+    if call.library.rpartition(".")[2] in HARMLESS:
+        return False
+    values = (each.value for each in call.fact.arguments)
+    return any(v.kind == "name" and _is_meant(v.text, container, elsewhere=elsewhere) for v in values)
