@@ -62,7 +62,11 @@ class BackoffTemplate:
 
 @dataclass(frozen=True, slots=True)
 class DispatchRules:
-    """Bounds of one dispatcher; `lease_s` must exceed every template's `timeout_s`."""
+    """Bounds of one dispatcher; `lease_s` must exceed every template's `timeout_s`.
+
+    `breaker_failures` failed tries in a row open an account's breaker for `breaker_open_s`; then one message tries.
+    Closing waits `drain_s` for sends under way. `rollback_poll_s` is the pause of the rollback path's loop.
+    """
 
     max_sends: int = 64
     per_group: int = 4
@@ -71,6 +75,9 @@ class DispatchRules:
     poll_s: float = 5.0
     breaker_failures: int = 5
     breaker_open_s: float = 30.0
+    upkeep_s: float = 1.0
+    drain_s: float = 15.0
+    rollback_poll_s: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
