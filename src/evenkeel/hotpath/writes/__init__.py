@@ -12,7 +12,7 @@ turn.
 
 from __future__ import annotations
 
-from evenkeel.hotpath.writes.build import build_event_writer
+from evenkeel.hotpath.writes.build import build_event_writer, build_write_queue
 from evenkeel.hotpath.writes.rules import WriterRules
 
-__all__ = ["WriterRules", "build_event_writer"]
+__all__ = ["WriterRules", "build_event_writer", "build_write_queue"]
