@@ -11,21 +11,23 @@ from evenkeel.audit.model.view import CallView, FunctionView, ModuleView
 WAITING = r"pending|queued|new|ready|waiting|unsent|retry|todo|scheduled|unprocessed|submitted|not_started|created"
 PENDING = re.compile(
     rf"\b(?:status|state)\w*\W{{1,12}}(?:\w+\.)*[\"']?(?:{WAITING})\b"
-    r"|\b(?:processed|sent|delivered|done|completed|handled|published|dispatched|claimed|locked|picked|started|executed)"
+    r"|\b\w*(?:processed|sent|delivered|done|completed|handled|published|dispatched|claimed|locked|picked|started|executed)"
     r"(?:_at)?\b\W{1,8}(?:is_\()?(?:\s*is\s*)?(?:False|None|false|null|sa\.false|0)"
-    r"|\b(?:processed|sent|delivered|locked|claimed|started)(?:_at)?__isnull",
+    r"|\b\w*(?:processed|sent|delivered|locked|claimed|started)(?:_at)?__isnull",
     re.IGNORECASE,
 )
 DUE = re.compile(
     r"\b(?:next_run|run_at|run_after|scheduled|due|retry_at|next_retry|send_at|available_at|execute_at|next_attempt)"
-    r"\w*\s*(?:<=?|__lte?\s*=)",
+    r"\w*\s*(?:<=?|__lte?\s*=)"
+    r"|^(?!.*expir).*\b\w+\s*<=\s*(?:\w+\.)*(?:now|utc_?now|current_timestamp)\b",
     re.IGNORECASE,
 )
 CLAIMS = re.compile(
     r"skip_locked|with_for_update|for_update|FOR\s+UPDATE|RETURNING|returning\(|find_one_and|nowait", re.IGNORECASE
 )
-MARKS = re.compile(
-    r"^(?:status|state|processed|sent|delivered|done|completed|handled|published|locked|claimed|started)"
+SETS = re.compile(
+    r"\b\w*(?:status|state|processed|sent|delivered|done|completed|handled|locked|claimed|started)\w*\s*=",
+    re.IGNORECASE,
 )
 
 
@@ -39,7 +41,46 @@ class QueueRead:
 
 
 def queue_reads(module: ModuleView) -> Iterator[QueueRead]:
-    """Every unclaimed queue read of a module whose rows its own function works on."""
+    """Every unclaimed queue read of a module: worked on in the function that reads, or marked by another method."""
+    yield from _in_one_function(module)
+    yield from _over_methods(module)
+
+
+def _over_methods(module: ModuleView) -> Iterator[QueueRead]:
+    """A class whose one method reads what is due and whose other method marks a row by its key alone."""
+    methods: dict[int, list[FunctionView]] = {}
+    for function in module.functions:
+        if function.fact.owner >= 0:
+            methods.setdefault(function.fact.owner, []).append(function)
+    for functions in methods.values():
+        calls = [call for function in functions for call in function.calls]
+        if any(CLAIMS.search(step) for call in calls for step in (*call.query, call.fact.callee)):
+            continue
+        reads = [(call, entity) for call in calls if (entity := _selected_pending(call))]
+        for read, entity in reads[:1]:
+            mark = next((each for each in calls if _marks_by_key(each, entity, read)), None)
+            if mark is not None:
+                yield QueueRead(read, mark, entity)
+
+
+def _selected_pending(call: CallView) -> str:
+    """The entity of a query that is narrowed here to rows that wait, "" otherwise."""
+    if call.name not in {"where", "filter", "filter_by"} or call.function.role_of(call.link.result) != "query":
+        return ""
+    texts = (each.value.text for each in call.fact.arguments)
+    entity = call.link.result.partition("[")[2].removeprefix("tuple[").partition(",")[0].rstrip("]")
+    return entity if any(is_pending((each,)) for each in texts) else ""
+
+
+def _marks_by_key(call: CallView, entity: str, read: CallView) -> bool:
+    """An UPDATE of the entity that sets its state and is narrowed by nothing but its key."""
+    if call.function is read.function or not any(e.kind == "db-update" and e.detail == entity for e in call.effects):
+        return False
+    sets = any(step.startswith("values(") and SETS.search(step) for step in call.query)
+    return sets and not any(PENDING.search(step) for step in call.query if not step.startswith("values("))
+
+
+def _in_one_function(module: ModuleView) -> Iterator[QueueRead]:
     for function in module.functions:
         if any(CLAIMS.search(step) for call in function.calls for step in (*call.query, call.fact.callee)):
             continue
