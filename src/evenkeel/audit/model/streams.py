@@ -1,0 +1,115 @@
+"""Streams: loops over what arrives bit by bit, and callbacks that pass one bit on, with a database write for each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from evenkeel.audit.model.accesses import Access, access
+from evenkeel.audit.model.facts import Block
+from evenkeel.audit.model.loop_data import bound_call, flows_into, inside, loop_data
+from evenkeel.audit.model.loops import leaves_after, loop_kind, loops_of
+from evenkeel.audit.model.view import CallView, FunctionView
+
+BITS = re.compile(
+    r"(^|_)(chunk|token|delta|event|frame|part|piece|segment|progress|update|evt|ev)s?(_|$|\d)", re.IGNORECASE
+)
+STREAMS = re.compile(r"stream|chunk|token|delta|events?\b|sse|iter_(text|lines|bytes|any)|aiter", re.IGNORECASE)
+ENDS = re.compile(
+    r"done|final|finish|end\b|_end|ended|complete|last|stop|usage|error|fail|result|closed|== *\d|%|len\(|>=|>|size|count"
+    r"|interval|elapsed|time\(|batch|flush|tool",
+    re.IGNORECASE,
+)
+ROWS = frozenset({"read", "find-or-insert", "refresh"})
+
+
+class EventWrite(NamedTuple):
+    """A write that happens for each bit of a stream; `block` is the loop, None for a callback."""
+
+    call: CallView
+    access: Access
+    block: Block | None
+    certain: bool
+
+
+def event_writes(function: FunctionView) -> Iterator[EventWrite]:
+    """Database writes that a function makes once per streamed bit."""
+    for call in function.calls:
+        loop = _stream_loop(call) if call.loops else -1
+        if loop >= 0 and not _only_at_the_end(call, loop):
+            found = _write(call)
+            if found is not None:
+                yield EventWrite(call, found, function.fact.blocks[loop], _goes_out(function, loop))
+    yield from _in_callback(function)
+
+
+def _write(call: CallView) -> Access | None:
+    """A write that reaches the database in the same pass; a row that only waits in the session is none."""
+    if call.link.implicit in {"enter", "inject"}:
+        return None
+    found = access(call)
+    if found is not None and found.kind not in ROWS and found.kind != "pending":
+        return found
+    flushed = next((each for each in call.reaches("commit", "db-flush") if each.direct and not each.looped), None)
+    return Access("save", flushed) if flushed is not None and found is None else None
+
+
+def _stream_loop(call: CallView) -> int:
+    """The loop over a stream that repeats a call, or -1."""
+    function = call.function
+    for index in loops_of(call):
+        block = function.fact.blocks[index]
+        if leaves_after(function.fact, call.fact.block, index):
+            return -1
+        if block.kind == "for" and _is_stream(function, index, block):
+            commits = call.has("commit", "db-flush")
+            return index if commits or flows_into(call, loop_data(function.fact, index)) else -1
+    return -1
+
+
+def _is_stream(function: FunctionView, index: int, block: Block) -> bool:
+    """Whether a loop goes through bits of a stream: by what it iterates and names, or because it passes them on."""
+    if block.subject is None:
+        return False
+    named = any(BITS.search(each) for each in block.targets)
+    text = block.subject.text
+    if block.is_async:
+        of_rows = any(function.module.entity(function.types.get(each, "")) is not None for each in block.targets)
+        return loop_kind(function, index) == "events" and not of_rows and (named or bool(STREAMS.search(text)))
+    source = function.calls_by_index.get(block.subject.call) if block.subject.call >= 0 else None
+    source = source or bound_call(function, text, block.start)
+    streamed = source is not None and any(each.effect.detail == "llm" for each in source.reaches("network"))
+    return (streamed and named) or (_goes_out(function, index) and named and bool(STREAMS.search(text)))
+
+
+def _goes_out(function: FunctionView, loop: int) -> bool:
+    """Whether the loop passes each bit on: it yields, or sends to a client."""
+    yields = any(each.kind == "yield" and inside(function.fact, each.block, loop) for each in function.fact.exits)
+    return yields or any(each.has("stream") and inside(function.fact, each.fact.block, loop) for each in function.calls)
+
+
+def _only_at_the_end(call: CallView, loop: int) -> bool:
+    """Whether a condition inside the loop lets the write run for the last bit, for a batch, or for few of them."""
+    function = call.function
+    blocks = function.fact.blocks
+    for each in function.blocks_around(call.fact.block, "if", "else", "case", "except", "finally"):
+        if not inside(function.fact, blocks.index(each), loop):
+            break
+        if each.kind in {"except", "finally", "case"} or each.subject is None or ENDS.search(each.subject.text):
+            return True
+    return False
+
+
+def _in_callback(function: FunctionView) -> Iterator[EventWrite]:
+    """A function that is given one bit, sends it to a client and writes it."""
+    bits = [each.name for each in function.fact.parameters if BITS.search(each.name)]
+    sends = any(each.has("stream") for each in function.calls)
+    if not bits or not sends or function.fact.name == "<module>":
+        return
+    for call in function.calls:
+        if call.loops or function.blocks_around(call.fact.block, "if", "else", "case", "except", "finally"):
+            continue
+        found = _write(call)
+        if found is not None and flows_into(call, frozenset(bits)):
+            yield EventWrite(call, found, None, False)
