@@ -1,7 +1,7 @@
 """Aggregation: three worker reports in, categories with scores out. Pure, and blind to the order in which things come.
 
 Per category, in this order: equal findings are merged, fingerprints given, decision records and the execution context
-weighed, findings sorted into reported, advisory and unsettled, and the reported ones scored.
+weighed, suppressed ones taken out, findings sorted into reported, advisory and unsettled, and the reported ones scored.
 """
 
 from __future__ import annotations
@@ -14,19 +14,22 @@ from evenkeel.audit.decisions import Excuse, covering_decision, excuses, label
 from evenkeel.audit.fingerprints import with_fingerprints
 from evenkeel.audit.model.finding import CATEGORIES, SEVERITIES, Advisory, Finding, Gap, WorkerReport
 from evenkeel.audit.model.profile import Decision, Profile
-from evenkeel.audit.model.result import CategoryResult, count, order
+from evenkeel.audit.model.result import CategoryResult, Suppressed, count, order
 from evenkeel.audit.scoring import score
+from evenkeel.audit.suppressions import Suppressions
 from evenkeel.audit.validation import weigh_context
 
 _CONFIDENCES = ("definite", "likely", "needs-context")
 
 
-def aggregate(reports: Iterable[WorkerReport], profile: Profile) -> tuple[CategoryResult, ...]:
+def aggregate(
+    reports: Iterable[WorkerReport], profile: Profile, suppressions: Suppressions | None = None
+) -> tuple[CategoryResult, ...]:
     """One result per category, in the fixed order of the three. A category without a report has failed and says so."""
     by_worker = {each.worker: each for each in reports}
     technologies = frozenset(each.name for each in profile.technologies)
     return tuple(
-        _category(by_worker[worker], profile.decisions, technologies)
+        _category(by_worker[worker], profile.decisions, technologies, suppressions or Suppressions())
         if worker in by_worker
         else CategoryResult(title, worker, "failed", note="the worker gave no answer")
         for worker, title, _ in CATEGORIES
@@ -67,7 +70,12 @@ def judged(finding: Finding, candidates: Iterable[Excuse], technologies: frozens
     return msgspec.structs.replace(finding, advisory=Advisory(label(decision), evidence, finding.severity))
 
 
-def _category(report: WorkerReport, decisions: tuple[Decision, ...], technologies: frozenset[str]) -> CategoryResult:
+def _category(
+    report: WorkerReport,
+    decisions: tuple[Decision, ...],
+    technologies: frozenset[str],
+    suppressions: Suppressions,
+) -> CategoryResult:
     failed = report.status == "failed"
 
     spoken_of = {rule: excuses(rule, decisions) for rule in {each.rule for each in report.findings}}
@@ -76,7 +84,7 @@ def _category(report: WorkerReport, decisions: tuple[Decision, ...], technologie
         return judged(finding, spoken_of[finding.rule], technologies)
 
     named = with_fingerprints(distinct(report.findings, outcome))
-    findings = sorted((outcome(each) for each in named), key=order)
+    findings, suppressed = _parted(sorted((outcome(each) for each in named), key=order), suppressions)
     settled = [each for each in findings if each.confidence != "needs-context"]
     reported = tuple(each for each in settled if each.advisory is None)
     return CategoryResult(
@@ -90,7 +98,17 @@ def _category(report: WorkerReport, decisions: tuple[Decision, ...], technologie
         lines=report.lines,
         files=report.files,
         note=report.note,
+        suppressed=suppressed,
     )
+
+
+def _parted(
+    findings: Iterable[Finding], suppressions: Suppressions
+) -> tuple[tuple[Finding, ...], tuple[Suppressed, ...]]:
+    """Those to report, and those that the project does not want."""
+    verdicts = [(each, suppressions.of(each)) for each in findings]
+    kept = tuple(each for each, verdict in verdicts if verdict is None)
+    return kept, tuple(verdict for _, verdict in verdicts if verdict is not None)
 
 
 def _preference(finding: Finding, outcome: Finding) -> tuple[bool, bool, int, int, bool, int, str]:

@@ -5,7 +5,6 @@ Every phase takes the run so far and answers with more of it. The coordinator ne
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -18,7 +17,7 @@ from evenkeel.audit.aggregate import aggregate, merged_gaps
 from evenkeel.audit.discovery import discover
 from evenkeel.audit.model.briefing import Briefing, practices
 from evenkeel.audit.model.context import ContextStore, build_context, published
-from evenkeel.audit.model.finding import CATEGORIES, Gap, WorkerReport
+from evenkeel.audit.model.finding import Gap, WorkerReport
 from evenkeel.audit.model.profile import Profile
 from evenkeel.audit.model.result import AuditResult
 from evenkeel.audit.model.settings import AuditSettings
@@ -29,6 +28,8 @@ from evenkeel.audit.research import research as ask
 from evenkeel.audit.research import sources
 from evenkeel.audit.rules import all_rules
 from evenkeel.audit.scoring import overall
+from evenkeel.audit.selection import judged_slugs, per_file, slugs_of
+from evenkeel.audit.suppressions import build_suppressions, notices
 from evenkeel.audit.tracker import NoTracker, Receipt, Task, Tracker, task_of
 from evenkeel.audit.workers import WorkerOptions, run_workers
 from evenkeel.kernel.errors import EvenkeelError, UsageError
@@ -85,7 +86,12 @@ def delegation(run: AuditRun) -> AuditRun:
 
 def aggregation(run: AuditRun) -> AuditRun:
     """5. Findings merged, weighed, sorted, scored."""
-    categories = aggregate(run.reports, run.profile)
+    suppressions = build_suppressions(
+        (remark for report in run.reports for remark in report.remarks),
+        [each.slug for each in all_rules()],
+        per_file(run.options.settings),
+    )
+    categories = aggregate(run.reports, run.profile, suppressions)
     score = overall([each.score for each in categories if each.score is not None])
     result = AuditResult(
         date=run.options.date,
@@ -95,6 +101,7 @@ def aggregation(run: AuditRun) -> AuditRun:
         summary=executive_summary(categories, score),
         sources=sources(run.briefing.pages),
         gaps=(*_profile_gaps(run.profile), *merged_gaps(run.reports)),
+        notices=notices(suppressions, categories, judged_slugs(run.options.settings, run.reports)),
     )
     return replace(run, result=result)
 
@@ -124,7 +131,8 @@ def audit(root: Path, options: AuditOptions, progress: Progress = lambda *_: Non
 
     Raises UsageError when there is nothing there to audit, ConfigurationError when its settings cannot be used."""
     run = AuditRun(root=checked_root(root), options=options, progress=progress)
-    _slugs((*options.settings.select, *options.settings.ignore))
+    slugs_of((*options.settings.select, *options.settings.ignore))
+    per_file(options.settings)
     for phase in PHASES:
         progress(phase.__name__, 0, 1)
         run = phase(run)
@@ -151,27 +159,14 @@ def checked_root(root: Path) -> Path:
 def _worker_options(run: AuditRun) -> WorkerOptions:
     settings = run.options.settings
     chosen = WorkerOptions(
-        select=_slugs(settings.select),
-        ignore=_slugs(settings.ignore),
+        select=slugs_of(settings.select),
+        ignore=slugs_of(settings.ignore),
         exclude=settings.exclude,
         jobs=settings.jobs or os.cpu_count() or 1,
         use_cache=run.options.use_cache,
         effects=settings.effects,
     )
     return replace(chosen, timeout_s=settings.timeout) if settings.timeout else chosen
-
-
-def _slugs(names: Iterable[str]) -> frozenset[str]:
-    """Slugs for slugs and categories. Raises UsageError for a name that is neither."""
-    by_name = {each.slug: {each.slug} for each in all_rules()}
-    for category, _, _ in CATEGORIES:
-        by_name[category] = {each.slug for each in all_rules() if each.category == category}
-    unknown = [each for each in names if each not in by_name]
-    if unknown:
-        close = difflib.get_close_matches(unknown[0], by_name, n=1)
-        hint = f"Did you mean {close[0]}?" if close else "`evenkeel rules` lists them."
-        raise UsageError(f"There is no rule or category {unknown[0]!r}.", hint=hint)
-    return frozenset(slug for name in names for slug in by_name[name])
 
 
 def _refuse_nothing_read(run: AuditRun, reports: Iterable[WorkerReport]) -> None:

@@ -207,3 +207,4 @@ class FileFacts(msgspec.Struct, frozen=True, array_like=True, gc=False):
     imports: tuple[Import, ...] = ()
     errors: tuple[int, ...] = ()  # lines of syntax that could not be read
     suppressions: tuple[tuple[int, str], ...] = ()  # (line, text after `evenkeel:`) of suppression comments
+    suppressed_lines: tuple[tuple[int, int], ...] = ()  # first and last line that each suppression speaks of

@@ -69,6 +69,18 @@ class Gap(msgspec.Struct, frozen=True, gc=False):
     count: int = 1
 
 
+class Remark(msgspec.Struct, frozen=True, gc=False):
+    """A comment in the audited code that speaks to evenkeel: `text` is what stands after `evenkeel:`.
+
+    `first` and `last` are the lines of the statement that it speaks of, its own line included."""
+
+    file: str
+    line: int
+    text: str
+    first: int
+    last: int
+
+
 class WorkerReport(msgspec.Struct, frozen=True, gc=False):
     """What one of the three workers answers."""
 
@@ -81,3 +93,4 @@ class WorkerReport(msgspec.Struct, frozen=True, gc=False):
     files: int = 0
     note: str = ""  # why it failed
     seconds: float = 0.0
+    remarks: tuple[Remark, ...] = ()  # of all files; the first of the three reports holds them

@@ -81,11 +81,51 @@ class Criterion(msgspec.Struct, frozen=True, gc=False):
     note: str = ""
 
 
+class Suppressed(msgspec.Struct, frozen=True, gc=False):
+    """A finding that the project does not want reported, and who says so."""
+
+    finding: Finding
+    by: str  # "comment at app/jobs.py:12", "per-file-ignores: scripts/**"
+    reason: str = ""  # as the comment gives it
+
+
+class Notice(msgspec.Struct, frozen=True, gc=False):
+    """What is wrong with something that the project says to evenkeel, and what to do about it."""
+
+    file: str
+    line: int
+    what: str
+
+
+class BaselineEntry(msgspec.Struct, frozen=True, gc=False):
+    """A finding that was there when the baseline was written. Only `fingerprint` is compared; the rest is to be read,
+    and to choose by among equal ones."""
+
+    file: str
+    function: str  # without its module
+    rule: str
+    fingerprint: str
+    issue: str = ""
+
+
+class View(msgspec.Struct, frozen=True, gc=False):
+    """Why not every finding is reported: those of a baseline are known, those apart from a change are not asked for.
+
+    Scores always count all of them."""
+
+    baseline: str = ""  # its file, as it was given
+    known: int = 0
+    stale: tuple[BaselineEntry, ...] = ()  # entries that nothing was found for
+    since: str = ""  # the revision that --diff names
+    untouched: int = 0
+
+
 class CategoryResult(msgspec.Struct, frozen=True, gc=False):
     """What one worker's category came to, after the context rules.
 
     `findings` are reported and scored; `advisories` and `unsettled` (needs-context) are listed and cost nothing.
-    `score` is None when the worker failed; `note` then says why.
+    `score` is None when the worker failed; `note` then says why. `suppressed` cost nothing; `held_back` are findings
+    that count in the score but are not reported (see `View`).
     """
 
     category: str
@@ -98,11 +138,18 @@ class CategoryResult(msgspec.Struct, frozen=True, gc=False):
     lines: int = 0
     files: int = 0
     note: str = ""
+    suppressed: tuple[Suppressed, ...] = ()
+    held_back: tuple[Finding, ...] = ()
 
     @property
     def counts(self) -> SeverityCounts:
-        """Severity counts of the findings that are scored."""
+        """Severity counts of the findings that are reported."""
         return count(self.findings)
+
+    @property
+    def scored(self) -> int:
+        """How many findings the score counts."""
+        return len(self.findings) + len(self.held_back)
 
 
 class AuditResult(msgspec.Struct, frozen=True, gc=False):
@@ -116,6 +163,8 @@ class AuditResult(msgspec.Struct, frozen=True, gc=False):
     sources: tuple[ConsultedSource, ...] = ()
     gaps: tuple[Gap, ...] = ()
     definition_of_done: tuple[Criterion, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    view: View | None = None  # None: every finding is reported
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -126,6 +175,16 @@ class AuditResult(msgspec.Struct, frozen=True, gc=False):
     def counts(self) -> SeverityCounts:
         """Severity counts of all scored findings."""
         return count(self.findings)
+
+    @property
+    def suppressed(self) -> tuple[Suppressed, ...]:
+        """All that the project does not want reported."""
+        return tuple(each for category in self.categories for each in category.suppressed)
+
+    @property
+    def scored(self) -> int:
+        """How many findings the scores count."""
+        return sum(each.scored for each in self.categories)
 
     @property
     def lines(self) -> int:

@@ -18,6 +18,8 @@ class AuditSettings(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", f
     ignore: tuple[str, ...] = ()  # slugs or categories
     exclude: tuple[str, ...] = ()  # gitignore-style patterns, relative to the root
     fail_on: FailOn | None = None
+    per_file_ignores: dict[str, tuple[str, ...]] = {}  # gitignore-style pattern -> slugs or categories
     jobs: Positive | None = None  # processes that read; None: one per processor
     timeout: Seconds | None = None  # of each worker, in seconds
+    baseline: str | None = None  # file, relative to the root: its findings are known and not reported
     effects: dict[str, Any] = {}  # the project's own catalogue

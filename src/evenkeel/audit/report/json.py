@@ -36,7 +36,20 @@ def published(result: AuditResult) -> dict[str, Any]:
         "sources": msgspec.to_builtins(result.sources),
         "gaps": msgspec.to_builtins(result.gaps),
         "definition_of_done": msgspec.to_builtins(result.definition_of_done),
+        **_habits(result),
     }
+
+
+def _habits(result: AuditResult) -> dict[str, Any]:
+    """`suppressed`, `notices` and `view`, each only where there is something to say: they came after version 1."""
+    parts = {
+        "suppressed": [
+            {"by": each.by, "reason": each.reason, "finding": _finding(each.finding)} for each in result.suppressed
+        ],
+        "notices": msgspec.to_builtins(result.notices),
+        "view": msgspec.to_builtins(result.view),
+    }
+    return {name: part for name, part in parts.items() if part}
 
 
 def _category(category: CategoryResult) -> dict[str, Any]:

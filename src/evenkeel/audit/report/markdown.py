@@ -11,7 +11,7 @@ from evenkeel.audit.model.briefing import BUILT_IN
 from evenkeel.audit.model.finding import SEVERITIES, Finding, Step
 from evenkeel.audit.model.names import local_name
 from evenkeel.audit.model.result import AuditResult, CategoryResult, worst_first
-from evenkeel.audit.report.summary import band_words, has_own_entry, tally
+from evenkeel.audit.report.summary import band_words, has_own_entry, tally, view_sentences
 from evenkeel.audit.report.text import code, link, plural, prose
 from evenkeel.audit.scoring import density
 
@@ -98,6 +98,35 @@ def _unsettled(result: AuditResult) -> list[str]:
     return _extra("Needs Context", "One more fact would settle these; they cost no points.", columns, rows)
 
 
+def _suppressed(result: AuditResult) -> list[str]:
+    rows = [
+        (each.finding.severity, _place(each.finding), _issue(each.finding), code(each.by), prose(each.reason))
+        for each in result.suppressed
+    ]
+    columns = ("Severity", "Location", "Issue", "Suppressed by", "Reason")
+    return _extra("Suppressed", "The project does not want these reported; they cost no points.", columns, rows)
+
+
+def _notices(result: AuditResult) -> list[str]:
+    rows = [(code(f"{each.file}:{each.line}"), prose(each.what)) for each in result.notices]
+    return _extra("Notices", "Something here does not do what it seems to.", ("Location", "What"), rows)
+
+
+def _view(result: AuditResult) -> list[str]:
+    lines = [prose(each, cell=False) for each in view_sentences(result)]
+    stale = [
+        (code(each.rule), code(each.file), code(each.function), prose(each.issue))
+        for each in (result.view.stale if result.view else ())
+    ]
+    table = _extra(
+        "Stale Baseline Entries",
+        "Nothing was found for these: `evenkeel baseline prune` removes them.",
+        ("Rule", "File", "Function", "Issue"),
+        stale,
+    )
+    return [*(["## Not Reported", "\n".join(f"- {each}" for each in lines)] if lines else []), *table]
+
+
 def _gaps(result: AuditResult) -> list[str]:
     rows = [(each.kind, code(each.what), prose(each.why), str(each.count)) for each in result.gaps]
     return _extra("Gaps", "This was not analysed.", ("Kind", "What", "Why", "Count"), rows)
@@ -113,7 +142,7 @@ def _done(result: AuditResult) -> list[str]:
 
 SECTIONS: tuple[Callable[[AuditResult], list[str]], ...] = (
     _title, _summary, _scores, _severities, _findings, _actions, _sources,  # prescribed, in this order
-    _advisories, _unsettled, _gaps, _done,
+    _advisories, _unsettled, _suppressed, _view, _notices, _gaps, _done,
 )  # fmt: skip
 
 
@@ -128,15 +157,17 @@ def _category_notes(category: CategoryResult) -> str:
     apart = [
         plural(len(category.advisories), "advisory finding") if category.advisories else "",
         f"{len(category.unsettled)} in need of context" if category.unsettled else "",
+        f"{len(category.suppressed)} suppressed" if category.suppressed else "",
+        f"{len(category.held_back)} not reported" if category.held_back else "",
     ]
     found = f"{plural(counts.total, 'finding')} ({tally(counts)})" if counts.total else "No findings"
-    return "; ".join([f"{found}: {band_words(category.score, counts.total)}", *filter(None, apart)])
+    return "; ".join([f"{found}: {band_words(category.score, category.scored)}", *filter(None, apart)])
 
 
 def _overall_notes(result: AuditResult) -> str:
     if result.overall_score is None:
         return "No category ran"
-    total = result.counts.total
+    total = result.scored
     ran = sum(each.score is not None for each in result.categories)
     of_those = "" if ran == len(result.categories) else f" (mean of {ran} of {len(result.categories)} categories)"
     size = f"{plural(total, 'finding')} in {plural(result.lines, 'line')}, {density(total, result.lines)} per 1,000"

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from evenkeel.audit.model.finding import SEVERITIES, Finding
-from evenkeel.audit.model.result import CategoryResult, SeverityCounts, count, worst_first
+from evenkeel.audit.model.result import AuditResult, CategoryResult, SeverityCounts, count, worst_first
 from evenkeel.audit.report.text import plural
 from evenkeel.audit.scoring import band
 
@@ -14,7 +14,8 @@ from evenkeel.audit.scoring import band
 def executive_summary(categories: Sequence[CategoryResult], overall: float | None) -> str:
     """What was audited and how it scored, what was found, and what to do first."""
     findings = worst_first(each for category in categories for each in category.findings)
-    sentences = (_verdict(categories, overall, len(findings)), _what(categories, findings), _next(categories, findings))
+    scored = sum(each.scored for each in categories)
+    sentences = (_verdict(categories, overall, scored), _what(categories, findings), _next(categories, findings))
     return " ".join(each for each in sentences if each)
 
 
@@ -49,6 +50,9 @@ def _what(categories: Sequence[CategoryResult], findings: Sequence[Finding]) -> 
     statuses = {each.status for each in categories}
     if not findings and "completed" not in statuses:
         return ""
+    held_back = sum(len(each.held_back) for each in categories)
+    if not findings and held_back:
+        return f"Nothing new was found; {plural(held_back, 'finding')} that the score counts {_are(held_back)} not reported."
     if not findings:
         return f"No fault that counts was found{' in the categories that ran' if 'failed' in statuses else ''}."
     hot = sum(each.hot_path for each in findings)
@@ -58,7 +62,27 @@ def _what(categories: Sequence[CategoryResult], findings: Sequence[Finding]) -> 
     if hot:
         where = ", and it is on a hot path" if len(findings) == 1 else f", {hot} of them on a hot path"
     there = "There is" if len(findings) == 1 else "There are"
-    return f"{there} {plural(len(findings), 'finding')} ({tally(count(findings))}){where}{often}."
+    beside = f", beside {held_back:,} that {_are(held_back)} not reported" if held_back else ""
+    return f"{there} {plural(len(findings), 'finding')} ({tally(count(findings))}){where}{often}{beside}."
+
+
+def view_sentences(result: AuditResult) -> list[str]:
+    """Why findings are left out, one sentence each; none when every finding is reported."""
+    view = result.view
+    if view is None:
+        return []
+    old, apart = plural(view.known, "finding"), plural(view.untouched, "finding")
+    stale = f"{len(view.stale):,} baseline {'entry is' if len(view.stale) == 1 else 'entries are'} stale"
+    sentences = (
+        f"Not reported: {old} known from the baseline {view.baseline}." if view.baseline else "",
+        f"{stale}: `evenkeel baseline prune` removes what was mended." if view.stale else "",
+        f"Not reported: {apart} that no change since {view.since} touches." if view.since else "",
+    )
+    return [each for each in sentences if each]
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
 
 
 def _next(categories: Sequence[CategoryResult], worst: Sequence[Finding]) -> str:

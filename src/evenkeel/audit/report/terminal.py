@@ -15,12 +15,13 @@ from rich.text import Text
 from evenkeel.audit.model.finding import Finding, Severity, Step
 from evenkeel.audit.model.names import local_name
 from evenkeel.audit.model.result import AuditResult, CategoryResult, worst_varied
-from evenkeel.audit.report.summary import band_words, tally
+from evenkeel.audit.report.summary import band_words, tally, view_sentences
 from evenkeel.audit.report.text import plural, printable
 from evenkeel.audit.scoring import density
 
 WORST = 10  # findings that are shown in full
 GAPS = 8  # gaps that are listed
+NOTICES = 8  # likewise
 _STYLES: dict[Severity, str] = {"CRITICAL": "bold red", "HIGH": "red", "MEDIUM": "yellow", "LOW": "cyan"}
 
 
@@ -44,7 +45,7 @@ def show(result: AuditResult, console: Console, *, name: str) -> None:
     """Print the summary. Text from the audited code is never read as markup."""
     console.print(Text(printable(f"Audit of {name}, {result.date}"), style="bold"), soft_wrap=False)
     console.print(_text(result.summary))
-    for part in (_scores, _worst, _apart, _gaps, _done):
+    for part in (_scores, _worst, _apart, _notices, _gaps, _done):
         part(result, console)
 
 
@@ -115,9 +116,27 @@ def _apart(result: AuditResult, console: Console) -> None:
     unsettled = sum(len(each.unsettled) for each in result.categories)
     parts = [plural(advisories, "advisory finding")] if advisories else []
     parts += [f"{plural(unsettled, 'finding')} in need of context"] if unsettled else []
+    parts += [plural(len(result.suppressed), "suppressed finding")] if result.suppressed else []
     if parts:
         console.print()
-        console.print(_text(f"Apart, at no cost: {' and '.join(parts)}; the full report lists them."))
+        *most, last = parts
+        listed = " and ".join(filter(None, (", ".join(most), last)))
+        console.print(_text(f"Apart, at no cost: {listed}; the full report lists them."))
+
+
+def _notices(result: AuditResult, console: Console) -> None:
+    sentences = view_sentences(result)
+    if sentences:
+        console.print()
+    for each in sentences:
+        console.print(_text(each))
+    if not result.notices:
+        return
+    _heading("Notices", console)
+    for notice in result.notices[:NOTICES]:
+        console.print(Padding(_text(f"{notice.file}:{notice.line}: {notice.what}"), (0, 0, 0, 2)))
+    if len(result.notices) > NOTICES:
+        console.print(_text(f"  and {len(result.notices) - NOTICES} more; the full report lists them."))
 
 
 def _gaps(result: AuditResult, console: Console) -> None:
@@ -148,13 +167,14 @@ def _heading(title: str, console: Console) -> None:
 def _category_note(category: CategoryResult) -> str:
     if category.score is None:
         return f"failed: {category.note}"
-    return tally(category.counts) or "no findings"
+    held_back = f"{len(category.held_back)} not reported" if category.held_back else ""
+    return "; ".join(filter(None, (tally(category.counts), held_back))) or "no findings"
 
 
 def _overall_note(result: AuditResult) -> str:
     if result.overall_score is None:
         return "no category ran"
-    total = result.counts.total
+    total = result.scored
     per = f"{density(total, result.lines)} per 1,000 lines"
     return f"{band_words(result.overall_score, total)}; {plural(total, 'finding')}, {per}"
 

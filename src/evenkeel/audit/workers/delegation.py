@@ -21,6 +21,7 @@ from evenkeel.audit.source.cache import FactsCache
 from evenkeel.audit.source.extract import extract
 from evenkeel.audit.source.walk import walk
 from evenkeel.audit.workers.judging import judge
+from evenkeel.audit.workers.remarks import remarks_of
 from evenkeel.audit.workers.remembered import key_of, recall, remember
 from evenkeel.kernel.forks import Answer, Send, run_forked
 
@@ -78,7 +79,8 @@ def _made(
         on_progress=lambda worker, done: progress(CATEGORIES[worker][1], done, total),
     )
     reports = [_report(name, title, answer) for (name, title, _), answer in zip(CATEGORIES, answers, strict=True)]
-    return _with_gaps(reports, _index_gaps(index))
+    first, *rest = _with_gaps(reports, _index_gaps(index))
+    return (msgspec.structs.replace(first, remarks=remarks_of(files)), *rest)
 
 
 def _read(root: Path, options: WorkerOptions, progress: Progress) -> tuple[list[SourceFile], list[Gap]]:

@@ -25,13 +25,13 @@ import tree_sitter_python
 
 from evenkeel.audit.model.facts import FileFacts, Function
 from evenkeel.audit.source.python import blocks, definitions, expressions, nested, statements
-from evenkeel.audit.source.python.drafts import FileDraft, Handlers, MisreadError, Scope, open_block, real, reserve
+from evenkeel.audit.source.python.comments import suppressions
+from evenkeel.audit.source.python.drafts import FileDraft, Handlers, MisreadError, Scope, open_block, reserve
 from evenkeel.audit.source.python.recovery import parsed
 
 GRAMMARS = ("tree-sitter", "tree-sitter-python")
 CODE_LINE = re.compile(rb"^[ \t\f]*[^\s#]", re.MULTILINE)
 TYPE_CALL = re.compile(rb"\btype(?=[ \t]*[(\[])")
-SUPPRESSION = re.compile(r"#\s*evenkeel:[ \t]*(.*)")
 
 
 def read(source: bytes, path: str, module: str) -> FileFacts:
@@ -46,6 +46,7 @@ def read(source: bytes, path: str, module: str) -> FileFacts:
         hidden = TYPE_CALL.sub(b"tipe", source)  # the facts still take their text from the source
         tree, file.errors = parsed(hidden, _parser().parse)
         _module(file, tree.root_node)
+    spoken, lines = suppressions(file, tree.root_node)
     return FileFacts(
         path,
         module,
@@ -55,7 +56,8 @@ def read(source: bytes, path: str, module: str) -> FileFacts:
         tuple(file.classes),
         tuple(file.imports),
         tuple(sorted(file.errors)),
-        _suppressions(file, tree.root_node) if b"evenkeel:" in source else (),
+        spoken,
+        lines,
     )
 
 
@@ -66,16 +68,6 @@ def _module(file: FileDraft, root: tree_sitter.Node) -> None:
     blocks.fill(scope, root, 0)
     header = Function("<module>", "<module>", 1, root.end_point[0] + 1)
     file.functions[index] = scope.finished(header)
-
-
-def _suppressions(file: FileDraft, root: tree_sitter.Node) -> tuple[tuple[int, str], ...]:
-    """Line and text of each `# evenkeel: ...` that is a comment and not part of a string."""
-    found = []
-    for match in SUPPRESSION.finditer(file.text):
-        node = root.descendant_for_byte_range(match.start(), match.start() + 1)
-        if node is not None and node.type == "comment":
-            found.append((node.start_point[0] + 1, real(file, match[1]).strip()))
-    return tuple(found)
 
 
 @functools.cache
