@@ -102,6 +102,29 @@ class Store:
         await self.c.execute(Store.SAVE)  #: db-write db-insert of=orders
         await self.c.execute("UPDATE a SET b = 1" if late else "UPDATE a SET b = 2")  #: db-write db-update of=a
 """,
+    "models whose base comes from a package that nobody knows": """
+from django_lifecycle import LifecycleModel
+from advanced_alchemy.base import UUIDAuditBase
+from django.contrib.auth.models import User
+from django.db import models
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
+class Base(LifecycleModel):
+    made = models.DateTimeField()
+class Book(Base):
+    owner = models.ForeignKey(User, on_delete=models.CASCADE)
+class Order(UUIDAuditBase):
+    name: Mapped[str] = mapped_column()
+def run(book: Book):
+    Book.objects.filter(a=1).delete()  #: db-write db-update db-delete blocks of=Book
+    q = User.objects.order_by("id")
+    q = q.filter(a=1)
+    q.update(a=1)  #: db-write db-update blocks of=User
+    book.owner.delete()  #: db-write db-update db-delete blocks of=User
+async def order(s: AsyncSession):
+    await s.scalar(select(Order))  #: db-read of=Order
+""",
     "tasks are sent through their decorator": """
 import dramatiq, taskiq
 from celery import Celery, shared_task

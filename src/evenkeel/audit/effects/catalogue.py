@@ -112,6 +112,10 @@ class TypeSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     iterate_effects: tuple[str, ...] = ()  # lazy queries reach the database when iterated, listed, counted
     await_effects: tuple[str, ...] = ()  # lazy queries that reach the database when awaited
     awaited: str = ""  # type that `await value` gives
+    implied_by: tuple[
+        str, ...
+    ] = ()  # what makes a class of it whose own bases the catalogue does not know: an attribute of the class body
+    # (`__tablename__`), or a callable that one is made by (`django.db.models.*Field`)
     entry_methods: tuple[str, ...] = ()  # methods of subclasses that are entry points (class-based views)
     entry: EntryKind | None = None
     imports: tuple[str, ...] = ()  # filled from the file's `imports`: packages that make `names` apply

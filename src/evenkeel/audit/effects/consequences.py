@@ -174,11 +174,13 @@ class LibraryEffects:
                 return held.args[0].name
         return ""
 
-    @staticmethod
-    def _own_entity(described: Described) -> str:
+    def _own_entity(self, described: Described) -> str:
         base, receiver = described.base, described.receiver
         if base.args:
             return base.args[0].name
         if receiver.name == "type":
             return receiver.args[0].name
-        return receiver.args[0].name if receiver.args else receiver.name if receiver.name != base.name else ""
+        if receiver.args:
+            return receiver.args[0].name
+        own = receiver.name != base.name or self.library.type_spec(receiver.name).role == "entity"
+        return receiver.name if own else ""

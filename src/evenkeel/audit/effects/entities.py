@@ -119,8 +119,27 @@ def _relation(resolver: Resolver, symbol: ClassSymbol, name: str, assignment: As
     if lazy in NEVER:
         return None
     target, many = _target(assignment.annotation, maker.arguments)
+    target = _class_named(resolver, symbol, maker) or target
     many = many or short == "ManyToManyField"
     return Relation(name, target, lazy not in EAGER, many) if target else None
+
+
+def _class_named(resolver: Resolver, symbol: ClassSymbol, maker: Call) -> str:
+    """A library's entity that the first argument is (`User`, `settings.AUTH_USER_MODEL`): the only heir it has here."""
+    value = next((each.value for each in maker.arguments if each.keyword in {"", "to"}), None)
+    if value is None or value.kind != "name":
+        return ""
+    found = resolver.chain(resolver.symbols.first_id[symbol.place.file], value.text, value.call, maker.position)
+    name = found.args[0].name if found.name == "type" and found.args else found.name.removeprefix("lib:")
+    if resolver.library.type_spec(name).role != "entity":
+        return ""
+    heirs = [each for each in resolver.symbols.classes if any(b.name == name for b in _bases(resolver, each))]
+    return heirs[0].rpartition(".")[2] if len(heirs) == 1 else name
+
+
+def _bases(resolver: Resolver, class_name: str) -> Iterator[Type]:
+    for base in resolver.lineage(Type(class_name))[1:]:
+        yield from (Type(each) for each in resolver.library.lineage(base.name))
 
 
 def _target(annotation: str, arguments: tuple[Argument, ...]) -> tuple[str, bool]:

@@ -43,6 +43,7 @@ class Library:
             for convention in spec.names:
                 self._by_name.setdefault(convention, []).append(name)
         self._owners = {each.rpartition(".")[0] for each in catalogue.calls} | catalogue.types.keys()
+        self._implying = tuple((each, name) for name, spec in catalogue.types.items() for each in spec.implied_by)
         self._methods: dict[tuple[str, str], str] = {}
         self._canonical: dict[str, str] = {}
         self._lineages: dict[str, tuple[str, ...]] = {}
@@ -81,7 +82,7 @@ class Library:
             return self._evaluate(spec.type, Type(name), ())
         if name in self.catalogue.types:
             found = self.bound(Type(name), attribute, class_object(Type(name)))
-            if found.name.startswith("bound:"):
+            if found.name:
                 return found
         return Type(f"lib:{full}")
 
@@ -178,6 +179,10 @@ class Library:
         first = query.args[0]  # annotated `Select[tuple[User]]`
         return first.args[0] if first.name.rpartition(".")[2].lower() == "tuple" and first.args else first
 
+    def implied(self, attribute: str, maker: str) -> str:
+        """The type that an attribute of a class body, or the library callable that makes it, shows the class to be."""
+        return next((of for sign, of in self._implying if sign == attribute or _fits(maker, sign)), "")
+
     def is_query(self, of: Type) -> bool:
         """Whether a value is a query or statement that has not run."""
         return any(self.type_spec(each).role == "query" for each in self.lineage(of.name))
@@ -272,6 +277,12 @@ class Library:
         if kind == "lib" and name in self.catalogue.types:
             return Type(name)
         return UNKNOWN if kind in {"lib", "def", "bound", "module"} else given
+
+
+def _fits(name: str, pattern: str) -> bool:
+    """`django.db.models.CharField` fits `django.db.models.*Field`."""
+    start, star, end = pattern.partition("*")
+    return name.startswith(start) and name.endswith(end) if star else name == pattern
 
 
 def keyword(call: Call, name: str) -> Value | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from evenkeel.audit.effects.symbols import ClassSymbol
@@ -9,6 +10,8 @@ from evenkeel.audit.effects.types import Type
 
 if TYPE_CHECKING:
     from evenkeel.audit.effects.resolve import Resolver
+
+NEUTRAL = ("typing.", "typing_extensions.", "abc.", "enum.", "collections.", "builtins.")  # bases that say nothing
 
 
 class Lineages:
@@ -42,7 +45,33 @@ class Lineages:
             base = self._resolver.annotations.resolve(function_id, text)
             if base.name and base.name != symbol.name:
                 found.extend(each for each in self.lineage(base) if each.name not in {f.name for f in found})
+        if any(self._is_strange(each) for each in found):
+            found.extend(self._implied(symbol, function_id, found))
         return tuple(found)
+
+    def _is_strange(self, base: Type) -> bool:
+        """Whether a base comes from a package that the catalogue knows nothing of."""
+        library = self._resolver.library
+        return (
+            "." in base.name
+            and base.name not in self._resolver.symbols.classes
+            and not base.name.startswith(NEUTRAL)
+            and not library.knows(base.name)
+        )
+
+    def _implied(self, symbol: ClassSymbol, function_id: int, bases: list[Type]) -> Iterator[Type]:
+        """`class Order(TimeStampedModel)` from a package nobody knows, with fields of an ORM: a model of that ORM."""
+        library = self._resolver.library
+        if any(library.type_spec(each).role for base in bases for each in library.lineage(base.name)):
+            return
+        calls = self._resolver.symbols.function(function_id).calls
+        for name, attribute in symbol.attributes.items():
+            call = calls[attribute.value.call] if 0 <= attribute.value.call < len(calls) else None
+            made = self._resolver.chain(function_id, call.callee, call.receiver, call.position).name if call else ""
+            implied = library.implied(name, made.removeprefix("lib:"))
+            if implied:
+                yield Type(implied)
+                return
 
     def type_parameters(self, class_name: str) -> tuple[str, ...]:
         """The names of a class's type variables, in order."""

@@ -27,6 +27,8 @@ def relate(resolver: Resolver, entities: dict[str, Entity], makers: list[Maker])
     given: dict[str, list[Relation]] = {}
     for owner, relation, call, manager in makers:
         if relation.target not in entities:
+            if resolver.library.type_spec(relation.target).role == "entity":
+                resolver.related[owner, relation.name] = _given(relation, manager if relation.many else "")
             continue
         resolver.related[owner, relation.name] = _given(relation, manager if relation.many else "")
         for name, many in _names_there(owner, call, manager):
