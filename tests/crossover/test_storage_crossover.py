@@ -73,6 +73,17 @@ async def test_both_paths_at_once(database: Place, writer: str) -> None:
         await read_everything(two)
 
 
+@BOTH_WAYS
+async def test_what_is_written_without_prepared_statements_is_read_with_them(database: Place, writer: str) -> None:
+    """The setting for a transaction-mode pooler, on either side."""
+    if not database.is_postgres:
+        pytest.skip("there is nothing between SQLite and its file")
+    async with database.on(writer).open(pgbouncer=True, listen_dsn=database.dsn) as storage:
+        await write_everything(storage)
+    async with database.on(other(writer)).open() as storage:
+        await read_everything(storage)
+
+
 async def test_a_writer_on_one_path_is_fenced_by_one_on_the_other(database: Place) -> None:
     async with database.on("optimised").open() as one, database.on("rollback").open() as two:
         for old, new in ((one, two), (two, one)):

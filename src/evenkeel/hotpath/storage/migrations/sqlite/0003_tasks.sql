@@ -1,4 +1,4 @@
--- Queued agent work.
+-- Agent work that waits, runs, or has ended.
 -- oldest-code: 1
 
 -- attempt is the fence and only rises; retry_count counts failed tries. rank = created_at + priority * ageing, so the order
