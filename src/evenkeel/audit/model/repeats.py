@@ -147,8 +147,8 @@ def units_of_work(function: FunctionView) -> Iterator[Unit]:
 def _ends_a_unit(call: CallView) -> bool:
     if call.has("commit", "db-flush"):
         return not any(each.detail == "savepoint" for each in call.effects)
-    found = access(call) if call.targets else None
-    return found is None and bool(call.targets) and bool(call.reaches("commit", "db-flush"))
+    works = call.reaches("db-read", "db-write", "db-pending")
+    return bool(call.targets) and not works and bool(call.reaches("commit", "db-flush"))
 
 
 def _unit(commit: CallView) -> Unit | None:
