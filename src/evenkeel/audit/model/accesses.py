@@ -45,6 +45,7 @@ NO_ENTITIES = frozenset(
     }
     | {"int", "str", "bool", "float", "UUID", "datetime", "schema", "Result", "ScalarResult"}
 )
+FAR = 4  # steps of a witness path
 WRITES: tuple[EffectKind, ...] = ("db-write", "db-insert", "db-update", "db-delete")
 
 
@@ -83,7 +84,13 @@ def access(call: CallView, *, spawned: bool = False, shared: bool = False) -> Ac
     in_bulk = {reach.path[-1] for reach in found.pop("db-bulk", ())}
     for kind in WRITES:
         found[kind] = [each for each in found.get(kind, ()) if each.path[-1] not in in_bulk]
-    return _written(found, inferred=not looped) or _read(found)
+    written, read = _written(found, inferred=not looped), _read(found)
+    return read if written is not None and read is not None and _is_aside(written, read) else written or read
+
+
+def _is_aside(written: Access, read: Access) -> bool:
+    """A write deep below a callee that reads right away (a default row made when missing) is not what the call does."""
+    return len(written.reach.path) > FAR and len(read.reach.path) < len(written.reach.path) - 1
 
 
 def _written(found: dict[str, list[Reach]], *, inferred: bool) -> Access | None:

@@ -67,7 +67,8 @@ def repeated_accesses(function: FunctionView) -> Iterator[Repeated]:
         if repetition is None or asks_for_many(call, repetition.names):
             continue
         shared = not flows_from_receiver(call, repetition.names)
-        found = access(call, spawned=call.link.mode in {"spawn", "gather"}, shared=shared)
+        gathered = call.link.mode == "gather" or (call.link.mode == "spawn" and _in_comprehension(call))
+        found = access(call, spawned=gathered, shared=shared)
         if found is not None and found.reach.effect.detail != SCHEMA:
             yield Repeated(call, found, repetition)
 
@@ -95,6 +96,11 @@ def _open_question(each: Repeated) -> str:
     if call.has("db-read") and not each.access.reach.effect.certain and call.fact.discarded:
         return "which statement runs here: nothing in the code tells"
     return ""
+
+
+def _in_comprehension(call: CallView) -> bool:
+    """`[create_task(load(x)) for x in xs]`: tasks that are made to be awaited together."""
+    return bool(call.function.blocks_around(call.fact.block, "comprehension"))
 
 
 def _is_strategy(call: CallView, names: frozenset[str]) -> bool:
