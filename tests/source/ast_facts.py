@@ -290,9 +290,9 @@ class Reader:
         if isinstance(node, ast.Name):
             return node.id
         if isinstance(node, ast.Attribute):
-            return f"{self.chain(node.value)}.{node.attr}"
+            return f"{self.chain(self.branch(node.value))}.{node.attr}"
         if isinstance(node, ast.Subscript):
-            return f"{self.chain(node.value)}[]"
+            return f"{self.chain(self.branch(node.value))}[]"
         if isinstance(node, ast.Call):
             return "<call>"
         if isinstance(node, ast.Await):
@@ -300,18 +300,33 @@ class Reader:
         if isinstance(node, ast.NamedExpr):
             return self.chain(node.value)
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
-            divided = self.chain(node.left)
+            divided = self.chain(self.branch(node.left))
             return "<expr>" if divided in {"<expr>", "<str>"} else f"{divided.removesuffix('./')}./"
         if isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str | bytes)):
             return "<str>"
         return "<expr>"
+
+    def branch(self, node: ast.expr) -> ast.expr:
+        """Where a chain starts from `(a or b)`: the branch that the front end follows; the node itself for all else."""
+        if not isinstance(node, ast.BoolOp | ast.IfExp):
+            return node
+        branches = [node.body, node.orelse] if isinstance(node, ast.IfExp) else node.values[::-1]
+        settled = [self.branch(each) for each in branches]
+        return next((each for each in settled if self.leads(each)), node)
+
+    def leads(self, node: ast.expr) -> bool:
+        """Whether a branch is a call or a name, so that a chain can start from it."""
+        called = node.value if isinstance(node, ast.Await) else node
+        if self.kind(called) == "call":
+            return True
+        return self.kind(node) == "name" and not isinstance(node, ast.Await)
 
     def receiver(self, node: ast.expr) -> int | None:
         """The end of the call that a chain starts from."""
         while isinstance(node, ast.Attribute | ast.Subscript | ast.Await | ast.NamedExpr | ast.BinOp):
             if isinstance(node, ast.BinOp) and not isinstance(node.op, ast.Div):
                 return None
-            node = node.left if isinstance(node, ast.BinOp) else node.value
+            node = self.branch(node.left if isinstance(node, ast.BinOp) else node.value)
         return self.end(node) if isinstance(node, ast.Call) else None
 
     def kind(self, node: ast.expr | None) -> str:
@@ -383,12 +398,12 @@ class Reader:
             )
             start = (node.lineno, node.col_offset, self.end(node))
             flags = (id(node) in self.awaited, id(node) in self.discarded)
-            row = (place.function, *start, self.chain(node.func), place.block, *flags, tuple(given))
+            row = (place.function, *start, self.chain(self.branch(node.func)), place.block, *flags, tuple(given))
             self.rows.calls.append(row)
             if self.string_depth:
                 self.in_strings.add(row)
             else:
-                self.rows.links.append((place.function, self.end(node), outer, self.receiver(node.func)))
+                self.rows.links.append((place.function, self.end(node), outer, self.receiver(self.branch(node.func))))
 
     def see_JoinedStr(self, node: ast.JoinedStr, place: Place) -> None:
         self.string_depth += 1

@@ -21,6 +21,7 @@ Link = tuple[str, "Node", list["Node"]]  # kind, node, children
 LINKS = frozenset({"attribute", "call", "subscript"})
 STRINGS = frozenset({"string", "concatenated_string"})
 WRAPPERS = frozenset({"await", "named_expression"})
+EITHER = frozenset({"boolean_operator", "conditional_expression"})
 CONSTANTS = ("None.", "True.", "False.")
 SPLATS = {"list_splat": "*", "dictionary_splat": "**"}
 
@@ -99,8 +100,31 @@ def _root(scope: Scope, node: Node, block: int) -> Chain:
         quotient = divided(scope, node, block)
         if quotient is not None:
             return quotient
+    if kind in EITHER:
+        return _either(scope, node, block)
     scan(scope, node, block)
     return "<str>" if kind in STRINGS else "<expr>", -1
+
+
+def _either(scope: Scope, node: Node, block: int) -> Chain:
+    """`(session or self.session)`, `(a if c else b)`: the chain of one branch, for they are of one kind.
+
+    The last branch of `or` comes first, because it is what the code falls back on: made or kept, and so the better known;
+    the branch before stands in where that is a literal."""
+    chains = [_branch(scope, each, block) for each in content(node.named_children)]
+    ordered = chains if node.type == "conditional_expression" else chains[::-1]
+    return next((each for each in ordered if each[0] != "<expr>"), ("<expr>", -1))
+
+
+def _branch(scope: Scope, node: Node, block: int) -> Chain:
+    while node.type == "parenthesized_expression" and len(inner := content(node.named_children)) == 1:
+        node = inner[0]
+    if node.type in EITHER:
+        return _either(scope, node, block)
+    value = evaluate(scope, node, block)
+    if value.kind == "call":
+        return "<call>", value.call
+    return (value.text, value.call) if value.kind == "name" and not value.awaited else ("<expr>", -1)
 
 
 def divided(scope: Scope, node: Node, block: int) -> Chain | None:
