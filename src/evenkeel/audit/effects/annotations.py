@@ -184,7 +184,7 @@ class Annotations:
         return known
 
     def _read_parameters(self, symbol: ClassSymbol) -> tuple[str, ...]:
-        bases = [parse_type(each) for each in self._resolver.symbols.class_facts(symbol).bases]
+        bases = [parse_type(each) for each in symbol.bases]
         for head, arguments in bases:
             if head.rpartition(".")[2] in GENERIC_BASES and arguments:
                 return tuple(each.partition(":")[0].strip() for each in arguments)

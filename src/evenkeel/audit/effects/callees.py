@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from itertools import islice
 
 from evenkeel.audit.effects.resolve import Resolver
 from evenkeel.audit.effects.types import UNKNOWN, Type
@@ -37,6 +38,8 @@ USUAL_METHODS = frozenset(
 VALUES = (str, bytes, bytearray, int, float, list, dict, set, tuple, re.Pattern, re.Match, date, datetime, timedelta)
 COMMON_METHODS = USUAL_METHODS | {name for each in VALUES for name in dir(each)}
 
+MAX_OVERRIDES = 24
+
 
 @dataclass(slots=True)
 class Described:
@@ -60,6 +63,7 @@ class Callees:
         self.resolver = resolver
         self.symbols = resolver.symbols
         self._overrides = overrides
+        self._dispatch: dict[tuple[int, Type], tuple[int, ...]] = {}
         self._unique = unique
 
     def describe(self, callee: Type) -> Described:
@@ -81,7 +85,7 @@ class Callees:
         elif kind == "def":
             found.receiver = callee.args[0] if callee.args else UNKNOWN
             found.targets.append(int(rest))
-            found.targets.extend(self._dispatched(int(rest), found.receiver))
+            found.targets.extend(self._overriding(int(rest), found.receiver))
         elif kind in {"lib", "bound"}:
             self._describe_library(rest, callee.args, found)
         elif callee.name == "union":
@@ -110,10 +114,19 @@ class Callees:
             if method.name.startswith("def:"):
                 found.targets.append(int(method.name[4:]))
 
+    def _overriding(self, function_id: int, receiver: Type) -> tuple[int, ...]:
+        """Overriding methods that a call through a base type may reach; none where too many to say anything of a call."""
+        candidates = self._overrides.get(function_id, ())
+        if not candidates or receiver.name == "super":
+            return ()
+        key = (function_id, receiver)
+        known = self._dispatch.get(key)
+        if known is None:
+            known = tuple(islice(self._dispatched(function_id, receiver), MAX_OVERRIDES + 1))
+            known = self._dispatch[key] = known if len(known) <= MAX_OVERRIDES else ()
+        return known
+
     def _dispatched(self, function_id: int, receiver: Type) -> Iterator[int]:
-        """Overriding methods that a call through a base type may reach."""
-        if receiver.name == "super":
-            return
         for each in self._overrides.get(function_id, ()):
             owner = self.resolver.owner(each)
             declared = self.resolver.owner(function_id)

@@ -69,11 +69,16 @@ def _read(resolver: Resolver, symbol: ClassSymbol, makers: list[Maker]) -> Entit
                 makers.extend(_made(resolver, symbol, ancestor, relation, assignment))
             elif _is_column(resolver, ancestor, assignment):
                 columns.setdefault(name, f"{assignment.annotation} {assignment.value.text}")
-    fact = resolver.symbols.class_facts(symbol)
     path = resolver.symbols.modules[symbol.place.file].path
     wide = tuple(name for name, text in columns.items() if any(each in text for each in WIDE))
     return Entity(
-        symbol.name, table or fact.name.lower(), len(columns), tuple(relations.values()), path, fact.line, wide
+        symbol.name,
+        table or symbol.name.rpartition(".")[2].lower(),
+        len(columns),
+        tuple(relations.values()),
+        path,
+        symbol.line,
+        wide,
     )
 
 
@@ -83,14 +88,14 @@ def _made(
     call = _maker(resolver, ancestor, assignment)
     if call is not None:
         function_id = resolver.symbols.first_id[ancestor.place.file]
-        function_id += max(resolver.symbols.class_facts(ancestor).parent, 0)
+        function_id += ancestor.parent
         yield symbol.name, relation, call, related_type(resolver, function_id, assignment.value.call)
 
 
 def _maker(resolver: Resolver, symbol: ClassSymbol, assignment: Assignment) -> Call | None:
     if assignment.value.kind != "call" or assignment.value.call < 0:
         return None
-    function_id = resolver.symbols.first_id[symbol.place.file] + max(resolver.symbols.class_facts(symbol).parent, 0)
+    function_id = resolver.symbols.first_id[symbol.place.file] + symbol.parent
     calls = resolver.symbols.function(function_id).calls
     return calls[assignment.value.call] if assignment.value.call < len(calls) else None
 

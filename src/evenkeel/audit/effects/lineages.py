@@ -38,10 +38,8 @@ class Lineages:
     def _read_lineage(self, symbol: ClassSymbol) -> tuple[Type, ...]:
         own = Type(symbol.name, tuple(Type(f"var:{each}") for each in self.type_parameters(symbol.name)))
         found = [own]
-        function_id = self._resolver.symbols.first_id[symbol.place.file] + max(
-            self._resolver.symbols.class_facts(symbol).parent, 0
-        )
-        for text in self._resolver.symbols.class_facts(symbol).bases:
+        function_id = self._resolver.symbols.first_id[symbol.place.file] + symbol.parent
+        for text in symbol.bases:
             base = self._resolver.annotations.resolve(function_id, text)
             if base.name and base.name != symbol.name:
                 found.extend(each for each in self.lineage(base) if each.name not in {f.name for f in found})

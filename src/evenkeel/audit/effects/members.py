@@ -114,7 +114,7 @@ class Members:
 
     def _class_attribute(self, symbol: ClassSymbol, attribute: str) -> Type:
         module_function = self._resolver.symbols.first_id[symbol.place.file]
-        function_id = module_function + max(self._resolver.symbols.class_facts(symbol).parent, 0)
+        function_id = module_function + symbol.parent
         return self._resolver.guarded(function_id, Binding(0, "assign", symbol.attributes[attribute]))
 
     def subscripted(self, holder: Type) -> Type:

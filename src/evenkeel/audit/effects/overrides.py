@@ -32,7 +32,7 @@ def _replace(parent: ClassSymbol, symbol: ClassSymbol, found: dict[int, list[int
 
 
 def _is_protocol(resolver: Resolver, symbol: ClassSymbol) -> bool:
-    bases = resolver.symbols.class_facts(symbol).bases
+    bases = symbol.bases
     return any(parse_type(each)[0].rpartition(".")[2] == "Protocol" for each in bases)
 
 

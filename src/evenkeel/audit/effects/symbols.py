@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from evenkeel.audit.model.facts import Assignment, Class, FileFacts, Function
+from evenkeel.audit.model.facts import Assignment, FileFacts, Function
 
 DECODED_FILES = 192  # about 40 MB of dense code; more costs memory, fewer costs decoding again
 
-PINNED_FILES = 512  # decoded more than twice: base classes and constants that everyone imports
+PASSES = 4  # over all files, each decoding a file once: more often means that other files ask for it
+PINNED_FILES = 512  # base classes and constants that everyone imports
 
 _decode = msgspec.msgpack.Decoder(FileFacts).decode
 
@@ -35,6 +36,9 @@ class ClassSymbol:
 
     name: str  # qualified: module and qualname
     place: Place
+    parent: int  # index of the function around it, 0 for the module
+    bases: tuple[str, ...]
+    line: int
     methods: dict[str, int]  # name -> function id
     attributes: dict[str, Assignment]  # class body
     members: dict[str, list[tuple[int, Assignment]]]  # `self.x = ...`: (function id, assignment)
@@ -82,7 +86,7 @@ class Symbols:
     def _decode(self, file: int) -> FileFacts:
         facts = _decode(self.encoded[file])
         self._times[file] += 1
-        if self._times[file] > 2 and len(self._pinned) < PINNED_FILES:
+        if self._times[file] > PASSES and len(self._pinned) < PINNED_FILES:
             self._pinned[file] = facts
             return facts
         self._decoded[file] = facts
@@ -98,10 +102,6 @@ class Symbols:
     def module_of(self, function_id: int) -> Module:
         """The module a function is defined in."""
         return self.modules[self.places[function_id].file]
-
-    def class_facts(self, symbol: ClassSymbol) -> Class:
-        """The facts of one class."""
-        return self.facts(symbol.place.file).classes[symbol.place.index]
 
     def qualified(self, function_id: int) -> str:
         """`app.jobs.Runner.start`; `app.jobs` for a module's own code."""
@@ -157,7 +157,9 @@ class Symbols:
     def _class_symbol(self, module: Module, facts: FileFacts, index: int) -> ClassSymbol:
         fact = facts.classes[index]
         attributes = {target: each for each in fact.attributes for target in each.targets}
-        symbol = ClassSymbol(f"{module.name}.{fact.qualname}", Place(module.file, index), {}, attributes, {})
+        place = Place(module.file, index)
+        name = f"{module.name}.{fact.qualname}"
+        symbol = ClassSymbol(name, place, max(fact.parent, 0), fact.bases, fact.line, {}, attributes, {})
         self.classes.setdefault(symbol.name, symbol)
         if fact.owner < 0 and fact.parent == 0:
             module.classes[fact.name] = symbol.name
