@@ -11,7 +11,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: `MapRules[str, int](...)` could not be called on Python 3.11
 class MapRules(Generic[K, V]):
     """`name` is unique in the process. Over `capacity` the least recently used entry goes; after `ttl_s` (None =
     never) an entry counts as gone. `on_evict` hears of entries that were dropped for lack of room or of age.
