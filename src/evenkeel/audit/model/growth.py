@@ -208,6 +208,9 @@ def _shrinks(function: FunctionView, container: Container, *, elsewhere: bool = 
         return True
     if any(meant(each.value.text) for each in fact.assignments if each.value.kind == "name"):
         return True  # another name for it: what happens there is not followed
+    parts = (each.chain.rpartition(".") for each in fact.reads)
+    if any(meant(holder) and name in REMOVING for holder, _, name in parts):
+        return True  # handed over as a callback: `task.add_done_callback(tasks.discard)`
     if any(
         b.subject is not None and "len(" in b.subject.text and any(map(meant, b.subject.names)) for b in fact.blocks
     ):

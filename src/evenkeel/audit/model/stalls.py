@@ -6,6 +6,7 @@ the async function nearest to it, because that is where it is mended; effects ca
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from evenkeel.audit.model.view import CallView, FunctionView, Reach
 NOT_WAITING = frozenset({"directory"})  # details of effects that cost next to nothing unless they are the caller's own
 NON_BLOCKING_ARGUMENTS = frozenset({"False", "0", "0.0"})
 
+DIVIDED = re.compile(r"^(.+?)\./\.")  # how facts write a call on a path that is put together with a slash
 IMPLIED = {
     "read": "reading ",
     "set": "setting ",
@@ -112,6 +114,7 @@ def whereabouts(stall: Stall) -> str:
     """The call, what it leads to when it blocks further down, and the async function it stands in."""
     call = stall.call
     written = call.fact.callee if call.link.implicit == "" else call.fact.callee.partition("> ")[2]
+    written = DIVIDED.sub(r"(\1 / ...).", written)
     how = IMPLIED.get(call.link.implicit, "")
     last = stall.reach.path[-1]
     down = (
