@@ -45,6 +45,7 @@ NO_ENTITIES = frozenset(
     }
     | {"int", "str", "bool", "float", "UUID", "datetime", "schema", "Result", "ScalarResult"}
 )
+SCHEMA = "schema"  # the detail of what is done to tables: there are as many as tables, not as rows
 FAR = 4  # steps of a witness path
 WRITES: tuple[EffectKind, ...] = ("db-write", "db-insert", "db-update", "db-delete")
 
@@ -76,7 +77,7 @@ def access(call: CallView, *, spawned: bool = False, shared: bool = False) -> Ac
     `shared`: every pass calls the same object, so that what it keeps on itself costs once."""
     found: dict[str, list[Reach]] = {}
     for reach in call.reaches(*KINDS, spawned=spawned):
-        if not (reach.looped or (shared and reach.kept)):
+        if not (reach.looped or reach.effect.detail == SCHEMA or (shared and reach.kept)):
             found.setdefault(reach.effect.kind, []).append(reach)
     if not found:
         return None

@@ -15,7 +15,6 @@ from evenkeel.audit.model.view import CallView, FunctionView
 
 EVERY_SO_MANY = re.compile(r"%|\blen\(|>=|batch|chunk|count|size", re.IGNORECASE)
 NEAR = frozenset({"redis", "cache", "memcached"})  # network that is no reason to do one element after another
-SCHEMA = "schema"  # the detail of reads of the catalogue: there are as many as tables, not as rows
 MANY_AT_ONCE = re.compile(r"\bin_\(|__in\b|\bANY\s*\(|\bunnest\s*\(|\.any_\(|\bIN\s*\(|\$in\b|overlap\(", re.IGNORECASE)
 
 
@@ -69,7 +68,7 @@ def repeated_accesses(function: FunctionView) -> Iterator[Repeated]:
         shared = not flows_from_receiver(call, repetition.names)
         gathered = call.link.mode == "gather" or (call.link.mode == "spawn" and _in_comprehension(call))
         found = access(call, spawned=gathered, shared=shared)
-        if found is not None and found.reach.effect.detail != SCHEMA:
+        if found is not None:
             yield Repeated(call, found, repetition)
 
 

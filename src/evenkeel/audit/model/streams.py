@@ -76,7 +76,8 @@ def _is_stream(function: FunctionView, index: int, block: Block) -> bool:
     text = block.subject.text
     if block.is_async:
         of_rows = any(function.module.entity(function.types.get(each, "")) is not None for each in block.targets)
-        return loop_kind(function, index) == "events" and not of_rows and (named or bool(STREAMS.search(text)))
+        passed_on = _goes_out(function, index) and bool(STREAMS.search(text))
+        return loop_kind(function, index) == "events" and not of_rows and (named or passed_on)
     source = function.calls_by_index.get(block.subject.call) if block.subject.call >= 0 else None
     source = source or bound_call(function, text, block.start)
     streamed = source is not None and any(each.effect.detail == "llm" for each in source.reaches("network"))
