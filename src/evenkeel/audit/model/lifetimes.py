@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from evenkeel.audit.model.facts import Assignment
+from evenkeel.audit.model.facts import Assignment, Return
 from evenkeel.audit.model.view import CallView, FunctionView
 
 CLOSERS = frozenset(
@@ -70,7 +70,7 @@ def _is_handed_over(call: CallView) -> bool:
 
 def _leaves(function: FunctionView, name: str) -> bool:
     """Returned, yielded, stored somewhere that lives longer, kept by a closure, or put under a `with` of its own."""
-    if any(name in _roots(each.value.names) for each in function.fact.exits if each.kind != "raise"):
+    if any(_gives(function, each, name) for each in function.fact.exits):
         return True
     if any(b.kind == "with" and b.subject and name in _roots(b.subject.names) for b in function.fact.blocks):
         return True
@@ -82,6 +82,19 @@ def _leaves(function: FunctionView, name: str) -> bool:
     if any(each.name in KEEPERS and each.uses({name}) for each in function.calls):
         return True
     return name in _closed_over(function)
+
+
+def _gives(function: FunctionView, leaving: Return, name: str) -> bool:
+    """Whether what is returned or yielded is the thing itself, holds it, or was made by a call that was given it. What
+    one asked it for (`return connection.execute(...).fetchall()`) does not hold it; its cursor does."""
+    value = leaving.value
+    if leaving.kind == "raise" or name not in _roots(value.names):
+        return False
+    call = function.calls_by_index.get(value.call)
+    while call is not None and call.receiver is not None:
+        call = call.receiver
+    asked = call is not None and call.holder == name and call.name not in {"cursor", "begin"}
+    return not asked or value.kind != "call"
 
 
 def _closed_over(function: FunctionView) -> set[str]:

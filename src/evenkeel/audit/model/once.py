@@ -90,3 +90,11 @@ def runs_once(info: FunctionInfo) -> bool:
     if info.kind in {"migration", "script"} or info.entry in {"startup", "cli", "migration"}:
         return True
     return bool(info.roles) and set(info.roles) <= {"startup", "migration"}
+
+
+def ends_with_process(info: FunctionInfo) -> bool:
+    """Whether the process ends soon after the function: a command, a script, a migration. What it leaves open or half
+    done there, the end of the process closes and the database rolls back."""
+    if info.kind in {"migration", "script"}:
+        return True
+    return bool(info.roles) and set(info.roles) <= {"cli", "migration"}

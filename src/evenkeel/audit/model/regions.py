@@ -7,6 +7,7 @@ rollback or close; an explicit transaction is open for the whole region.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -20,6 +21,7 @@ RegionKind = Literal["transaction", "session", "connection"]
 Opened = Literal["with", "assigned", "decorator", "passed", "attribute"]
 
 HOLDERS = frozenset({"session", "connection", "transaction"})
+NAMED_TRANSACTION = re.compile(r"(^|_)(transaction|atomic|unit_of_work)(_|$)", re.IGNORECASE)
 STATEMENTS: tuple[EffectKind, ...] = ("db-read", "db-write", "db-flush", "db-pending", "db-refresh")
 WRITES: tuple[EffectKind, ...] = ("db-write", "db-flush", "db-pending")
 ENDS: tuple[EffectKind, ...] = ("commit", "rollback")
@@ -38,6 +40,7 @@ class Region:
     line: int
     end_line: int
     type: str = ""
+    certain: bool = True  # False when its name alone says that it is a transaction
 
     def covers(self, call: CallView) -> bool:
         """Whether the call is made while it is held."""
@@ -67,11 +70,12 @@ def _with_blocks(function: FunctionView) -> Iterator[Region]:
     for index, block in enumerate(function.fact.blocks):
         if block.kind == "with" and block.subject is not None:
             name = block.targets[0] if block.targets else ""
-            kind = _managed_kind(function, block, managers.get(index, ""), name)
-            if kind is not None:
-                yield Region(
-                    kind, "with", name, block.start, block.end, block.line, block.end_line, function.types.get(name, "")
-                )
+            manager = managers.get(index, "")
+            kind = _managed_kind(function, block, manager, name)
+            named = kind is None and not manager and _is_named_transaction(function, block)
+            if kind is not None or named:
+                place = (block.start, block.end, block.line, block.end_line)
+                yield Region(kind or "transaction", "with", name, *place, function.types.get(name, ""), not named)
 
 
 def _manager_types(function: FunctionView) -> dict[int, str]:
@@ -99,8 +103,18 @@ def _is_savepoint(call: CallView | None) -> bool:
     return call is not None and any(each.detail == SAVEPOINT for each in call.effects)
 
 
+def _is_named_transaction(function: FunctionView, block: Block) -> bool:
+    """`with db_transaction():` where nothing tells what is called (a proxy that is filled in at start-up)."""
+    call = function.calls_by_index.get(block.subject.call) if block.subject is not None else None
+    unknown = call is not None and not (call.library or call.targets or call.effects)
+    return unknown and call is not None and NAMED_TRANSACTION.search(call.name) is not None
+
+
 def _commits_itself(call: CallView) -> bool:
-    """A project context manager that begins and commits around what it yields."""
+    """A project context manager that begins and commits around what it yields; not a call that does so by itself and
+    gives something else to enter."""
+    if not call.link.result.startswith("contextlib."):
+        return False
     kinds = {reached.effect.kind for target in call.targets for reached in target.reaches}
     return {"commit", "begin"} <= kinds and not kinds & {"db-write", "db-read"}
 

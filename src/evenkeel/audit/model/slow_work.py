@@ -53,7 +53,7 @@ class SlowWork:
         A session that the caller passed in may have been given back by then; only what this function wrote is sure to
         be waiting for its commit."""
         if self.region.kind == "transaction":
-            return "definite" if self.reach.effect.certain else "likely"
+            return "definite" if self.reach.effect.certain and self.region.certain else "likely"
         return "likely" if self.region.opened in {"with", "assigned"} or self._has_written() else "needs-context"
 
     def _has_written(self) -> bool:

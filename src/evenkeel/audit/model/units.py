@@ -69,7 +69,7 @@ def _unit(function: FunctionView, writes: list[CallView], commit: CallView) -> C
 def _made_by(function: FunctionView, call: CallView) -> Iterator[str]:
     """Variables that hold what a write made: its result, or the object it was given."""
     for assignment in function.fact.assignments:
-        if assignment.value.call == call.index and assignment.value.kind == "call":
+        if assignment.value.call == call.index and assignment.value.kind == "call" and _makes_rows(call):
             yield from (each for each in assignment.targets if each.isidentifier())
     if call.has("db-pending", "db-pending-insert"):
         for argument in call.fact.arguments:
@@ -77,11 +77,20 @@ def _made_by(function: FunctionView, call: CallView) -> Iterator[str]:
                 yield argument.value.text
 
 
+def _makes_rows(call: CallView) -> bool:
+    """Whether its result may be what it wrote: a lookup that takes a lock, or sweeps on its way, gives what it found."""
+    if call.reaches("db-insert", "db-pending-insert"):
+        return True
+    return bool(call.reaches("db-pending")) and not call.reaches("db-pending-delete")
+
+
 def is_derived(first: CommittedUnit, second: CommittedUnit) -> bool:
     """Whether the second unit's writes use what the first one made, directly or through variables made from it."""
     if not first.made or REPEATABLE.search(first.commit.name):
         return False
     function = first.write.function
+    if _makes_up_for(function, first, second):
+        return False
     names = set(first.made)
     for assignment in function.fact.assignments:
         if assignment.position > first.write.fact.position and _uses(assignment.value.names, names):
@@ -92,6 +101,12 @@ def is_derived(first: CommittedUnit, second: CommittedUnit) -> bool:
         if second.write.fact.position >= call.fact.position > first.commit.fact.position and call.reaches(*WRITES)
     ]
     return any(_argument_uses(call, names) for call in between)
+
+
+def _makes_up_for(function: FunctionView, first: CommittedUnit, second: CommittedUnit) -> bool:
+    """Whether the second runs in an `except` or `finally` that the first is not in: that is how the first is undone."""
+    around = set(function.blocks_around(second.write.fact.block, "except", "finally"))
+    return bool(around.difference(function.blocks_around(first.write.fact.block, "except", "finally")))
 
 
 def _argument_uses(call: CallView, names: set[str]) -> bool:

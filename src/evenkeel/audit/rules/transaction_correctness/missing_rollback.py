@@ -83,6 +83,7 @@ from collections.abc import Iterator
 from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.finding import Finding
 from evenkeel.audit.model.lifetimes import lifetime
+from evenkeel.audit.model.once import ends_with_process
 from evenkeel.audit.model.rule import Rule
 from evenkeel.audit.model.view import CallView, FunctionView, ModuleView
 
@@ -96,6 +97,8 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     del context
     kept = _kept_sessions(module)
     for function in module.functions:
+        if ends_with_process(function.info):
+            continue  # what is not committed by then is rolled back with the connection
         reported: set[str] = set()
         for call in function.calls:
             if call.has("commit") and call.holder not in reported and _is_fault(function, call, kept):

@@ -90,6 +90,7 @@ from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.facts import Value
 from evenkeel.audit.model.finding import Finding, Severity
 from evenkeel.audit.model.lifetimes import Lifetime, lifetime
+from evenkeel.audit.model.once import ends_with_process
 from evenkeel.audit.model.rule import Rule
 from evenkeel.audit.model.view import CallView, FunctionView, ModuleView
 
@@ -107,6 +108,8 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     for function in module.functions:
         if function.fact.qualname == "<module>":
             continue  # what a module keeps lives as long as the process
+        if ends_with_process(function.info):
+            continue
         for call in function.calls:
             if _acquires(call):
                 found = lifetime(call)
