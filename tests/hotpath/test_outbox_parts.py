@@ -195,6 +195,7 @@ async def server(answer: bytes) -> AsyncIterator[tuple[int, list[bytes]]]:
 
 
 async def posted(answer: bytes, rules: TargetRules) -> tuple[SendResult, list[bytes]]:
+    pytest.importorskip("httpx2", reason="the extra outbox-http is not installed")
     async with server(answer) as (port, heard):
 
         async def endpoint(_message: ClaimedMessage) -> Endpoint:
