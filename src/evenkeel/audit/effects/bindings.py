@@ -94,9 +94,10 @@ class Bindings:
                 return class_object(instance) if makes_class else instance
         if index == 0 and not parameter.annotation and _is_bound_by_decorator(function):
             return self._resolver.decorated(function_id)
-        return self._resolver.annotations.declared(
+        found = self._resolver.annotations.declared(
             function_id, parameter.annotation, lambda: self._default_type(function_id, parameter.default)
         )
+        return found if found.name else self._resolver.given.get((function_id, index), UNKNOWN)
 
     def _default_type(self, function_id: int, default: Value | None) -> Type:
         if default is not None and default.kind == "name":

@@ -10,6 +10,7 @@ import msgspec
 from evenkeel.audit.effects.catalogue import Catalogue
 from evenkeel.audit.effects.entities import find_entities
 from evenkeel.audit.effects.entries import declared_entry, is_consumer, registered_entries
+from evenkeel.audit.effects.given import Given
 from evenkeel.audit.effects.library import Library
 from evenkeel.audit.effects.lifetimes import Part, kept_parts, lasting_classes
 from evenkeel.audit.effects.link import Linker
@@ -38,6 +39,7 @@ class FileLinks(msgspec.Struct, frozen=True, array_like=True, gc=False):
     entries: tuple[tuple[int, Role], ...]
     local_kinds: tuple[str, ...]  # of its own calls, those that do not propagate included
     parts: tuple[Part, ...] = ()
+    lines: int = 0
 
 
 def build_index(files: Sequence[SourceFile], catalogue: Catalogue, *, jobs: int = 2) -> Index:
@@ -45,7 +47,9 @@ def build_index(files: Sequence[SourceFile], catalogue: Catalogue, *, jobs: int 
     symbols = Symbols((kind, encoded) for _, kind, encoded in files)
     resolver = Resolver(symbols, catalogue)
     entities = find_entities(resolver)
-    functions = [_info(resolver, each) for each in range(len(symbols.places))]
+    given = Given(resolver)
+    functions = [_info(resolver, given, each) for each in range(len(symbols.places))]
+    given.learn()
     linker = Linker(resolver, overrides(resolver), _unique_methods(resolver), entities)
     roles = _roles(resolver)
     known = Known({info.id: info.parameters for info in functions}, roles)
@@ -53,7 +57,6 @@ def build_index(files: Sequence[SourceFile], catalogue: Catalogue, *, jobs: int 
     summaries = [each for result in results for each in result.summaries]
     _mark_entries(functions, symbols, results, summaries)
     propagate(functions, summaries)
-    lines = sum(symbols.facts(file).lines for file in range(len(files)))
     return Index(
         files=tuple((path, kind) for path, kind, _ in files),
         facts=[encoded for _, _, encoded in files],
@@ -62,7 +65,7 @@ def build_index(files: Sequence[SourceFile], catalogue: Catalogue, *, jobs: int 
         entities=entities,
         roles=roles,
         kinds=_kinds(functions, results, symbols),
-        lines=lines,
+        lines=sum(each.lines for each in results),
         unresolved=sum(each.unresolved for each in summaries),
         lasting=lasting_classes(part for each in results for part in each.parts),
     )
@@ -90,10 +93,11 @@ def _kinds(functions: list[FunctionInfo], results: list[FileLinks], symbols: Sym
     return [frozenset(each) for each in found]
 
 
-def _info(resolver: Resolver, function_id: int) -> FunctionInfo:
+def _info(resolver: Resolver, given: Given, function_id: int) -> FunctionInfo:
     symbols = resolver.symbols
     function = symbols.function(function_id)
     module = symbols.module_of(function_id)
+    given.see(function_id, function, module.kind)
     names = tuple(each.name for each in _own_parameters(function))
     return FunctionInfo(
         id=function_id,
@@ -140,7 +144,7 @@ def _link_file(linker: Linker, known: Known, file: int) -> FileLinks:
     )
     local = {effect.kind for each in linked for link in each.links for effect in link.effects}
     parts = kept_parts(linker.symbols, file, linked)
-    return FileLinks(msgspec.msgpack.encode(linked), summaries, entries, tuple(sorted(local)), parts)
+    return FileLinks(msgspec.msgpack.encode(linked), summaries, entries, tuple(sorted(local)), parts, facts.lines)
 
 
 def _link_all(linker: Linker, known: Known, jobs: int) -> list[FileLinks]:

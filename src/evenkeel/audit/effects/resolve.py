@@ -43,6 +43,7 @@ class Resolver:
         self.library = Library(catalogue)
         self.annotations = Annotations(self)
         self.related: dict[tuple[str, str], Type] = {}  # (entity, relationship) -> what reading it gives
+        self.given: dict[tuple[int, int], Type] = {}  # (function, parameter) -> what all callers pass
         self.nesting = 0  # questions being answered right now; bounded by MAX_DEPTH
         self.scope = Scopes(symbols).of
         bindings, members, lineages, results = Bindings(self), Members(self), Lineages(self), Results(self)
@@ -53,7 +54,7 @@ class Resolver:
         self.lineage, self.type_parameters = lineages.lineage, lineages.type_parameters
         self.bindings_of, self.substitute = lineages.bindings_of, lineages.substitute
         self.call, self.result_of, self.returned = results.call, results.result_of, results.returned
-        self.gives_awaitable = results.gives_awaitable
+        self.gives_awaitable, self.forget = results.gives_awaitable, results.forget
         self._dotted: dict[str, Type] = {}
         self._module_names: dict[tuple[int, str], Type] = {}
 

@@ -26,6 +26,11 @@ class Results:
         self._calls: OrderedDict[int, dict[int, tuple[Type, Type]]] = OrderedDict()
         self._returns: dict[int, Type] = {}
 
+    def forget(self) -> None:
+        """Drop what was answered before callers were asked what they pass."""
+        self._calls.clear()
+        self._returns.clear()
+
     def call(self, function_id: int, index: int) -> tuple[Type, Type]:
         """What call number `index` of a function calls, and the type of its result."""
         calls = self._calls.get(function_id)
