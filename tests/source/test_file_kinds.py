@@ -24,6 +24,7 @@ KINDS = {
     "migration": [
         "alembic/versions/0a1b2c3d4e5f_add.py", "alembic/env.py", "app/migrations/0001_initial.py",
         "db/migrations/versions/x.py", "db/migrations/env.py",
+        "app/database/revisions/tenant/env.py", "app/database/revisions/tenant/versions/a.py",
     ],
     "script": ["scripts/load.py", "manage.py", "setup.py", "app/management/commands/load.py", "app/cli.py",
                "app/__main__.py", "bin/run.py", "tools/load.py", "app/cli/main.py"],

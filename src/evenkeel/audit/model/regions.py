@@ -106,8 +106,9 @@ def _is_savepoint(call: CallView | None) -> bool:
 def _is_named_transaction(function: FunctionView, block: Block) -> bool:
     """`with db_transaction():` where nothing tells what is called (a proxy that is filled in at start-up)."""
     call = function.calls_by_index.get(block.subject.call) if block.subject is not None else None
-    unknown = call is not None and not (call.library or call.targets or call.effects)
-    return unknown and call is not None and NAMED_TRANSACTION.search(call.name) is not None
+    if call is None or not NAMED_TRANSACTION.search(call.name):
+        return False
+    return not (call.library or call.effects or any(target.reaches for target in call.targets))
 
 
 def _commits_itself(call: CallView) -> bool:

@@ -10,8 +10,9 @@ from evenkeel.audit.model.regions import SAVEPOINT, WRITES, ends_transaction, re
 from evenkeel.audit.model.view import CallView, FunctionView
 
 REPEATABLE = re.compile(
-    r"(^|_)(get_or_create|find_or_create|ensure|upsert|update_or_create)"
-)  # done again, it changes nothing
+    r"(^|_)(get_or_create|find_or_create|ensure|upsert|update_or_create|create_or_update)"
+    r"|^_*(get|find|load|fetch|lookup|resolve)_"
+)  # done again, it changes nothing; a lookup that makes what it misses
 AUTOCOMMIT = ("django.", "tortoise.", "peewee.")  # outside a transaction block each write commits by itself
 
 

@@ -17,6 +17,7 @@ VENDORED_FOLDER = re.compile(r"_?vendor|_?vendored|third[_-]?party|extern|extern
 MIGRATION_FOLDER = re.compile(r"(?:.*[_-])?migrations|alembic")
 # What the folder of a migration tool holds; a `migrations` without any is about something else (moving users, say).
 MIGRATION_MARK = re.compile(r"versions|env\.py|script\.py\.mako|[Vv]?\d+.*\.(?:py|sql)|[0-9a-f]{8,}_.*\.py")
+MIGRATION_HOME = frozenset(["env.py", "versions"])  # what Alembic sets up, wherever it was told to
 SCRIPT_FOLDER = re.compile(r"scripts|bin|cli|commands")
 # `tools` and `script` are scripts at the top of a repository; inside a package they are domain words (agent tools).
 TOP_SCRIPT_FOLDER = re.compile(r"tools?|script|ci|devtools|utilities|hack")
@@ -70,6 +71,8 @@ def folder_kind(parent: FileKind, name: str, depth: int, names: frozenset[str]) 
         if pattern.fullmatch(name):
             return kind
     if MIGRATION_FOLDER.fullmatch(name) and (name == "alembic" or any(map(MIGRATION_MARK.fullmatch, names))):
+        return "migration"
+    if names >= MIGRATION_HOME:
         return "migration"
     if parent == "code" and (SCRIPT_FOLDER.fullmatch(name) or (depth == 0 and TOP_SCRIPT_FOLDER.fullmatch(name))):
         return "script"

@@ -1,9 +1,19 @@
-from django.db import models
 from peewee import Model, TextField
 from sqlalchemy import delete, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
-from app.connections import db_transaction
+
+class Proxy:
+    """Stands for what is configured at start-up."""
+
+    def __init__(self) -> None:
+        self.target = None
+
+    def __call__(self, *args: object) -> object:
+        return self.target(*args)
+
+
+db_transaction = Proxy()
 
 
 class Base(DeclarativeBase):
