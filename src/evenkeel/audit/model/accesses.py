@@ -6,6 +6,7 @@ bulk statement and that no inner loop repeats already, or else the nearest read.
 
 from __future__ import annotations
 
+import re
 from typing import Literal, NamedTuple
 
 from evenkeel.audit.model.effects import EffectKind
@@ -47,6 +48,10 @@ NO_ENTITIES = frozenset(
 )
 SCHEMA = "schema"  # the detail of what is done to tables: there are as many as tables, not as rows
 FAR = 4  # steps of a witness path
+READS = re.compile(
+    r"_*(get|find|fetch|load|list|read|count|exists?|is|has|search|query|select|check|lookup|resolve|iter|all|one|first"
+    r"|by|can|may|validate|verify)(_|$)"
+)
 WRITES: tuple[EffectKind, ...] = ("db-write", "db-insert", "db-update", "db-delete")
 
 
@@ -82,10 +87,11 @@ def access(call: CallView, *, spawned: bool = False, shared: bool = False) -> Ac
     if not found:
         return None
     looped = any(each.looped for each in call.reaches(*WRITES, "db-pending", spawned=spawned))
+    inferred = not looped and READS.match(call.name) is None
     in_bulk = {reach.path[-1] for reach in found.pop("db-bulk", ())}
     for kind in WRITES:
         found[kind] = [each for each in found.get(kind, ()) if each.path[-1] not in in_bulk]
-    written, read = _written(found, inferred=not looped), _read(found)
+    written, read = _written(found, inferred=inferred), _read(found)
     return read if written is not None and read is not None and _is_aside(written, read) else written or read
 
 
@@ -139,7 +145,8 @@ def _saved(found: dict[str, list[Reach]], *, inferred: bool) -> Access | None:
     if pending is not None and not found.get("db-read"):
         return Access("pending", pending)
     committed = _first(found, "commit")
-    if inferred and committed is not None and pending is None and found.get("db-read"):
+    mapped = any("." in each.effect.detail or each.effect.detail[:4] == "var:" for each in found.get("db-read", ()))
+    if inferred and mapped and committed is not None and pending is None:
         read = found["db-read"][0]
         return Access("update", Reach.along(read.effect, committed.path), certain=False)
     return None
