@@ -107,7 +107,7 @@ class Uses:
     def _is_in_result(self, leaving: Return) -> bool:
         """Whether what is returned can hold the value: not when it only goes into calls that give numbers or texts."""
         made = self.function.calls_by_index.get(leaving.value.call) if leaving.value.kind == "call" else None
-        if made is not None and _is_plain_result(made):
+        if made is not None and (_is_plain_result(made) or (made.targets and not self._passes(made, 0))):
             return False
         text = leaving.value.text
         for call in self.function.calls:

@@ -47,8 +47,8 @@ def _calls_of(function: FunctionView, value: Value, position: int, depth: int) -
 
 def _calls_of_names(function: FunctionView, value: Value, position: int, depth: int) -> Iterator[CallView]:
     for name in dict.fromkeys(root_of(each) for each in (*value.names, *_own_name(value))):
-        for made in _makers(function, name, position):
-            yield from _calls_of(function, made, position, depth + 1)
+        for made, at in _makers(function, name, position):
+            yield from _calls_of(function, made, at, depth + 1)
 
 
 def _roots(function: FunctionView, value: Value, position: int, depth: int) -> Iterator[str]:
@@ -58,22 +58,22 @@ def _roots(function: FunctionView, value: Value, position: int, depth: int) -> I
         makers = _makers(function, name, position)
         if not makers:
             yield name
-        for made in makers:
-            yield from _roots(function, made, position, depth + 1)
+        for made, at in makers:
+            yield from _roots(function, made, at, depth + 1)
 
 
 def _own_name(value: Value) -> tuple[str, ...]:
     return (value.text,) if value.kind == "name" and not value.text.startswith("<") else ()
 
 
-def _makers(function: FunctionView, name: str, position: int) -> list[Value]:
-    """What a local name was bound to before `position`: values assigned, iterated over or entered."""
+def _makers(function: FunctionView, name: str, position: int) -> list[tuple[Value, int]]:
+    """What a local name was bound to before `position`, and where: values assigned, iterated over or entered."""
     given = [each for each in function.fact.assignments if _binds(each, name, position)]
     blocks = [each for each in function.fact.blocks if _holds(each, name, position)]
-    found = [(each.position, each.value) for each in given]
-    found += [(each.start, each.subject) for each in blocks if each.subject is not None]
-    found.sort(key=lambda each: each[0])
-    return [value for _, value in found[-3:]]
+    found = [(each.value, each.position) for each in given]
+    found += [(each.subject, each.start) for each in blocks if each.subject is not None]
+    found.sort(key=lambda each: each[1])
+    return found[-3:]
 
 
 def _binds(assignment: Assignment, name: str, position: int) -> bool:
@@ -81,4 +81,4 @@ def _binds(assignment: Assignment, name: str, position: int) -> bool:
 
 
 def _holds(block: Block, name: str, position: int) -> bool:
-    return block.start <= position and name in block.targets and block.kind in {"for", "comprehension", "with"}
+    return block.start < position and name in block.targets and block.kind in {"for", "comprehension", "with"}
