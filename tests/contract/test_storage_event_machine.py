@@ -9,6 +9,7 @@ from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from typing import TypeVar
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -19,6 +20,7 @@ from evenkeel.kernel.clock import ManualClock
 from tests.storages import Place
 
 T = TypeVar("T")
+pytestmark = pytest.mark.timeout(90)  # 25 databases, each made from nothing
 
 
 class Run:

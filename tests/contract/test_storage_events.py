@@ -171,6 +171,16 @@ async def test_posts_that_came_too_late_follow_the_terminal_event(place: Place) 
         assert (await storage.events.open("s", "user")).next_id == 6
 
 
+async def test_a_repeated_close_does_not_take_back_what_landed_behind_it(place: Place) -> None:
+    """Found by the state machine: the id of a post would have been given out again."""
+    async with place.open() as storage:
+        head = await storage.events.open("s", "user")
+        assert await storage.events.post("s", "user", b"post") is None
+        for _ in range(2):
+            assert (await storage.events.append([batch(head, 1, 2, closing=True)])).stored == 2
+        assert (await storage.events.open("s", "user")).next_id == 4
+
+
 async def test_posts_race_a_closing_writer_and_none_is_lost(place: Place) -> None:
     async with place.open() as storage:
         for n in range(5):

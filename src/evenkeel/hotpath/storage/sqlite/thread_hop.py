@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import apsw
@@ -28,6 +30,8 @@ class ThreadHop:
     threads: ThreadPoolExecutor
     gate: Gate
     meter: StorageMeter
+    keeper: apsw.Connection  # never used: but closing the last connection of a file writes the WAL back and removes it
+    turn: threading.Lock = field(default_factory=threading.Lock)
     closed: bool = False
 
     async def write(self, operation: Operation[T]) -> T:
@@ -41,7 +45,11 @@ class ThreadHop:
     async def aclose(self) -> None:
         """Finish what was accepted."""
         self.closed = True
-        await asyncio.get_running_loop().run_in_executor(None, self.threads.shutdown)
+        await asyncio.get_running_loop().run_in_executor(None, self._close)
+
+    def _close(self) -> None:
+        self.threads.shutdown()
+        self.keeper.close()
 
     async def _hop(self, operation: Operation[T], *, writes: bool) -> T:
         if self.closed:
@@ -57,10 +65,17 @@ class ThreadHop:
 
     def _call(self, operation: Operation[T], writes: bool, submitted_s: float) -> T:
         self.meter.waited(time.perf_counter() - submitted_s)
+        if not writes:
+            return self._once(self.opener.reader, operation, "BEGIN")
+        with self.turn:  # SQLite's own waiting for the write lock is a sleep in the dark: under load some never get it
+            return self._once(self.opener.writer, operation, "BEGIN IMMEDIATE")
+
+    @staticmethod
+    def _once(connect: Callable[[], apsw.Connection], operation: Operation[T], begin: str) -> T:
         with translated():
-            connection = self.opener.writer() if writes else self.opener.reader()
+            connection = connect()
             try:
-                return _in_transaction(connection, operation, "BEGIN IMMEDIATE" if writes else "BEGIN")
+                return _in_transaction(connection, operation, begin)
             finally:
                 connection.close()
 
@@ -78,6 +93,6 @@ def _in_transaction(connection: apsw.Connection, operation: Operation[T], begin:
 
 
 def build_thread_hop(opener: Opener, settings: StorageSettings, meter: StorageMeter) -> ThreadHop:
-    """Nothing to open: every call opens its own."""
+    """Every call opens its own connection. Raises what opening raises."""
     gate = Gate("the thread pool's queue", settings.queue_bound, settings.queue_wait_s)
-    return ThreadHop(opener, ThreadPoolExecutor(settings.hop_threads, "evenkeel-hop"), gate, meter)
+    return ThreadHop(opener, ThreadPoolExecutor(settings.hop_threads, "evenkeel-hop"), gate, meter, opener.writer())

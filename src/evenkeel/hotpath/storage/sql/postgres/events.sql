@@ -25,7 +25,8 @@ SELECT user_id FROM event_streams WHERE session_id = $1;
 -- One statement for many sessions. `writers`: whose term is current (open, or closed by this very batch before: a repeat), whose
 -- ids were reserved, and whose task attempt runs; their heads stay locked until the commit, so no successor can open in
 -- between. Sessions that are not among the writers write nothing. Rows are immutable: an id that is there stays as it is,
--- and the caller compares when `stored` is less than what it sent. Heads are touched only to reserve or to close.
+-- and the caller compares when `stored` is less than what it sent. Heads are touched only to reserve or to close, and closed
+-- only once: by the time a close is repeated, posts may have landed behind it.
 WITH writers AS MATERIALIZED (
     SELECT w.n, w.session_id, w.last_id, w.reserve_to, w.closing, s.user_id
     FROM unnest($2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::boolean[], $7::text[], $8::int[])
@@ -46,13 +47,13 @@ WITH writers AS MATERIALIZED (
     RETURNING 1
 ), heads AS (
     UPDATE event_streams AS s SET
-        open = s.open AND NOT writers.closing,
+        open = NOT writers.closing,
         closed_id = CASE WHEN writers.closing THEN writers.last_id ELSE s.closed_id END,
         reserved_to = CASE WHEN writers.closing THEN writers.last_id
                            ELSE greatest(s.reserved_to, writers.reserve_to) END,
         updated_time = @now
     FROM writers
-    WHERE s.session_id = writers.session_id AND (writers.closing OR writers.reserve_to > s.reserved_to)
+    WHERE s.session_id = writers.session_id AND s.open AND (writers.closing OR writers.reserve_to > s.reserved_to)
 )
 SELECT ARRAY(SELECT n FROM writers) AS accepted, cardinality(ARRAY(SELECT 1 FROM stored)) AS stored;
 

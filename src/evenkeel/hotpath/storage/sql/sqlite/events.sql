@@ -44,8 +44,9 @@ SELECT payload FROM stream_events WHERE session_id = ?1 AND event_id = ?2;
 UPDATE event_streams SET reserved_to = max(reserved_to, ?2), updated_time = ?3 WHERE session_id = ?1;
 
 -- name: close_stream
--- In order: the unused rest of the reservation goes back, so the next run's ids follow without a gap.
-UPDATE event_streams SET open = 0, closed_id = ?2, reserved_to = ?2, updated_time = ?3 WHERE session_id = ?1;
+-- In order: the unused rest of the reservation goes back, so the next run's ids follow without a gap. Only once: by the
+-- time a close is repeated, posts may have landed behind it.
+UPDATE event_streams SET open = 0, closed_id = ?2, reserved_to = ?2, updated_time = ?3 WHERE session_id = ?1 AND open;
 
 -- name: delete_post
 DELETE FROM stream_posts WHERE post_id = ?1 AND session_id = ?2;
