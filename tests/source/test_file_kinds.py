@@ -24,7 +24,6 @@ KINDS = {
     "migration": [
         "alembic/versions/0a1b2c3d4e5f_add.py", "alembic/env.py", "app/migrations/0001_initial.py",
         "db/migrations/versions/x.py", "db/migrations/env.py",
-        "app/database/revisions/tenant/env.py", "app/database/revisions/tenant/versions/a.py",
     ],
     "script": ["scripts/load.py", "manage.py", "setup.py", "app/management/commands/load.py", "app/cli.py",
                "app/__main__.py", "bin/run.py", "tools/load.py", "app/cli/main.py"],
@@ -36,6 +35,12 @@ KINDS = {
 def test_kind_by_path(tmp_path: Path, kind: str, path: str) -> None:
     walked = walk(grow(tmp_path, {path: ""}))
     assert [(each.path, each.kind) for each in walked.files] == [(path, kind)]
+
+
+def test_migrations_are_where_alembic_was_told_to_keep_them(tmp_path: Path) -> None:
+    paths = ["app/database/revisions/env.py", "app/database/revisions/versions/a.py"]
+    walked = walk(grow(tmp_path, dict.fromkeys(paths, "")))
+    assert [(each.path, each.kind) for each in walked.files] == [(path, "migration") for path in paths]
 
 
 @pytest.mark.parametrize(
