@@ -44,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _stop(message: str, status: int) -> int:
-    sys.stderr.write(f"evenkeel: {message}\n")
+    sys.stderr.write(f"evenkeel: {' '.join(message.split())}\n")  # one line: an error may quote audited code
     return status
 
 

@@ -89,3 +89,8 @@ def change(path: Path, old: str, new: str) -> None:
     text = path.read_text()
     assert text.count(old) == 1, old
     path.write_text(text.replace(old, new))
+
+
+def append(path: Path, text: str) -> None:
+    """Adds text at the end."""
+    path.write_text(path.read_text() + text)

@@ -6,13 +6,15 @@ import argparse
 from datetime import date
 from pathlib import Path
 
-FORMATS = ("terminal", "markdown", "json")
+FORMATS = ("terminal", "concise", "full", "markdown", "html", "json", "sarif", "github", "gitlab")
 COMMANDS = "evenkeel.audit.commands"  # the module whose functions carry the commands out
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the parsers. Each sets `run`: `module:function`, which takes the arguments and gives an exit status."""
     _add_audit(commands.add_parser("audit", help="audit the backend at PATH: scores, findings, what to do"))
+    _add_baseline(commands.add_parser("baseline", help="write down what is found now, so that audits report the rest"))
+    _add_explain(commands.add_parser("explain", help="say why FILE:LINE was reported, or why it was not"))
     discover = commands.add_parser("discover", help="print what is known of PATH before any code is judged")
     discover.add_argument("path", type=Path, metavar="PATH")
     discover.add_argument("--format", choices=("text", "json"), default="text")
@@ -29,7 +31,7 @@ def _add_audit(parser: argparse.ArgumentParser) -> None:
     add("path", type=Path, metavar="PATH", help="the folder that holds the backend")
     add("--format", choices=FORMATS, help="what is printed (default: terminal)")
     add("--output", type=Path, action="append", default=[], metavar="FILE",
-        help="write the report to FILE (.md, .json, .txt) and print the summary; may be repeated")  # fmt: skip
+        help="write the report to FILE (.md .html .json .sarif .txt) and print the summary; may be repeated")  # fmt: skip
     add("--fail-on", choices=("critical", "high", "medium", "low"), help="exit with 1 for findings at or above this")
     add("--date", type=_date, metavar="YYYY-MM-DD", help="the date in the report (default: today)")
     add(
@@ -40,13 +42,41 @@ def _add_audit(parser: argparse.ArgumentParser) -> None:
         help="only these rules or categories, comma-separated",
     )
     add("--ignore", type=_names, action="extend", metavar="SLUGS", help="not these rules or categories")
+    _add_run(parser)
+    add("--baseline", type=Path, metavar="FILE", help="report only findings that are not in this baseline")
+    add("--no-baseline", action="store_true", help="report all findings, whatever the settings say of a baseline")
+    add("--diff", metavar="REF", help="report only findings on whose way lines changed since REF, as git tells them")
+    add("--watch", action="store_true", help="audit again whenever a file changes, until Ctrl-C")
+    add("--tracker", choices=("none", "file"), default="none", help="where the one task goes (default: none)")
+    add("--tracker-dir", type=Path, metavar="FOLDER", help="the folder for --tracker file")
+    parser.set_defaults(run=f"{COMMANDS}:run_audit")
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
     add("--jobs", type=_positive, metavar="N", help="processes that read files (default: one per processor)")
     add("--timeout", type=_seconds, metavar="S", help="seconds that each worker may take")
     add("--no-cache", action="store_true", help="read every file again")
     add("--quiet", action="store_true", help="no progress and no summary")
-    add("--tracker", choices=("none", "file"), default="none", help="where the one task goes (default: none)")
-    add("--tracker-dir", type=Path, metavar="FOLDER", help="the folder for --tracker file")
-    parser.set_defaults(run=f"{COMMANDS}:run_audit")
+
+
+def _add_baseline(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("action", choices=("create", "update", "prune"), metavar="create|update|prune",
+        help="create: all findings; update: add new ones, remove mended ones; prune: only remove mended ones")  # fmt: skip
+    add("path", type=Path, metavar="PATH", nargs="?", default=Path(), help="the folder that holds the backend")
+    add("--file", type=Path, metavar="FILE", help="the baseline (default: as set, or PATH/evenkeel-baseline.json)")
+    _add_run(parser)
+    parser.set_defaults(run=f"{COMMANDS}.baselines:run_baseline")
+
+
+def _add_explain(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("place", metavar="FILE:LINE", help="a line of the audited code")
+    parser.add_argument(
+        "--root", type=Path, metavar="PATH", help="the folder that holds the backend (default: the checkout's, or .)"
+    )
+    _add_run(parser)
+    parser.set_defaults(run=f"{COMMANDS}.explaining:run_explain")
 
 
 def _date(text: str) -> date:

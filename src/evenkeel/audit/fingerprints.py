@@ -1,6 +1,8 @@
 """Fingerprints: a name for a finding that survives line shifts, reformatting, and a move of its file.
 
-Made from the rule, the function without its module, and the issue without what moves: numbers, paths, module prefixes.
+Made from the rule, the function without its module, and the facts that the issue names: its code spans, without what
+moves (numbers, paths, module prefixes) and without what a formatter changes (white space, quotes, trailing commas). An
+issue without code spans counts as a whole.
 """
 
 from __future__ import annotations
@@ -18,6 +20,9 @@ from evenkeel.audit.model.names import local_name
 _FILE = re.compile(r"[\w./\\-]*[\w-]\.(?:pyi?|rs|tsx?|jsx?|mjs|cjs|go|sql)\b(?::\d+)*")
 _DOTTED = re.compile(r"(?:\w+\.)+(?=[\w<])")
 _NUMBER = re.compile(r"\d+")
+_SPAN = re.compile(r"`([^`]+)`")
+_TRAILING_COMMA = re.compile(r",(?=[)\]}])")
+_SPAN_LENGTH = 80  # code in an issue is cut at a number of characters as written, so its end is not to be relied on
 
 
 def fingerprint(finding: Finding) -> str:
@@ -49,6 +54,15 @@ def _free_name(base: str, used: set[str], ordinals: Counter[str]) -> str:
 
 
 def normalised(issue: str) -> str:
-    """The issue without paths, module prefixes and numbers, white space folded, lower case."""
-    text = _DOTTED.sub("", _FILE.sub("", issue))
-    return " ".join(_NUMBER.sub("#", text).split()).lower()
+    """The facts that the issue names: its code spans, or all of it when there are none."""
+    text = _FILE.sub("", issue)
+    spans = _SPAN.findall(text)
+    if spans:
+        return " ".join(_unformatted(each) for each in spans)
+    return " ".join(_NUMBER.sub("#", _DOTTED.sub("", text)).split()).lower()
+
+
+def _unformatted(code: str) -> str:
+    """Code as no formatter can change it."""
+    tight = "".join(code.split()).replace("'", '"')
+    return _NUMBER.sub("#", _DOTTED.sub("", _TRAILING_COMMA.sub("", tight)))[:_SPAN_LENGTH]

@@ -14,6 +14,8 @@ from typing import TypeVar
 import msgspec
 
 from evenkeel.audit.aggregate import aggregate, merged_gaps
+from evenkeel.audit.baseline import Baseline
+from evenkeel.audit.changes import Changes
 from evenkeel.audit.discovery import discover
 from evenkeel.audit.model.briefing import Briefing, practices
 from evenkeel.audit.model.context import ContextStore, build_context, published
@@ -31,6 +33,7 @@ from evenkeel.audit.scoring import overall
 from evenkeel.audit.selection import judged_slugs, per_file, slugs_of
 from evenkeel.audit.suppressions import build_suppressions, notices
 from evenkeel.audit.tracker import NoTracker, Receipt, Task, Tracker, task_of
+from evenkeel.audit.view import narrowed
 from evenkeel.audit.workers import WorkerOptions, run_workers
 from evenkeel.kernel.errors import EvenkeelError, UsageError
 
@@ -46,6 +49,8 @@ class AuditOptions:
     settings: AuditSettings = field(default_factory=AuditSettings)
     tracker: Tracker = field(default_factory=NoTracker)
     use_cache: bool = True
+    baseline: Baseline | None = None  # its findings are not reported
+    changes: Changes | None = None  # only findings that these touch are reported
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +103,16 @@ def aggregation(run: AuditRun) -> AuditRun:
         context=published(_known(run.context)),
         categories=categories,
         overall_score=score,
-        summary=executive_summary(categories, score),
+        summary="",
         sources=sources(run.briefing.pages),
         gaps=(*_profile_gaps(run.profile), *merged_gaps(run.reports)),
-        notices=notices(suppressions, categories, judged_slugs(run.options.settings, run.reports)),
     )
-    return replace(run, result=result)
+    unjudged = rules_not_run(run.options.settings, result)
+    said = notices(suppressions, categories, unjudged)
+    result = msgspec.structs.replace(result, notices=said)
+    seen = narrowed(result, run.options.baseline, run.options.changes, unjudged)
+    summary = executive_summary(seen.categories, score)
+    return replace(run, result=msgspec.structs.replace(seen, summary=summary))
 
 
 def tracking(run: AuditRun) -> AuditRun:
@@ -138,6 +147,11 @@ def audit(root: Path, options: AuditOptions, progress: Progress = lambda *_: Non
         run = phase(run)
         progress(phase.__name__, 1, 1)
     return _known(run.result)
+
+
+def rules_not_run(settings: AuditSettings, result: AuditResult) -> frozenset[str]:
+    """The rules of which a result says nothing: not selected, crashed, or of a worker that failed."""
+    return frozenset(each.slug for each in all_rules()) - judged_slugs(settings, result.categories, result.gaps)
 
 
 def checked_root(root: Path) -> Path:

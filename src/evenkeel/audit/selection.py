@@ -8,7 +8,8 @@ from collections.abc import Iterable
 import pathspec
 from pathspec.patterns.gitignore import GitIgnorePatternError
 
-from evenkeel.audit.model.finding import CATEGORIES, WorkerReport
+from evenkeel.audit.model.finding import CATEGORIES, Gap
+from evenkeel.audit.model.result import CategoryResult
 from evenkeel.audit.model.settings import AuditSettings
 from evenkeel.audit.rules import all_rules
 from evenkeel.kernel.errors import ConfigurationError, UsageError
@@ -43,11 +44,10 @@ def per_file(settings: AuditSettings) -> dict[str, frozenset[str]]:
     return found
 
 
-def judged_slugs(settings: AuditSettings, reports: Iterable[WorkerReport]) -> frozenset[str]:
+def judged_slugs(settings: AuditSettings, categories: Iterable[CategoryResult], gaps: Iterable[Gap]) -> frozenset[str]:
     """The rules that were run over every file: selected, of a worker that finished, and without a crash."""
-    completed = [each for each in reports if each.status == "completed"]
-    crashed = {gap.what for report in completed for gap in report.gaps if gap.kind == "crashed-rule"}
-    workers = {each.worker for each in completed}
+    crashed = {each.what for each in gaps if each.kind == "crashed-rule"}
+    workers = {each.worker for each in categories if each.status == "completed"}
     chosen = slugs_of(settings.select) or {each.slug for each in all_rules()}
     ran = {each.slug for each in all_rules() if each.category in workers}
     return frozenset(ran & chosen - slugs_of(settings.ignore) - crashed)

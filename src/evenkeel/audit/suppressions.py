@@ -78,20 +78,20 @@ def build_suppressions(
 
 
 def notices(
-    suppressions: Suppressions, categories: Iterable[CategoryResult], judged: Collection[str]
+    suppressions: Suppressions, categories: Iterable[CategoryResult], unjudged: Collection[str]
 ) -> tuple[Notice, ...]:
     """What is wrong with the comments, by place: those that cannot be read, and the slugs that suppress nothing.
 
-    `judged`: the slugs of rules that ran to the end; of others nothing is known."""
+    `unjudged`: rules that did not run to the end, of which nothing is known."""
     found = [finding for category in categories for finding in _everything(category)]
     directives = [each for group in suppressions.directives.values() for each in group]
-    unused = [notice for each in directives for notice in _unused(each, found, judged)]
+    unused = [notice for each in directives for notice in _unused(each, found, unjudged)]
     return tuple(sorted({*suppressions.notices, *unused}, key=lambda each: (each.file, each.line, each.what)))
 
 
-def _unused(directive: Directive, found: Iterable[Finding], judged: Collection[str]) -> Iterator[Notice]:
+def _unused(directive: Directive, found: Iterable[Finding], unjudged: Collection[str]) -> Iterator[Notice]:
     used = {each.rule for each in found if directive.covers(each)}
-    idle = [slug for slug in directive.slugs if slug in judged and slug not in used]
+    idle = [slug for slug in directive.slugs if slug not in unjudged and slug not in used]
     if idle:
         where = "in this file" if directive.whole_file else "here"
         what = f"unused suppression: {', '.join(idle)} finds nothing {where}. Remove it."

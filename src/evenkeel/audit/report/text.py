@@ -18,6 +18,11 @@ def printable(text: str) -> str:
     return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], " ".join(text.split()))
 
 
+def line_of_code(text: str) -> str:
+    """A line as it stands in a file, indented as it is, tabs as four columns, nothing in it that acts."""
+    return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], text.expandtabs(4).rstrip())
+
+
 def code(text: str, *, cell: bool = True) -> str:
     """A Markdown code span of this text, whatever back-ticks it holds. In a table cell its pipes need an escape."""
     shown = printable(text).replace("|", "\\|") if cell else printable(text)

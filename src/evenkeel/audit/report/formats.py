@@ -1,0 +1,36 @@
+"""All formats by name: one function each, material in, text out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from evenkeel.audit.report import concise, full, github, gitlab, html, json, markdown, sarif, terminal
+from evenkeel.audit.report.material import Material, build_material
+
+__all__ = ["RENDERERS", "SUFFIXES", "Material", "build_material", "render"]
+
+RENDERERS: Mapping[str, Callable[[Material], str]] = {
+    "terminal": lambda material: terminal.render(material.result, name=material.name),
+    "concise": concise.render,
+    "full": full.render,
+    "markdown": lambda material: markdown.render(material.result),
+    "html": html.render,
+    "json": lambda material: json.render(material.result),
+    "sarif": sarif.render,
+    "github": github.render,
+    "gitlab": gitlab.render,
+}
+SUFFIXES: Mapping[str, str] = {
+    ".md": "markdown",
+    ".markdown": "markdown",
+    ".json": "json",
+    ".txt": "terminal",
+    ".sarif": "sarif",
+    ".html": "html",
+    ".htm": "html",
+}
+
+
+def render(form: str, material: Material) -> str:
+    """The text of a report in one of the formats."""
+    return RENDERERS[form](material)
