@@ -11,10 +11,10 @@ from evenkeel.audit.effects.library import NO_CALL, keyword, made_effects
 from evenkeel.audit.effects.newness import sharpened
 from evenkeel.audit.effects.queries import Queries
 from evenkeel.audit.effects.resolve import Resolver
-from evenkeel.audit.effects.statements import effects_of_sql
 from evenkeel.audit.effects.types import element_of
 from evenkeel.audit.model.effects import Effect
 from evenkeel.audit.model.facts import Call, Function, Value
+from evenkeel.audit.model.sql import effects_of_sql, guessed
 
 COLUMN = re.compile(r"^\w+\((\w+)\.\w+")  # the first column of `select(User.id, User.name)`
 
@@ -129,7 +129,7 @@ class LibraryEffects:
         specs = (self.library.type_spec(each) for each in self.library.lineage(statement.name))
         kinds = next((each.statement_effects for each in specs if each.statement_effects), ())
         if not kinds:
-            return (Effect("db-read", "", spec.blocking, certain=False),)
+            return guessed(self.symbols.function(function_id).name, blocking=spec.blocking)
         named = entity.name if entity is not statement else ""
         return made_effects(kinds, self._project_class(function_id, argument, call, named), blocking=spec.blocking)
 

@@ -10,12 +10,13 @@ Breadth first from where effects happen, so the first way found is a shortest on
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from evenkeel.audit.effects.summary import Edge, Summary
+from evenkeel.audit.effects.summary import Edge, Own, Summary
 from evenkeel.audit.model.effects import Effect, bind_variables
 from evenkeel.audit.model.flags import Guard, settled
 from evenkeel.audit.model.index import Fetch, FunctionInfo, Reached, Role
+from evenkeel.audit.model.sql import stated
 
 MAX_DETAILS = 8  # distinct details kept per function and kind; more add nothing to a finding
 MAX_FETCH_DEPTH = 6
@@ -25,7 +26,7 @@ ENTRY_ORDER: tuple[Role, ...] = (
     "handler", "websocket", "dependency", "consumer", "task", "cron", "signal", "startup", "cli", "migration",
 )  # fmt: skip
 
-Key = tuple[str, str, bool, bool, bool, bool, Guard]
+Key = tuple[str, str, bool, tuple[bool, bool, bool], Guard, int]
 
 
 def propagate(functions: Sequence[FunctionInfo], summaries: Sequence[Summary]) -> None:
@@ -48,14 +49,13 @@ def _spread_effects(
     queue: deque[tuple[int, Reached]] = deque()
     for summary in summaries:
         for own in summary.effects:
-            reached = Reached(own.effect, own.line, -1, 0, own.spawned, own.looped, own.column, own.kept, own.guard)
-            _offer(summary.id, reached, tables, counts, queue)
+            _offer(summary.id, _own(own), tables, counts, queue)
     while queue:
         callee, reached = queue.popleft()
         for caller, edge in callers[callee]:
             guard = _guard_of_caller(edge, reached.guard, summaries[caller].defaults)
-            if guard is not None:
-                _offer(caller, _through(functions[callee], edge, callee, reached, guard), tables, counts, queue)
+            for each in _through(functions[callee], edge, callee, reached, guard) if guard is not None else ():
+                _offer(caller, each, tables, counts, queue)
     for info, table in zip(functions, tables, strict=True):
         info.reaches = tuple(table.values())
 
@@ -68,7 +68,8 @@ def _offer(
     queue: deque[tuple[int, Reached]],
 ) -> None:
     effect = reached.effect
-    key = (effect.kind, effect.detail, effect.blocking, reached.spawned, reached.looped, reached.kept, reached.guard)
+    how = (reached.spawned, reached.looped, reached.kept)
+    key = (effect.kind, effect.detail, effect.blocking, how, reached.guard, reached.statement)
     table = tables[function_id]
     if key in table:
         return
@@ -93,14 +94,24 @@ def _guard_of_caller(edge: Edge, guard: Guard, defaults: tuple[int, ...]) -> Gua
     return (ours, guard[1], defaults[ours])
 
 
-def _through(callee_info: FunctionInfo, edge: Edge, callee: int, reached: Reached, guard: Guard) -> Reached:
+def _own(own: Own) -> Reached:
+    how = (own.spawned, own.looped, own.column, own.kept, own.guard, own.statement)
+    return Reached(own.effect, own.line, -1, 0, *how)
+
+
+def _through(callee_info: FunctionInfo, edge: Edge, callee: int, reached: Reached, guard: Guard) -> Iterator[Reached]:
     effect = bind_variables(reached.effect, edge.variables)
     if effect.blocking and (callee_info.is_async or edge.mode in {"offload", "spawn"}):
         effect = Effect(effect.kind, effect.detail, False, effect.certain)
     spawned = reached.spawned or edge.mode == "spawn"
     looped = reached.looped or edge.looped
     kept = reached.kept or edge.kept
-    return Reached(effect, edge.line, callee, reached.depth + 1, spawned, looped, edge.column, kept, guard)
+    text = dict(edge.texts).get(reached.statement, "") if reached.statement >= 0 else ""
+    ours = next((mine for theirs, mine in edge.parameters if theirs == reached.statement), -1)
+    for each in stated(effect, text) if text else (effect,):
+        statement = -1 if text else ours
+        how = (spawned, looped, edge.column, kept, guard, statement)
+        yield Reached(each, edge.line, callee, reached.depth + 1, *how)
 
 
 def _spread_fetches(

@@ -14,6 +14,7 @@ from evenkeel.audit.model.flow import loops_around
 from evenkeel.audit.model.index import CallMode, Fetch, Link, LinkedFunction
 from evenkeel.audit.model.once import first_time_regions, is_inside, is_memoised, kept_regions
 from evenkeel.audit.model.singles import is_partial, is_single, is_unique, key_chains
+from evenkeel.audit.model.sql import texts_passed
 
 LOCAL_KINDS = frozenset(
     {"log", "copy", "cache-read", "cache-write", "stream-response", "connect", "close", "lock", "offload", "gather"}
@@ -37,6 +38,7 @@ class Edge(msgspec.Struct, frozen=True, array_like=True, gc=False):
     kept: bool = False  # only the first time for one object
     guard: Guard = ()  # a flag of the caller that has to be raised for the call
     flags: tuple[tuple[int, int], ...] = ()  # what the call passes for the callee's parameters, as far as it is literal
+    texts: tuple[tuple[int, str], ...] = ()  # SQL that the call passes, by parameter of the callee
 
 
 class Own(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -49,6 +51,7 @@ class Own(msgspec.Struct, frozen=True, array_like=True, gc=False):
     looped: bool
     kept: bool = False
     guard: Guard = ()
+    statement: int = -1
 
 
 class Summary(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -89,15 +92,25 @@ def summarise(function: Function, linked: LinkedFunction, project: Known) -> Sum
         once = memoised or is_inside(call.position, first_time)
         kept = is_inside(call.position, kept_on_self)
         guard = guard_at(function, own, call.block, call.position)
-        edges.extend(_edges(call, link, looped, parameters_of, taints, guard, once=once, kept=kept))
+        edges.extend(_edges(function, call, link, looped, parameters_of, taints, guard, once=once, kept=kept))
         if once:
             continue
         effects.extend(
-            Own(e, call.line, call.column, link.mode == "spawn" and e.kind != "spawn", looped, kept, guard)
+            Own(
+                e,
+                call.line,
+                call.column,
+                link.mode == "spawn" and e.kind != "spawn",
+                looped,
+                kept,
+                guard,
+                _statement(call, e, taints),
+            )
             for e in link.effects
             if _travels(e)
         )
-        fetches.extend(_fetches(function, call, link, taints))
+        if not linked.cached:
+            fetches.extend(_fetches(function, call, link, taints))
     known = {link.call for link in linked.links if link.library or link.targets or link.runs}
     unresolved = sum(1 for index, call in enumerate(function.calls) if index not in known and "." in call.callee)
     holds = _holds_session(linked, calls, own, project.roles)
@@ -134,6 +147,7 @@ def _taints(function: Function, parameters: tuple[str, ...]) -> dict[str, frozen
 
 
 def _edges(  # noqa: PLR0913 - one edge has that many sides
+    function: Function,
     call: Call,
     link: Link,
     looped: bool,
@@ -147,9 +161,19 @@ def _edges(  # noqa: PLR0913 - one edge has that many sides
     for target in link.targets:
         flows = _flows(call, parameters_of[target], taints)
         flags = flags_passed(call, parameters_of[target])
-        yield Edge(target, call.line, call.column, "", looped, flows, link.variables, once, kept, guard, flags)
+        texts = tuple(texts_passed(function, call, parameters_of[target]).items())
+        yield Edge(target, call.line, call.column, "", looped, flows, link.variables, once, kept, guard, flags, texts)
     for target in link.runs:
         yield Edge(target, call.line, call.column, link.mode, looped, once=once, kept=kept, guard=guard)
+
+
+def _statement(call: Call, effect: Effect, taints: dict[str, frozenset[int]]) -> int:
+    """The one parameter that an unknown statement comes from; -1 when the statement is known or made of several."""
+    if effect.certain or not effect.kind.startswith("db-") or not call.arguments:
+        return -1
+    value = call.arguments[0].value
+    sources = frozenset[int]().union(*(taints.get(each, frozenset()) for each in (*value.names, value.text)))
+    return next(iter(sources)) if len(sources) == 1 else -1
 
 
 def _flows(call: Call, names: tuple[str, ...], taints: dict[str, frozenset[int]]) -> tuple[tuple[int, int], ...]:
@@ -158,8 +182,8 @@ def _flows(call: Call, names: tuple[str, ...], taints: dict[str, frozenset[int]]
         if argument.keyword in {"*", "**"}:
             break
         index = names.index(argument.keyword) if argument.keyword in names else position
-        for parameter in taints.get(argument.value.text, ()) if argument.value.kind == "name" else ():
-            found.append((index, parameter))
+        carried = taints.get(argument.value.text, frozenset()) if argument.value.kind == "name" else frozenset()
+        found.extend((index, parameter) for parameter in sorted(carried))
     return tuple(found)
 
 

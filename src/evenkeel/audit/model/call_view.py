@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from evenkeel.audit.model.effects import Effect, EffectKind, bind_variables
@@ -12,6 +12,7 @@ from evenkeel.audit.model.finding import Confidence, Effort, Finding, Severity, 
 from evenkeel.audit.model.flags import flags_passed, settled
 from evenkeel.audit.model.flow import loops_around, may_follow
 from evenkeel.audit.model.index import FunctionInfo, Link, Reached
+from evenkeel.audit.model.sql import stated, texts_passed
 
 if TYPE_CHECKING:
     from evenkeel.audit.model.view import FunctionView
@@ -172,8 +173,9 @@ class CallView:
     def _find(self, kinds: tuple[EffectKind, ...]) -> tuple[Reach, ...]:
         found = [Reach.along(each, (self.step,)) for each in self.link.effects if each.kind in kinds]
         for target in (*self.targets, *self.runs):
-            wanted = (each for each in target.reaches if each.effect.kind in kinds and self._meets(target, each))
-            found.extend(self._through(target, each) for each in wanted)
+            for each in target.reaches:
+                if self._meets(target, each):
+                    found.extend(self._through(target, each, effect) for effect in self._stated(target, each, kinds))
         found.sort(key=lambda each: each.depth)
         return tuple(found)
 
@@ -181,8 +183,16 @@ class CallView:
         """Whether the flag that guards an effect of the callee may be raised by this call's arguments."""
         return not reached.guard or settled(reached.guard, flags_passed(self.fact, target.parameters)) != 0
 
-    def _through(self, target: FunctionInfo, reached: Reached) -> Reach:
-        effect = bind_variables(reached.effect, self.link.variables)
+    def _stated(self, target: FunctionInfo, reached: Reached, kinds: tuple[EffectKind, ...]) -> Iterator[Effect]:
+        """The callee's effect, or what it is once the statement is known that this call passes to it."""
+        effects: tuple[Effect, ...] = (reached.effect,)
+        if reached.statement >= 0:
+            text = texts_passed(self.function.fact, self.fact, target.parameters).get(reached.statement, "")
+            effects = stated(reached.effect, text) if text else effects
+        return (each for each in effects if each.kind in kinds)
+
+    def _through(self, target: FunctionInfo, reached: Reached, effect: Effect) -> Reach:
+        effect = bind_variables(effect, self.link.variables)
         run = target.id in self.link.runs
         if effect.blocking and (target.is_async or (run and self.link.mode)):
             effect = _unblocked(effect)

@@ -21,6 +21,10 @@ NARROWING = re.compile(
     r"^(where|filter|filter_by|exclude|limit|values|values_list|only|defer|with_only_columns|load_only|with_entities"
     r"|options|having|distinct|group_by|fetchmany|paginate|first|one|get|in_bulk|select_from|yield_per|execution_options)\("
 )
+LARGE = re.compile(
+    r"body|content|text|html|data|description|raw|payload|json|blob|document|markdown|transcript|embedding|vector|spec"
+    r"|config|meta|extra|settings|image|snapshot|log|message|result|response|request|schema"
+)  # a large type with a name that says large content, too: many models give every string the type TEXT
 COLUMN_SELECT = re.compile(r"^(select|query)\(.*[.(,]", re.DOTALL)
 AGGREGATES = frozenset({"sum", "max", "min", "any", "all", "next"})
 WORDS = re.compile(r"'[^']*'|\"[^\"]*\"|[A-Za-z_][\w.]*")
@@ -172,10 +176,10 @@ def _few_columns(function: FunctionView, block: Block, load: CallView, entity: E
     relations = {each.name for each in entity.relations}
     if not used or len(used) > FEW_USED or used & relations or used & set(entity.wide):
         return
-    wide = entity.columns > MANY_COLUMNS or bool(entity.wide)
-    if not wide:
+    large = [each for each in entity.wide if LARGE.search(each)]
+    if entity.columns <= MANY_COLUMNS and not large:
         return
-    kept = f", {', '.join(entity.wide[:2])} among them," if entity.wide else ""
+    kept = f", {', '.join(large[:2])} among them," if large else ""
     what = (
         f"`{entity.name.rpartition('.')[2]}` rows are loaded with {entity.columns} columns{kept} "
         f"and only {', '.join(f'`{each}`' for each in sorted(used))} read"

@@ -58,6 +58,7 @@ class Reached(msgspec.Struct, frozen=True, array_like=True, gc=False):
     column: int = 0
     kept: bool = False  # only the first time for one object: its result is kept on `self`
     guard: tuple[int, ...] = ()  # a flag of the function that has to be raised for it, see model/flags.py
+    statement: int = -1  # the parameter that holds the statement which is run: what callers pass says what it does
 
 
 class Fetch(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -33,11 +33,11 @@ def first_time_regions(function: Function) -> tuple[Region, ...]:
 
 
 def kept_regions(function: Function, *, cached: bool) -> tuple[Region, ...]:
-    """The regions of a method that run once for its object: their result is kept on `self`, or the method is cached."""
+    """The regions that run once for an object, or for equal arguments: kept on `self`, or behind a caching decorator."""
+    if cached:
+        return ((0, 1 << 60),)
     if function.owner < 0:
         return ()
-    if cached and len(function.parameters) <= 1:
-        return ((0, 1 << 60),)
     kept = {target for each in function.assignments for target in each.targets if target.startswith("self.")}
     regions = (_guarded(function, block, kept) for block in function.blocks)
     return tuple(each for each in regions if each is not None)

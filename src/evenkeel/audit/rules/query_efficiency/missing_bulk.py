@@ -127,8 +127,10 @@ def _findings(function: FunctionView) -> Iterator[Finding]:
     for each in repeated_accesses(function):
         if each.access.kind == "insert" or (each.access.kind == "save" and each.makes_new):
             yield _repeated(function, each)
+    loops: set[int] = set()  # several commits in one loop are one fault
     for unit in units_of_work(function):
-        if unit.kind == "insert":
+        if unit.kind == "insert" and unit.loop not in loops:
+            loops.add(unit.loop)
             yield _flushed(function, unit)
 
 
