@@ -133,6 +133,25 @@ async def test_a_running_task_is_cancelled(place: Place) -> None:
     assert seen == [True, False]
 
 
+async def test_a_handler_that_cleans_up_is_not_disturbed_again(place: Place) -> None:
+    cleaned: list[str] = []
+
+    async def tidy(claimed: ClaimedTask, context: TaskContext) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0.5)  # several heartbeats that say "cancelled"
+            cleaned.append(claimed.task_id)
+
+    log = Log(during=tidy)
+    async with running(place, log.handler, lease_s=0.3, stall_s=5.0) as one:
+        await one.queue.submit(task("t"))
+        await until(lambda: log.now == 1)
+        await one.queue.cancel("t")
+        assert await settled(one.storage, "t") == {"t": TaskStatus.CANCELLED}
+    assert cleaned == ["t"]
+
+
 async def test_a_task_that_another_took_is_cancelled_here_and_its_outcome_dropped(place: Place) -> None:
     """Losing the lease cancels the work; the fence keeps whatever it still says."""
     contexts: list[TaskContext] = []

@@ -56,6 +56,7 @@ class ClaimingQueue:
         self._look = asyncio.Event()
         self._closing = False
         self._closed = asyncio.Event()
+        self._failure: BaseException | None = None
         self._asking: set[asyncio.Task[None]] = set()
 
     # the port
@@ -79,6 +80,8 @@ class ClaimingQueue:
         try:
             async with background(self.chores.run(self._meter, self.state), "evenkeel-task-chores"):
                 await self._closed.wait()
+            if self._failure is not None:
+                raise self._failure
         finally:
             self._handler = None
             self._give_back_waiting()
@@ -139,6 +142,12 @@ class ClaimingQueue:
                 await self._wait_for_look()
                 continue
             await self._claim()
+
+    def ended(self, loop: asyncio.Task[None]) -> None:
+        """A background loop is over. If it failed, whoever serves must know, or the queue would stand still unseen."""
+        if not loop.cancelled() and (failure := loop.exception()) is not None:
+            self._failure = failure
+            self._closed.set()
 
     def _room(self) -> int:
         """How many tasks may be claimed now."""
@@ -276,9 +285,11 @@ async def open_claiming(queue: ClaimingQueue, heartbeat: HeartbeatThread, storag
     await heartbeat.start()
     try:
         async with (
-            background(queue.settler.run(), "evenkeel-task-settler"),
+            background(queue.settler.run(), "evenkeel-task-settler") as settling,
             background(queue.claim_loop(), "evenkeel-task-claims") as claiming,
         ):
+            settling.add_done_callback(queue.ended)
+            claiming.add_done_callback(queue.ended)
             try:
                 yield
             finally:

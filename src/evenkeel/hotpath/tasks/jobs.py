@@ -30,7 +30,7 @@ class Job:
     `stop` is written by the heartbeat thread too: a handler that keeps the loop busy can still read it.
     """
 
-    __slots__ = ("_run", "fence", "good_until", "held", "settling", "stop", "task")
+    __slots__ = ("_run", "_told", "fence", "good_until", "held", "settling", "stop", "task")
 
     def __init__(self, task: ClaimedTask, good_until: float) -> None:
         self.task = task
@@ -40,6 +40,7 @@ class Job:
         self.stop: Stop | None = None
         self.settling = False
         self._run: asyncio.Task[None] | None = None
+        self._told = False
 
     @property
     def lost(self) -> bool:
@@ -66,10 +67,13 @@ class Job:
             self._run = None
 
     def end(self, why: Stop) -> None:
-        """On the loop: tell the job to end. The first reason stands; a handler that has finished hears nothing."""
+        """On the loop: tell the job to end. The first reason stands; a handler that has finished hears nothing, one
+        that is cleaning up is not disturbed again unless the queue closes.
+        """
         if self.stop is None:
             self.stop = why
-        if self._run is not None:
+        if self._run is not None and (not self._told or why is Stop.CLOSING):
+            self._told = True
             self._run.cancel()
 
     def _stopped(self, backoff: Backoff) -> Completion | None:

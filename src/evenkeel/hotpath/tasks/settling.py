@@ -17,6 +17,8 @@ LOG = logging.getLogger(__name__)
 BATCH = 200
 """Completions per statement at most: larger ones gain nothing and hold row locks longer."""
 PAUSE_MAX_S = 2.0
+TOGETHER = 3
+"""Failures of a batch before its outcomes are tried one by one."""
 Pair = tuple[Job, Completion]
 
 
@@ -76,11 +78,18 @@ class Settler:
         return 0
 
     async def _store(self, batch: Sequence[Pair]) -> None:
-        """Until it is stored: completions are repeatable, so an unknown outcome is sent again."""
+        """Until it is stored: completions are repeatable, so an unknown outcome is sent again. After some failures
+        each goes alone, so that one that cannot be stored holds up no other.
+        """
         failures = 0
         while not await self._stored(batch):
             failures += 1
             await self._clock.sleep(min(PAUSE_MAX_S, 0.05 * 2**failures))
+            if failures >= TOGETHER:
+                for pair in batch:
+                    if not await self._stored([pair]):
+                        self._waiting.append(pair)
+                return
 
     async def _stored(self, batch: Sequence[Pair]) -> bool:
         for job, _ in batch:
