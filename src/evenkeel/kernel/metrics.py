@@ -45,7 +45,7 @@ class Meters:
         name = named(room, thing, unit)
         return self._once(name, Gauge, lambda: Gauge(name, text, ("path", *labels), registry=self.registry))
 
-    def histogram(  # noqa: PLR0913 a metric is its name, its text, its labels and its bounds
+    def histogram(
         self,
         room: str,
         thing: str,

@@ -18,7 +18,7 @@ def overrides(resolver: Resolver) -> dict[int, tuple[int, ...]]:
             if parent is not None:
                 _replace(parent, symbol, found)
     for protocol in resolver.symbols.classes.values():
-        if _is_protocol(resolver, protocol):
+        if _is_protocol(protocol):
             fitting = _implementers(resolver, protocol)
             for symbol in fitting if len(fitting) <= MAX_IMPLEMENTERS else ():
                 _replace(protocol, symbol, found)
@@ -31,7 +31,7 @@ def _replace(parent: ClassSymbol, symbol: ClassSymbol, found: dict[int, list[int
             found.setdefault(parent.methods[name], []).append(method)
 
 
-def _is_protocol(resolver: Resolver, symbol: ClassSymbol) -> bool:
+def _is_protocol(symbol: ClassSymbol) -> bool:
     bases = symbol.bases
     return any(parse_type(each)[0].rpartition(".")[2] == "Protocol" for each in bases)
 
