@@ -76,7 +76,11 @@ def test_what_the_other_branch_did_meanwhile_is_not_ours(audited: Audit, reposit
     change(repository / JOBS, "time.sleep(1)", "time.sleep(2)")
     git(repository, "commit", "-qam", "ours")
     git(repository, "checkout", "-q", "main")
-    change(repository / JOBS, "return requests.get(url).text\n\n\nclass", "return requests.get(url, timeout=1).text\n\n\nclass")
+    change(
+        repository / JOBS,
+        "return requests.get(url).text\n\n\nclass",
+        "return requests.get(url, timeout=1).text\n\n\nclass",
+    )
     git(repository, "commit", "-qam", "theirs")
     git(repository, "checkout", "-q", "ours")
     assert _places(audited(changes=changes_since(repository, "main"))) == [(JOBS, 8)]
@@ -125,7 +129,11 @@ def test_contents_are_never_read_as_headers() -> None:
 
 @pytest.mark.parametrize(
     ("revision", "words"),
-    [("nothing", "git knows no revision 'nothing' here. Fetch it first"), ("--output=x", "is no revision"), ("", "no revision")],
+    [
+        ("nothing", "git knows no revision 'nothing' here. Fetch it first"),
+        ("--output=x", "is no revision"),
+        ("", "no revision"),
+    ],
 )
 def test_a_wrong_revision(repository: Path, revision: str, words: str) -> None:
     with pytest.raises(UsageError, match=words):

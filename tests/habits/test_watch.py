@@ -52,7 +52,9 @@ def test_hidden_folders_and_dependencies_are_not_looked_at(tree: Path) -> None:
 
 def test_ctrl_c_is_the_way_out(tree: Path) -> None:
     command = [sys.executable, "-m", "evenkeel", "audit", str(tree), "--watch", "--format", "concise"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ
+    ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         assert process.stderr.readline() == "evenkeel: watching; Ctrl-C ends it.\n"

@@ -73,7 +73,7 @@ def _add_baseline(parser: argparse.ArgumentParser) -> None:
 def _add_explain(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("place", metavar="FILE:LINE", help="a line of the audited code")
     parser.add_argument(
-        "--root", type=Path, metavar="PATH", help="the folder that holds the backend (default: the checkout's, or .)"
+        "--root", type=Path, metavar="PATH", help="the folder that holds the backend (default: the working directory)"
     )
     _add_run(parser)
     parser.set_defaults(run=f"{COMMANDS}.explaining:run_explain")

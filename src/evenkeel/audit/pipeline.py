@@ -19,6 +19,7 @@ from evenkeel.audit.changes import Changes
 from evenkeel.audit.discovery import discover
 from evenkeel.audit.model.briefing import Briefing, practices
 from evenkeel.audit.model.context import ContextStore, build_context, published
+from evenkeel.audit.model.explanation import Explanation
 from evenkeel.audit.model.finding import Gap, WorkerReport
 from evenkeel.audit.model.profile import Profile
 from evenkeel.audit.model.result import AuditResult
@@ -34,7 +35,7 @@ from evenkeel.audit.selection import judged_slugs, per_file, slugs_of
 from evenkeel.audit.suppressions import build_suppressions, notices
 from evenkeel.audit.tracker import NoTracker, Receipt, Task, Tracker, task_of
 from evenkeel.audit.view import narrowed
-from evenkeel.audit.workers import WorkerOptions, run_workers
+from evenkeel.audit.workers import WorkerOptions, explain_line, run_workers
 from evenkeel.kernel.errors import EvenkeelError, UsageError
 
 Progress = Callable[[str, int, int], None]  # what is under way, done, total
@@ -147,6 +148,16 @@ def audit(root: Path, options: AuditOptions, progress: Progress = lambda *_: Non
         run = phase(run)
         progress(phase.__name__, 1, 1)
     return _known(run.result)
+
+
+def explain(root: Path, options: AuditOptions, file: str, line: int) -> Explanation:
+    """What is known of one line, and what each rule says of it. `file` is relative to the root.
+
+    Raises what `audit` raises for wrong settings."""
+    run = AuditRun(root=checked_root(root), options=options, progress=lambda *_: None)
+    for phase in (discovery, research, context):
+        run = phase(run)
+    return explain_line(run.root, file, line, _known(run.context), _worker_options(run))
 
 
 def rules_not_run(settings: AuditSettings, result: AuditResult) -> frozenset[str]:
