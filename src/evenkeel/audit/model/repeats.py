@@ -63,13 +63,19 @@ def repeated_accesses(function: FunctionView) -> Iterator[Repeated]:
         if not call.loops or call.link.implicit in {"inject", "enter", "leave"} or not _may_reach(call):
             continue
         repetition = per_element(call)
-        if repetition is None or asks_for_many(call, repetition.names):
+        if repetition is None or asks_for_many(call, repetition.names) or _asks_a_batch(call, repetition):
             continue
         shared = not flows_from_receiver(call, repetition.names)
         gathered = call.link.mode == "gather" or (call.link.mode == "spawn" and _in_comprehension(call))
         found = access(call, spawned=gathered, shared=shared)
         if found is not None:
             yield Repeated(call, found, repetition)
+
+
+def _asks_a_batch(call: CallView, repetition: Repetition) -> bool:
+    """Whether what the loop gives are queries themselves, each for many rows: one statement for each is how to batch."""
+    holder = call.fact.callee.removeprefix("<iterate> ") if call.link.implicit == "iterate" else call.holder
+    return holder in repetition.block.targets and call.function.role_of(call.link.receiver) == "query"
 
 
 def _is_new(call: CallView, value: Value) -> bool:
@@ -86,6 +92,8 @@ def constructs(call: CallView) -> bool:
 
 def _open_question(each: Repeated) -> str:
     call = each.call
+    if each.access.kind in {"update", "delete", "save"} and (told := told_outside(call, each.repetition.loop)):
+        return f"whether each element is recorded for itself on purpose: `{told}` reaches outside the process each time"
     if not each.access.reach.direct and any(r.effect.detail not in NEAR for r in call.reaches("network", "subprocess")):
         return f"whether `{call.name}` has to run for each element by itself: it also reaches outside the process"
     if each.access.kind == "read" and any(reach.looped for reach in call.reaches("db-write", "commit", "db-flush")):
@@ -132,12 +140,23 @@ class Unit(NamedTuple):
     @property
     def open_question(self) -> str:
         """The fact that would settle whether the loop is at fault; "" when nothing is open."""
-        function = self.commit.function
-        for call in function.calls:
-            outside = inside(function.fact, call.fact.block, self.loop) and call.reaches("network", "subprocess")
-            if outside and any(each.effect.detail not in NEAR for each in outside):
-                return f"whether each element needs a commit of its own: `{call.name}` reaches outside the process"
-        return ""
+        told = told_outside(self.commit, self.loop)
+        return f"whether each element needs a commit of its own: `{told}` reaches outside the process" if told else ""
+
+
+def told_outside(call: CallView, loop: int) -> str:
+    """The name of another call in the loop that reaches outside the process for each element: mail, HTTP, a program.
+
+    What goes out after the write counts only where the loop sends it itself: an event that some callee publishes about
+    the change is no reason to write one by one."""
+    function = call.function
+    for other in function.calls:
+        if other is not call and inside(function.fact, other.fact.block, loop):
+            after = other.fact.position > call.fact.position
+            reached = other.reaches("network", "subprocess", spawned=True)
+            if any(each.effect.detail not in NEAR and (each.direct or not after) for each in reached):
+                return other.name
+    return ""
 
 
 def units_of_work(function: FunctionView) -> Iterator[Unit]:
