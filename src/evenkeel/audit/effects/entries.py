@@ -8,10 +8,11 @@ from evenkeel.audit.effects.link import Linker
 from evenkeel.audit.effects.resolve import Resolver
 from evenkeel.audit.effects.summary import Summary
 from evenkeel.audit.effects.types import Type
-from evenkeel.audit.model.facts import Call, Function
+from evenkeel.audit.model.facts import Call, Function, Value
 from evenkeel.audit.model.index import Role
 
 START_UP_KEYWORDS = frozenset({"lifespan", "on_startup", "on_shutdown", "startup", "startup_hooks"})
+START_UP_LISTS = frozenset({"on_startup", "on_shutdown", "on_cleanup", "cleanup_ctx", "lifespan"})  # `.append(f)`
 SLEEPS = frozenset({"sleep"})
 WAITS = frozenset({"dequeue"})
 
@@ -54,17 +55,32 @@ def registered_entries(linker: Linker, function_id: int, function: Function) -> 
         described = linker.describe(linker.resolver.call(function_id, index)[0])
         spec = linker.library.call(described.library) if described.library else None
         if spec is not None and spec.registers >= 0 and spec.entry is not None:
-            yield from ((each, spec.entry) for each in _registered(linker, function_id, function, call, spec.registers))
+            value = linker.library.argument(call, spec.registers, spec)
+            yield from ((each, spec.entry) for each in _registered(linker, function_id, function, call, value))
+        elif call.arguments and described.library:
+            yield from _decorated_by_hand(linker, function_id, function, call, described.library)
+        if call.callee.endswith(".append") and call.callee.split(".")[-2] in START_UP_LISTS and call.arguments:
+            given = linker.functions_in(function_id, function, call.arguments[0].value, call.position)
+            yield from ((each, "startup") for each in given)
         for argument in call.arguments:
             if argument.keyword in START_UP_KEYWORDS:
                 for each in linker.functions_in(function_id, function, argument.value, call.position):
                     yield each, "startup"
 
 
-def _registered(linker: Linker, function_id: int, function: Function, call: Call, position: int) -> Iterator[int]:
-    positional = [each.value for each in call.arguments if not each.keyword]
-    if position < len(positional):
-        value = positional[position]
+def _decorated_by_hand(
+    linker: Linker, function_id: int, function: Function, call: Call, name: str
+) -> Iterator[tuple[int, Role]]:
+    """`app.before_request(load_user)`: a decorator that is called as a function."""
+    value = call.arguments[0].value
+    spec = linker.library.decorator(name) if value.kind in {"name", "lambda"} else None
+    if spec is not None and spec.entry is not None:
+        for each in linker.functions_in(function_id, function, value, call.position):
+            yield each, spec.entry
+
+
+def _registered(linker: Linker, function_id: int, function: Function, call: Call, value: Value | None) -> Iterator[int]:
+    if value is not None:
         yield from linker.functions_in(function_id, function, value, call.position)
         yield from _view_methods(linker, function_id, function, value.call)
 

@@ -45,6 +45,7 @@ class Library:
         self._owners = {each.rpartition(".")[0] for each in catalogue.calls} | catalogue.types.keys()
         self._implying = tuple((each, name) for name, spec in catalogue.types.items() for each in spec.implied_by)
         self._methods: dict[tuple[str, str], str] = {}
+        self._decorators: dict[str, DecoratorSpec | None] = {}
         self._canonical: dict[str, str] = {}
         self._lineages: dict[str, tuple[str, ...]] = {}
 
@@ -117,11 +118,12 @@ class Library:
 
     def decorator(self, name: str) -> DecoratorSpec | None:
         """What a decorator makes of a function."""
-        found = self.catalogue.decorators.get(name)
-        if found is not None:
-            return found
-        owner, _, method = name.rpartition(".")
-        return catalogues.find_decorator(self.catalogue, owner, method) if owner else None
+        if name not in self._decorators:
+            owner, _, method = name.rpartition(".")
+            exact = self.catalogue.decorators.get(name)
+            inherited = catalogues.find_decorator(self.catalogue, owner, method) if owner and exact is None else None
+            self._decorators[name] = exact or inherited
+        return self._decorators[name]
 
     def conventional(self, name: str, method: str, imported: set[str], *, awaited: bool) -> str:
         """The library type a bare name stands for: it must have the method, and the project must use the library."""
