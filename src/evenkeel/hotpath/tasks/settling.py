@@ -40,6 +40,7 @@ class Settler:
         self._on_settled = on_settled
         self._waiting: deque[Pair] = deque()
         self._storing = 0
+        self._alone = 0  # how many of those that wait are to be stored one by one
         self._more = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -62,7 +63,7 @@ class Settler:
             await self._more.wait()
             self._more.clear()
             while self._waiting:
-                batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+                batch = self._next_batch()
                 self._storing = len(batch)
                 await self._store(batch)
                 self._storing = 0
@@ -77,18 +78,22 @@ class Settler:
             return self.waiting
         return 0
 
+    def _next_batch(self) -> list[Pair]:
+        size = 1 if self._alone else min(BATCH, len(self._waiting))
+        self._alone = max(0, self._alone - 1)
+        return [self._waiting.popleft() for _ in range(size)]
+
     async def _store(self, batch: Sequence[Pair]) -> None:
-        """Until it is stored: completions are repeatable, so an unknown outcome is sent again. After some failures
-        each goes alone, so that one that cannot be stored holds up no other.
+        """Completions are repeatable, so an unknown outcome is sent again. After some failures each of a batch goes
+        alone, and to the end of the line when it fails again: one that cannot be stored holds up no other.
         """
-        failures = 0
+        failures, patience = 0, TOGETHER if len(batch) > 1 else 1
         while not await self._stored(batch):
             failures += 1
             await self._clock.sleep(min(PAUSE_MAX_S, 0.05 * 2**failures))
-            if failures >= TOGETHER:
-                for pair in batch:
-                    if not await self._stored([pair]):
-                        self._waiting.append(pair)
+            if failures >= patience:
+                self._waiting.extend(batch)
+                self._alone = len(self._waiting) if len(batch) > 1 else self._alone
                 return
 
     async def _stored(self, batch: Sequence[Pair]) -> bool:
