@@ -139,3 +139,42 @@ def loose():
 """
     once = {each.fact.name: runs_once(each.info) for each in module_of(source).functions[1:]}
     assert once == {"helper": True, "start": True, "read": False, "both": False, "stop": True, "loose": False}
+
+
+def test_a_local_that_stands_for_the_global() -> None:
+    source = GLOBAL.replace(
+        '    if _text is None:\n        _text = Path("a").read_text()\n    return _text\n',
+        '    text = _text\n    if text is None:\n        text = Path("a").read_text()\n        _text = text\n    return text\n',
+    )
+    assert "_text = text" in source
+    assert not blocks_through(function_of(source))
+
+
+KEPT = {
+    "member": "if key not in cache:\n    cache[key] = open(key)\nreturn cache[key]",
+    "early": "if key in cache:\n    return cache[key]\ncache[key] = open(key)\nreturn cache[key]",
+    "looked up": "found = cache.get(key)\nif found is not None:\n    return found\ncache[key] = open(key)",
+    "missing": "found = cache.get(key)\nif found is None:\n    found = open(key)\n    cache[key] = found\nreturn found",
+}
+NOT_KEPT = {
+    "local map": "cache = {}\nif key not in cache:\n    cache[key] = open(key)",
+    "never stored": "if key not in cache:\n    return open(key)",
+    "another map": "if key not in cache:\n    other[key] = open(key)",
+}
+
+
+def reaches_kept(code: str) -> bool:
+    body = "".join(f"    {line}\n" for line in code.splitlines())
+    function = function_of(f"cache = {{}}\nother = {{}}\n\ndef load(key):\n{body}\ndef f(key):\n    load(key)\n")
+    (reach,) = {each.kept: each for call in function.calls for each in call.reaches("file")}.values()
+    return reach.kept
+
+
+@pytest.mark.parametrize("code", KEPT.values(), ids=KEPT)
+def test_kept_for_a_key(code: str) -> None:
+    assert reaches_kept(code)
+
+
+@pytest.mark.parametrize("code", NOT_KEPT.values(), ids=NOT_KEPT)
+def test_not_kept(code: str) -> None:
+    assert not reaches_kept(code)

@@ -93,6 +93,7 @@ class CallSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     serialises: int = -1  # argument of which it reads an attribute for each field of the class it is called on
     related: str = ""  # of a relationship: the type through which its many side is queried (a related manager)
     bounded: bool = False  # opens a region with bounded concurrency or a time-out (semaphores, wait_for)
+    unless: tuple[str, ...] = ()  # `keyword=literal`: called so it has none of its effects (`check_deliverability=False`)
 
 
 class TypeSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -118,6 +119,8 @@ class TypeSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     # (`__tablename__`), or a callable that one is made by (`django.db.models.*Field`)
     entry_methods: tuple[str, ...] = ()  # methods of subclasses that are entry points (class-based views)
     entry: EntryKind | None = None
+    element_methods: tuple[str, ...] = ()  # methods of subclasses that the framework calls for each element of a list,
+    # with that element: names, or beginnings that end in `*`
     imports: tuple[str, ...] = ()  # filled from the file's `imports`: packages that make `names` apply
 
 

@@ -36,6 +36,8 @@ class LibraryEffects:
         self, function_id: int, call: Call, spec: CallSpec, described: Described, query: tuple[str, ...]
     ) -> tuple[Effect, ...]:
         """The effects of a library call, with entity and certainty filled in."""
+        if spec.unless and any(f"{each.keyword}={each.value.text}" in spec.unless for each in call.arguments):
+            return ()
         entity = self._entity(function_id, call, spec, described)
         found = list(made_effects(spec.effects, entity, blocking=spec.blocking, certain=described.certain))
         if any(each.kind == "file" for each in found) and self._stays_in_memory(function_id, call, found):

@@ -14,6 +14,8 @@ from evenkeel.audit.model.index import FunctionInfo
 MISSING = re.compile(r"^(?:not ([\w.]+)|([\w.]+) is None)$")
 PRESENT = re.compile(r"^(?:([\w.]+)|([\w.]+) is not None)$")
 
+MEMBER = re.compile(r"^[\w.\[\]\"'(), ]+? (not )?in ([\w.]+)$")
+
 Region = tuple[int, int]  # positions of first and last byte, comparable with Call.position
 
 
@@ -33,28 +35,79 @@ def first_time_regions(function: Function) -> tuple[Region, ...]:
 
 
 def kept_regions(function: Function, *, cached: bool) -> tuple[Region, ...]:
-    """The regions that run once for an object, or for equal arguments: kept on `self`, or behind a caching decorator."""
+    """The regions that run once for an object, a key, or equal arguments: kept on `self`, in a map that outlives the
+    call, or behind a caching decorator."""
     if cached:
         return ((0, 1 << 60),)
-    if function.owner < 0:
-        return ()
-    kept = {target for each in function.assignments for target in each.targets if target.startswith("self.")}
-    regions = (_guarded(function, block, kept) for block in function.blocks)
+    regions = [_remembered(function, block) for block in function.blocks if block.kind == "if" and block.subject]
+    if function.owner >= 0:
+        kept = {target for each in function.assignments for target in each.targets if target.startswith("self.")}
+        regions += [_guarded(function, block, kept) for block in function.blocks]
     return tuple(each for each in regions if each is not None)
+
+
+def _remembered(function: Function, block: Block) -> Region | None:
+    """`if key not in cache: cache[key] = load(key)`, and `found = cache.get(key); if found is not None: return found`."""
+    text = block.subject.text if block.subject is not None else ""
+    member = MEMBER.match(text)
+    missing, present = MISSING.match(text), PRESENT.match(text)
+    absent = member[1] is not None if member is not None else missing is not None
+    if member is not None:
+        stores = {member[2]}
+    else:
+        name = next((each for match in (missing, present) if match for each in match.groups() if each), "")
+        stores = _looked_up_in(function, name, block.start)
+    if absent:
+        region = (block.start, block.end)
+    elif (member is not None or present is not None) and block.exits and block.parent >= 0:
+        region = (block.end, function.blocks[block.parent].end)
+    else:
+        return None
+    return region if any(_stores(function, store, region) for store in stores) else None
+
+
+def _looked_up_in(function: Function, name: str, position: int) -> set[str]:
+    """The maps that a local name was last read from: `cache` for `found = cache.get(key)`."""
+    given = [each for each in function.assignments if name and name in each.targets and each.position < position]
+    if not given or given[-1].value.call < 0:
+        return set()
+    holder, _, method = function.calls[given[-1].value.call].callee.rpartition(".")
+    return {holder} if method == "get" and holder else set()
+
+
+def _stores(function: Function, store: str, region: Region) -> bool:
+    """Whether a region puts something into a map that is no local of the function."""
+    root = store.partition(".")[0]
+    local = root not in {"self", "cls", *function.globals} and (
+        any(root in each.targets for each in function.assignments)
+        or any(root == each.name for each in function.parameters)
+    )
+    if local:
+        return False
+    kept = any(f"{store}[]" in each.targets and is_inside(each.position, (region,)) for each in function.assignments)
+    calls = (each for each in function.calls if is_inside(each.position, (region,)))
+    return kept or any(each.callee in {f"{store}.set", f"{store}.setdefault", f"{store}.put"} for each in calls)
 
 
 def _guarded(function: Function, block: Block, lasting: set[str]) -> Region | None:
     if block.kind != "if" or block.subject is None:
         return None
     missing = MISSING.match(block.subject.text)
-    if missing:
-        region = (block.start, block.end)
-        return region if _sets(function, missing[1] or missing[2], region, lasting) else None
     present = PRESENT.match(block.subject.text)
-    if present and block.exits and block.parent >= 0:
-        region = (block.end, function.blocks[block.parent].end)
-        return region if _sets(function, present[1] or present[2], region, lasting) else None
-    return None
+    if missing:
+        name, region = missing[1] or missing[2], (block.start, block.end)
+    elif present and block.exits and block.parent >= 0:
+        name, region = present[1] or present[2], (block.end, function.blocks[block.parent].end)
+    else:
+        return None
+    names = {name, *_read_from(function, name, block.start)}
+    return region if any(_sets(function, each, region, lasting) for each in names) else None
+
+
+def _read_from(function: Function, name: str, position: int) -> set[str]:
+    """What a local was last bound to, when that is another name: `found = _client`."""
+    given = [each for each in function.assignments if name in each.targets and each.position < position]
+    return {given[-1].value.text} if given and given[-1].value.kind == "name" else set()
 
 
 def _sets(function: Function, name: str, region: Region, lasting: set[str]) -> bool:

@@ -70,7 +70,7 @@ def _stall(call: CallView, kinds: tuple[EffectKind, ...]) -> Stall | None:
 def _rank(stall: Stall) -> tuple[bool, bool, int, int]:
     """Which of several stalls on a line is reported: the written before the implied, the surest, the nearest."""
     implied = stall.call.link.implicit in {"leave", "enter"}
-    return implied, not stall.certain, len(stall.reach.path), stall.call.fact.position
+    return implied, not stall.certain, stall.reach.depth, stall.call.fact.position
 
 
 def _is_partial(call: CallView, kinds: tuple[EffectKind, ...]) -> bool:

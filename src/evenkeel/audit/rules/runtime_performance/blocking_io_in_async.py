@@ -18,8 +18,8 @@ file that is read once, a path on tmpfs. Say so next to the call. Logging and `p
 memoised function does the first time is not held against its later callers.
 
 A finding belongs to the async function nearest to the blocking call. Through a call that may reach several
-implementations of which only some block, it is `likely`; where all that a helper does is to make sure that a directory
-exists, it is listed as needing context.
+implementations of which only some block, it is `likely`. Two kinds are listed as needing context: a helper that only
+makes sure that a directory exists, and a file whose content is kept for an object, a key, or equal arguments.
 
 ```python flags
 import pathlib
@@ -244,15 +244,21 @@ def _finding(stall: Stall) -> Finding:
         effort="S" if stall.reach.direct else "M",
         confidence=_confidence(stall),
         path=stall.reach.path,
-        settled_by="whether the directory exists already when this runs" if _only_makes_directory(stall) else "",
+        settled_by=_unknown(stall),
     )
 
 
 def _confidence(stall: Stall) -> Confidence:
-    if _only_makes_directory(stall):
+    if _unknown(stall):
         return "needs-context"
     return "definite" if stall.certain else "likely"
 
 
-def _only_makes_directory(stall: Stall) -> bool:
-    return stall.reach.effect.detail == "directory" and not stall.reach.direct
+def _unknown(stall: Stall) -> str:
+    """The fact that would settle whether it costs anything; "" when it does."""
+    effect = stall.reach.effect
+    if effect.detail == "directory" and not stall.reach.direct:
+        return "whether the directory exists already when this runs"
+    if effect.kind == "file" and stall.reach.kept:
+        return "how often it is read anew: the result is kept for an object, a key, or equal arguments"
+    return ""

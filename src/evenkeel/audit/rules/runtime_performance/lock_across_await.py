@@ -215,7 +215,7 @@ def _async(function: FunctionView, index: int, lock: str) -> Iterator[Finding]:
 
 def _external(call: CallView) -> Reach | None:
     reaches = (each for each in call.reaches("network") if each.effect.detail not in NOT_EXTERNAL)
-    return next((each for each in reaches if len(each.path) <= DEEPEST and not each.effect.blocking), None)
+    return next((each for each in reaches if each.depth < DEEPEST and not each.effect.blocking), None)
 
 
 def _is_asked_first(function: FunctionView, index: int, call: CallView) -> bool:

@@ -210,7 +210,7 @@ def _send(call: CallView) -> Reach | None:
     """The send that awaiting the call comes down to, if it leads to one soon and in each of its implementations."""
     for reach in call.reaches(*SENDS):
         effect = reach.effect
-        if effect.blocking or len(reach.path) > DEEPEST[effect.kind] or effect.detail in OWN_SIDE:
+        if effect.blocking or reach.depth >= DEEPEST[effect.kind] or effect.detail in OWN_SIDE:
             continue
         if effect.detail in ONE_CONNECTION or (reach.direct and effect.detail in ONE_AT_A_TIME):
             return None
