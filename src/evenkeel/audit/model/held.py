@@ -9,14 +9,17 @@ from typing import NamedTuple
 from evenkeel.audit.model.accesses import short_entity
 from evenkeel.audit.model.effects import EffectKind
 from evenkeel.audit.model.finding import Step
+from evenkeel.audit.model.flow import ancestors
 from evenkeel.audit.model.loads import Load, holder_of, rebound_between, runs_before, same_entity
 from evenkeel.audit.model.loop_data import bound_call
+from evenkeel.audit.model.regions import opens_transaction
 from evenkeel.audit.model.repeats import constructs
 from evenkeel.audit.model.singles import IDENTITY, snake
 from evenkeel.audit.model.view import CallView, FunctionView
 
 ON_PURPOSE = re.compile(r"for_update|lock|refresh|reload|fresh|populate_existing|nowait", re.IGNORECASE)
 CHANGES: tuple[EffectKind, ...] = ("db-write", "db-pending", "db-flush", "db-refresh", "commit", "rollback")
+FORGETS = frozenset({"expire", "expire_all", "refresh", "refresh_from_db", "arefresh_from_db", "expunge", "expunge_all"})
 WAITS: tuple[EffectKind, ...] = ("network", "sleep", "subprocess", "password-hash")
 
 
@@ -33,7 +36,7 @@ class Held(NamedTuple):
 def held_before(load: Load, loads: Sequence[Load]) -> Held | None:
     """What makes a load unnecessary: an earlier load of the same row, or an entity in a variable."""
     for first in loads:
-        if first.call is load.call or not runs_before(first.call, load.call):
+        if first.call is load.call or not runs_before(first.call, load.call) or _is_needed_again(first, load):
             continue
         reason = _same_row(first, load)
         if reason:
@@ -43,10 +46,55 @@ def held_before(load: Load, loads: Sequence[Load]) -> Held | None:
     return _entity_at_hand(load)
 
 
+def _is_needed_again(first: Load, second: Load) -> bool:
+    """Whether the first left nothing to go on with: it raised, it found nothing, it was made to be forgotten, or the
+    second looks again where a transaction keeps others out."""
+    function, end = second.call.function, second.call.fact.position
+    blocks = function.fact.blocks
+    for index in ancestors(blocks, second.call.fact.block):
+        failed = blocks[index].kind == "except" and function.is_inside(first.call.fact.block, blocks[index].origin)
+        if failed or (opens_transaction(function, index) and not function.is_inside(first.call.fact.block, index)):
+            return True
+    between = (each for each in function.calls if first.call.fact.position < each.fact.position < end)
+    return any(each.name in FORGETS for each in between) or _found_nothing(function, first, second)
+
+
+def _found_nothing(function: FunctionView, first: Load, second: Load) -> bool:
+    """`if user is None: user = get_or_create(name)`, `if user is not None: raise ...`: what is there to pass on?"""
+    holder = holder_of(first)
+    blocks = function.fact.blocks
+    if not holder:
+        return False
+    tests = [*_named_tests(function, holder, "is None"), f"{holder} is None", f"not {holder}"]
+    around = function.blocks_around(second.call.fact.block, "if")
+    if any(each.subject is not None and each.subject.text in tests for each in around):
+        return True
+    present = [holder, f"{holder} is not None"]
+    left = (each for each in blocks if each.kind == "if" and each.exits and each.end < second.call.fact.position)
+    return any(each.subject is not None and each.subject.text in present for each in left)
+
+
+def _named_tests(function: FunctionView, holder: str, test: str) -> list[str]:
+    """Names that were given the answer: `is_new = user is None`."""
+    given = (each for each in function.fact.assignments if each.value.text == f"{holder} {test}")
+    return [target for each in given for target in each.targets]
+
+
 def is_on_purpose(load: Load) -> bool:
     """Whether the read is made to see the present state: under a row lock, or named so."""
-    texts = (load.call.fact.callee, *load.call.query, *(step.function for step in load.path))
+    texts = (load.call.fact.callee, *load.call.query, *_last_query(load), *(step.function for step in load.path))
     return any(ON_PURPOSE.search(each.rpartition(".")[2]) or "with_for_update" in each for each in texts)
+
+
+def _last_query(load: Load) -> tuple[str, ...]:
+    """The statement at the end of the way, when a callee makes it."""
+    last, module = load.path[-1], load.call.function.module
+    if len(load.path) == 1:
+        return ()
+    info = next((f for f in module.index.functions if f.name == last.function and f.file == last.file), None)
+    view = module.function(info) if info is not None else None
+    calls = view.calls if view is not None else ()
+    return next((each.query for each in calls if each.line == last.line and each.query), ())
 
 
 def _is_partial(first: Load, second: Load) -> bool:

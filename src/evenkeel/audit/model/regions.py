@@ -65,6 +65,14 @@ def _whole(function: FunctionView, kind: RegionKind, opened: Opened, name: str, 
     return Region(kind, opened, name, -1, 1 << 60, fact.line, fact.end_line, type_text)
 
 
+def opens_transaction(function: FunctionView, block: int) -> bool:
+    """Whether a block is a `with` over an explicit transaction."""
+    if function.fact.blocks[block].kind != "with":
+        return False
+    opened = function.fact.blocks[block]
+    return any(each.kind == "transaction" and each.start == opened.start for each in _with_blocks(function))
+
+
 def _with_blocks(function: FunctionView) -> Iterator[Region]:
     managers = _manager_types(function)
     for index, block in enumerate(function.fact.blocks):
