@@ -151,6 +151,7 @@ WORDS = {
     "parse": "parses data of unknown size",
 }
 BY_SIZE = frozenset({"compression", "parse"})  # heavy only when the data is large
+NEAR_BY = 1  # calls between what is fetched, or parsed, and this function: further off, nobody knows what goes in
 NEAR = 3  # lines: several steps of one piece of work are one finding
 HASHING = (
     "Hash in a bounded pool of its own (evenkeel.hotpath.passwords), with limits that refuse before they hash; "
@@ -190,7 +191,9 @@ def _is_heavy(function: FunctionView, stall: Stall) -> bool:
     kind = _kind(stall)
     if kind not in WORDS:  # templates and texts: small as a rule
         return False
-    return kind not in BY_SIZE or (not _waits_for_file(stall) and _is_unbounded(function, stall))
+    if kind not in BY_SIZE:
+        return True
+    return stall.reach.depth <= NEAR_BY and not _waits_for_file(stall) and _is_unbounded(function, stall)
 
 
 def _waits_for_file(stall: Stall) -> bool:
@@ -203,7 +206,8 @@ def _is_unbounded(function: FunctionView, stall: Stall) -> bool:
     """Whether what goes in comes from the network, so that nobody here bounds it."""
     for argument in stall.call.fact.arguments:
         for made in origin_calls(function, argument.value, stall.call.fact.position):
-            if made.reaches("network", "dequeue") or function.role_of(made.link.result) == "response":
+            answers = (each for each in made.reaches("network", "dequeue") if each.depth <= NEAR_BY)
+            if any(answers) or function.role_of(made.link.result) == "response":
                 return True
     return False
 
