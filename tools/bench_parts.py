@@ -210,7 +210,7 @@ def main() -> None:
                 kept = found.setdefault((case.room, case.name, dialect, case.profile), {})
                 for name, figure in figures.items():
                     kept.setdefault(name, []).append(figure)
-    report(found)
+        report(found)
 
 
 def report(found: dict[tuple[str, str, str, str], dict[str, list[float]]]) -> None:

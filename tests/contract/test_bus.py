@@ -238,6 +238,7 @@ async def test_many_watchers_elsewhere_cost_one_read_per_flush(place: Place) -> 
             LeaseRequest("s", "run", "user")
         )  # else readers are told it is settled
         run = await here.writer.begin("s", "user")
+        await until(lambda: there.count("evenkeel_events_reads_total", purpose="backfill") == 40)
         await asyncio.sleep(0.1)
         backfill = there.count("evenkeel_events_reads_total", purpose="backfill")
         relay = there.count("evenkeel_events_reads_total", purpose="relay")
@@ -255,6 +256,8 @@ async def test_many_watchers_elsewhere_cost_one_read_per_flush(place: Place) -> 
 async def test_an_idle_watcher_costs_no_query_and_no_wakeup(place: Place) -> None:
     """Lesson l: an idle watcher without minimum back-off took a whole core."""
     async with instance(place) as here:
+        if place.is_postgres:
+            await until(lambda: here.storage.wakeups.mode is Mode.LISTEN)
         watching = []
         for number in range(50):
             reader = await here.bus.subscribe(Cursor(f"s{number}", 0), f"s{number}")
@@ -274,6 +277,27 @@ async def test_an_idle_watcher_costs_no_query_and_no_wakeup(place: Place) -> Non
         for each in watching:
             each.cancel()
         await asyncio.gather(*watching, return_exceptions=True)
+
+
+async def test_watching_a_run_of_this_instance_reads_nothing(place: Place) -> None:
+    """Online clients are served from memory: the database is for those who come back."""
+    if place.profile == "rollback":
+        pytest.skip("every reader polls")
+    async with instance(place) as here:
+        if place.is_postgres:  # from then on nothing is looked at for fear of having missed it
+            await until(lambda: here.storage.wakeups.mode is Mode.LISTEN)
+        readers = [await here.bus.subscribe(None, "s") for _ in range(10)]
+        run = await here.writer.begin("s", "user")
+        await run.emit(note())
+        reading = [asyncio.create_task(read_until(reader, finished)) for reader in readers]
+        await asyncio.sleep(0.05)
+        reads = here.count("evenkeel_events_reads_total")
+        for _ in range(20):
+            await run.emit(delta("x"))
+            await asyncio.sleep(0.005)
+        assert here.count("evenkeel_events_reads_total") == reads
+        await run.emit(FINAL)
+        assert [(await each).text() for each in reading] == ["x" * 20] * 10
 
 
 async def test_closing_a_reader_ends_its_iteration_and_nobody_elses(place: Place) -> None:

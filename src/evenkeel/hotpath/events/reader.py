@@ -104,7 +104,8 @@ class RingReader:
         if self._told_at == ring.end:
             return None
         if ring.quiet_at != ring.end:
-            self._source.ask(ring)
+            if not ring.busy:
+                self._source.ask(ring)
             return None
         self._told_at = ring.end
         return Settled(self.cursor)

@@ -14,13 +14,14 @@ class Ring:
 
     `settled_to`: all that will ever be stored up to this id is stored, so a reader that has read storage to its end
     has everything up to it. A position below `base` means: read storage. `known` is False until the ring has learnt
-    where the session stands.
+    where the session stands. `busy`: something is at work as far as is known, so nobody need ask; the sweep makes sure.
     """
 
     __slots__ = (
         "_sliced",
         "_waiting",
         "base",
+        "busy",
         "entries",
         "epoch",
         "floor",
@@ -41,7 +42,7 @@ class Ring:
         self.session_id = session_id
         self.entries: list[Event] = []
         self.base = self.floor = self.last = self.settled_to = self.epoch = self.size_bytes = self.relayed_to = 0
-        self.known = self.missed = self.waking = False
+        self.known = self.missed = self.waking = self.busy = False
         self.readers = 0
         self.quiet_at = -1
         self.pause_s = 0.0
@@ -96,6 +97,7 @@ class Ring:
     def _append(self, event: Event) -> None:
         self.entries.append(event)
         self.last = event.event_id
+        self.busy = not event.terminal
         self.size_bytes += len(event.payload)
 
     def settled(self, event_id: int) -> None:

@@ -151,6 +151,8 @@ class Upkeep:
                 ring.wake()
             elif ring.entries and ring.entries[-1].terminal:
                 self._ask_later(ring)
+            else:
+                ring.busy = ring.session_id in active
 
     def _ask_later(self, ring: Ring) -> None:
         """A run that has said its last word lets go of its lease in a moment."""
