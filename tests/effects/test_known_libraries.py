@@ -125,6 +125,24 @@ def run(book: Book):
 async def order(s: AsyncSession):
     await s.scalar(select(Order))  #: db-read of=Order
 """,
+    "services over repositories": """
+from advanced_alchemy.base import UUIDAuditBase
+from advanced_alchemy.extensions.litestar import repository, service
+from sqlalchemy.orm import Mapped, mapped_column
+class Order(UUIDAuditBase):
+    name: Mapped[str] = mapped_column()
+class Orders(service.SQLAlchemyAsyncRepositoryService[Order]):
+    class Repo(repository.SQLAlchemyAsyncRepository[Order]):
+        model_type = Order
+    repository_type = Repo
+    async def latest(self):
+        return await self.get_one_or_none(a=1)  #: db-read of=Order
+async def run(orders: Orders):
+    await orders.create({"name": "x"})  #: db-write db-insert of=Order
+    found, total = await orders.list_and_count()  #: db-read db-load-all db-count of=Order
+    for order in found:
+        await orders.delete(order.id)  #: db-read db-write db-update db-delete of=Order
+""",
     "tasks are sent through their decorator": """
 import dramatiq, taskiq
 from celery import Celery, shared_task
