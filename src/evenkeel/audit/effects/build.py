@@ -15,6 +15,7 @@ from evenkeel.audit.effects.library import Library
 from evenkeel.audit.effects.lifetimes import Part, kept_parts, lasting_classes
 from evenkeel.audit.effects.link import Linker
 from evenkeel.audit.effects.overrides import overrides
+from evenkeel.audit.effects.per_element import is_per_element, learn_elements
 from evenkeel.audit.effects.propagate import propagate
 from evenkeel.audit.effects.resolve import Resolver
 from evenkeel.audit.effects.summary import Known, Summary, summarise
@@ -47,6 +48,7 @@ def build_index(files: Sequence[SourceFile], catalogue: Catalogue, *, jobs: int 
     symbols = Symbols((kind, encoded) for _, kind, encoded in files)
     resolver = Resolver(symbols, catalogue)
     entities = find_entities(resolver)
+    learn_elements(resolver)
     given = Given(resolver)
     functions = [_info(resolver, given, each) for each in range(len(symbols.places))]
     given.learn()
@@ -110,6 +112,7 @@ def _info(resolver: Resolver, given: Given, function_id: int) -> FunctionInfo:
         kind=module.kind,
         is_property=resolver.is_property(function_id) if function.decorators else False,
         entry=declared_entry(resolver, function_id, function, module.kind),
+        per_element=is_per_element(resolver, function_id, function),
     )
 
 

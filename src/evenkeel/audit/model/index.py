@@ -95,6 +95,7 @@ class FunctionInfo(msgspec.Struct, gc=False):
     reaches: tuple[Reached, ...] = ()
     fetches: tuple[Fetch, ...] = ()
     holds_session: bool = False  # is given one, or keeps one on `self`
+    per_element: bool = False  # the framework calls it for each element of a list, which is its first parameter
 
 
 class Relation(msgspec.Struct, frozen=True, array_like=True, gc=False):

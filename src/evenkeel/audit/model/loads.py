@@ -33,8 +33,8 @@ class Load(NamedTuple):
 
 
 def loads_of(function: FunctionView) -> list[Load]:
-    """Every load by key of a function, in evaluation order."""
-    return [load for call in function.calls for load in _loads(call)]
+    """Every load by key of a function, in evaluation order; but by an element, whose index the facts do not tell."""
+    return [load for call in function.calls for load in _loads(call) if not any("[]" in each for each in load.key)]
 
 
 def _loads(call: CallView) -> Iterator[Load]:

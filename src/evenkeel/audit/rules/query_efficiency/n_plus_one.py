@@ -137,6 +137,28 @@ async def balances(connection: asyncpg.Connection, accounts: list[int]) -> dict[
     return found
 ```
 
+```python flags
+from django.db import models
+from rest_framework import serializers
+
+class Recipe(models.Model):
+    name = models.CharField(max_length=80)
+
+class Rating(models.Model):
+    recipe = models.ForeignKey(Recipe, on_delete=models.CASCADE, related_name="ratings")
+    stars = models.IntegerField()
+
+class RecipeSerializer(serializers.ModelSerializer):
+    good = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Recipe
+        fields = ["name", "good"]
+
+    def get_good(self, recipe):
+        return recipe.ratings.filter(stars__gt=3).count()  # flagged
+```
+
 ```python passes
 from sqlalchemy import ForeignKey, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship, selectinload
@@ -195,7 +217,8 @@ from collections.abc import Iterator
 from evenkeel.audit.model.accesses import short_entity
 from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.finding import Confidence, Finding, Severity
-from evenkeel.audit.model.lazy_loads import LazyLoad, lazy_loads, managed_loading
+from evenkeel.audit.model.lazy_loads import LAZY_READ, LazyLoad, lazy_loads, managed_loading
+from evenkeel.audit.model.loop_data import flows_into
 from evenkeel.audit.model.loops import Repetition, per_element
 from evenkeel.audit.model.repeats import Repeated, distinct_lines, loop_text, repeated_accesses, units_of_work
 from evenkeel.audit.model.rule import Rule
@@ -225,6 +248,27 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     del context
     for function in module.functions:
         yield from distinct_lines(_findings(function))
+        if function.info.per_element:
+            yield from distinct_lines(_serialised(function))
+
+
+def _serialised(function: FunctionView) -> Iterator[Finding]:
+    """Queries of a method that the framework calls for each object of a list: the loop stands in the framework."""
+    element = frozenset(function.info.parameters[:1])
+    for call in function.calls:
+        reads = [each for each in call.reaches("db-read") if not each.looped]
+        if call.loops or not reads or not flows_into(call, element):
+            continue
+        whole = managed_loading(call) is not None
+        yield call.finding(
+            severity(function),
+            f"`{call.fact.callee}` queries `{short_entity(reads[0].effect.detail) or 'a row'}` in "
+            f"`{function.fact.name}`, which runs for each object that is serialised",
+            "Compute it for all objects in the view's queryset: `annotate`, `select_related` or `prefetch_related`.",
+            confidence="needs-context" if whole or call.library == LAZY_READ else "likely",
+            path=reads[0].path,
+            settled_by=PREFETCHED if whole else "",
+        )
 
 
 def _findings(function: FunctionView) -> Iterator[Finding]:
