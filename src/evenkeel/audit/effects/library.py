@@ -191,9 +191,9 @@ class Library:
 
     def is_entity(self, name: str) -> bool:
         """Whether rows may be of this type: a library's own types are no entities unless it says so."""
-        plain = name.rpartition(".")[2] in ITERATORS | MAPPINGS or self.has_builtin(name)
-        known = name in self.catalogue.types or self.knows(name)
-        return not plain and (not known or any(self.type_spec(each).role == "entity" for each in self.lineage(name)))
+        if name.rpartition(".")[2] in ITERATORS | MAPPINGS or self.has_builtin(name):
+            return False
+        return not self.knows(name) or any(self.type_spec(each).role == "entity" for each in self.lineage(name))
 
     def argument(self, call: Call, position: int, spec: CallSpec) -> Value | None:
         """Argument number `position`, given by position or by the name the spec has for it."""
@@ -276,9 +276,8 @@ class Library:
         if given.name == "type":
             return given.args[0]
         kind, _, name = given.name.partition(":")
-        if kind == "lib" and name in self.catalogue.types:
-            return Type(name)
-        return UNKNOWN if kind in {"lib", "def", "bound", "module"} else given
+        known = Type(name) if kind == "lib" and name in self.catalogue.types else UNKNOWN
+        return known if kind in {"lib", "def", "bound", "module"} else given
 
 
 def _fits(name: str, pattern: str) -> bool:
