@@ -37,6 +37,7 @@ class MemoryBus:
         self._wakeups = wakeups
         self._meter = meter
         self._upkeep = Upkeep(rules, self.rings, events, wakeups, active, meter)
+        self.closed = False
         self._telling = False  # our own flush needs no look at storage
         self._stop_listening: Callable[[], None] | None = None
         self._open = AsyncExitStack()
@@ -53,6 +54,7 @@ class MemoryBus:
     ) -> None:
         if self._stop_listening is not None:
             self._stop_listening()
+        self.closed = True
         self._upkeep.close()
         await self._open.aclose()
         for ring in self.rings:

@@ -18,6 +18,10 @@ class Source(Protocol):
 
     @property
     def rules(self) -> BusRules: ...
+    @property
+    def closed(self) -> bool:
+        """The bus is closed: its readers end."""
+        ...
 
     async def page(self, cursor: Cursor) -> Page:
         """Read storage after a cursor, however long storage takes to answer."""
@@ -60,7 +64,7 @@ class RingReader:
         return self
 
     async def __anext__(self) -> Delivery:
-        while not self._closed:
+        while not (self._closed or self._source.closed):
             if self._position is None:
                 again = await self._replay()
                 if not (again or self._ready or self._connected):
@@ -112,7 +116,7 @@ class RingReader:
 
     async def _wait(self) -> None:
         ring = self._ring
-        if self._closed or (self._position is not None and self._position != ring.end):
+        if self._closed or self._source.closed or (self._position is not None and self._position != ring.end):
             return
         self._waiting = ring.wait()
         try:
