@@ -67,10 +67,11 @@ def _stall(call: CallView, kinds: tuple[EffectKind, ...]) -> Stall | None:
     return Stall(call, (waiting or blocking)[0], _is_partial(call, kinds))
 
 
-def _rank(stall: Stall) -> tuple[bool, bool, int, int]:
-    """Which of several stalls on a line is reported: the written before the implied, the surest, the nearest."""
+def _rank(stall: Stall) -> tuple[bool, bool, bool, int, int]:
+    """Which of several stalls on a line is reported: what surely waits, then the written, the surest, the nearest."""
     implied = stall.call.link.implicit in {"leave", "enter"}
-    return implied, not stall.certain, stall.reach.depth, stall.call.fact.position
+    seldom = stall.reach.kept or (stall.reach.effect.detail in NOT_WAITING and not stall.reach.direct)
+    return seldom, implied, not stall.certain, stall.reach.depth, stall.call.fact.position
 
 
 def _is_partial(call: CallView, kinds: tuple[EffectKind, ...]) -> bool:

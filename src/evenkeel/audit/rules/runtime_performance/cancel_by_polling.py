@@ -169,9 +169,15 @@ def _look(function: FunctionView, loop: int) -> Look | None:
             continue
         made = _makers(function, block, calls)
         used = {each.index for each in (*made, *sleeps)}
-        if not any(each.reaches(*OTHER_WORK) for each in calls if each.index not in used):
+        if not any(_works(each) for each in calls if each.index not in used):
             return Look(loop, block, made, sleeps[0])
     return None
+
+
+def _works(call: CallView) -> bool:
+    """Whether the loop does more in a pass than look: work that is known, or awaited and not known."""
+    unknown = call.fact.awaited and not call.library and not call.link.targets
+    return unknown or bool(call.reaches(*OTHER_WORK))
 
 
 def _innermost_loop(function: FunctionView, block: int) -> int:

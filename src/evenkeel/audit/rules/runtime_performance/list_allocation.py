@@ -73,6 +73,7 @@ def cleaned(folder: Path) -> bool:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from evenkeel.audit.model.context import ContextStore
@@ -97,6 +98,9 @@ OF_COMPREHENSION = {
     "max": "Drop the brackets: the maximum needs no list.",
 }
 OF_LIST = frozenset({"any", "all", "set", "frozenset", "sorted", "tuple", "list", "sum", "min", "max"})
+ACTIONS = re.compile(
+    r"_*(execute|delete|remove|write|save|update|send|create|close|process|run|apply|add|set|put|emit)"
+)
 DECIDERS = frozenset({"any", "all"})
 WRITES: tuple[EffectKind, ...] = (
     "db-write",
@@ -146,7 +150,12 @@ def _needs_list(call: CallView, given: Value) -> bool:
     inside = [each for each in call.function.calls if _is_within(each, call)]
     if any(each.fact.awaited for each in inside) or " async for " in f" {given.text}":
         return True
-    return call.library in DECIDERS and any(each.reaches(*WRITES) for each in inside)
+    return call.library in DECIDERS and any(each.reaches(*WRITES) or _acts(each) for each in inside)
+
+
+def _acts(call: CallView) -> bool:
+    """Whether a call that nothing resolves is named as if it did something."""
+    return not call.library and not call.link.targets and bool(ACTIONS.match(call.name))
 
 
 def _is_within(inner: CallView, outer: CallView) -> bool:

@@ -200,22 +200,28 @@ def _of_type(text: str) -> Text:
 
 
 def _of_target(function: FunctionView, target: str) -> Text:
-    given = list(_given(function, target))
-    for each in given:
-        found = _of_type(each.annotation) or (_of_value(function, each.value) if each.value.kind != "call" else "")
+    for view, each in _given(function, target):
+        found = _of_type(each.annotation) or (_of_value(view, each.value) if view is not None else "")
         if found:
             return found
     return _of_type(function.types.get(target, ""))
 
 
-def _given(function: FunctionView, target: str) -> Iterator[Assignment]:
+def _given(function: FunctionView, target: str) -> Iterator[tuple[FunctionView | None, Assignment]]:
     """Where the target gets a value: in the function, or for an attribute of `self` anywhere in the class."""
-    yield from (each for each in function.fact.assignments if target in each.targets and each.operator == "=")
     root, _, name = target.partition(".")
     if root != "self" or function.fact.owner < 0:
+        yield from ((function, each) for each in _settings(function, target))
         return
-    facts = function.module.facts
-    yield from (each for each in facts.classes[function.fact.owner].attributes if name in each.targets)
-    for method in facts.functions:
-        if method.owner == function.fact.owner:
-            yield from (each for each in method.assignments if target in each.targets and each.operator == "=")
+    module = function.module
+    top = module.functions[0]
+    for each in module.facts.classes[function.fact.owner].attributes:
+        if name in each.targets:
+            yield (top if each.value.kind != "call" else None), each
+    for method in module.functions:
+        if method.fact.owner == function.fact.owner:
+            yield from ((method, each) for each in _settings(method, target))
+
+
+def _settings(function: FunctionView, target: str) -> Iterator[Assignment]:
+    return (each for each in function.fact.assignments if target in each.targets and each.operator == "=")
