@@ -102,7 +102,7 @@ class Members:
         if attribute in symbol.methods:
             return Type(f"def:{symbol.methods[attribute]}", (receiver,))
         if attribute in symbol.attributes:
-            found = self._class_attribute(symbol, attribute)
+            found = self._with_declared(self._class_attribute(symbol, attribute), receiver, attribute)
             if found.name:
                 return self._resolver.substitute(found, self._resolver.bindings_of(base))
         for function_id, assignment in symbol.members.get(attribute, ())[:4]:
@@ -111,6 +111,24 @@ class Members:
             if found.name and found != NONE:
                 return self._resolver.substitute(found, self._resolver.bindings_of(base))
         return UNKNOWN
+
+    def _with_declared(self, found: Type, receiver: Type, attribute: str) -> Type:
+        """What a class gives for an attribute that its library base has as well: `objects = RecipeManager()`.
+
+        The library's says more, `Manager[Recipe]`, of all but the methods that the project's own adds."""
+        if found.args or not found.name or ":" in found.name:
+            return found
+        library = self._resolver.library
+        ours = found.name in self._resolver.symbols.classes
+        for base in self._resolver.lineage(receiver):
+            spec = library.attribute(base, attribute) if base.name not in self._resolver.symbols.classes else None
+            if spec is None or not spec.type:
+                continue
+            declared = library.bound(base, attribute, receiver)
+            if ours:
+                return Type("union", (declared, found))
+            return found if found.name in library.catalogue.types and found.name != declared.name else declared
+        return found
 
     def _class_attribute(self, symbol: ClassSymbol, attribute: str) -> Type:
         module_function = self._resolver.symbols.first_id[symbol.place.file]
