@@ -18,8 +18,11 @@ from evenkeel.audit.model.singles import IDENTITY, snake
 from evenkeel.audit.model.view import CallView, FunctionView
 
 ON_PURPOSE = re.compile(r"for_update|lock|refresh|reload|fresh|populate_existing|nowait", re.IGNORECASE)
+LOCKING = re.compile(r"^(with_for_update|select_for_update)\(|populate_existing|\bFOR (UPDATE|SHARE)\b", re.IGNORECASE)
 CHANGES: tuple[EffectKind, ...] = ("db-write", "db-pending", "db-flush", "db-refresh", "commit", "rollback")
-FORGETS = frozenset({"expire", "expire_all", "refresh", "refresh_from_db", "arefresh_from_db", "expunge", "expunge_all"})
+FORGETS = frozenset(
+    {"expire", "expire_all", "refresh", "refresh_from_db", "arefresh_from_db", "expunge", "expunge_all"}
+)
 WAITS: tuple[EffectKind, ...] = ("network", "sleep", "subprocess", "password-hash")
 
 
@@ -82,7 +85,9 @@ def _named_tests(function: FunctionView, holder: str, test: str) -> list[str]:
 
 def is_on_purpose(load: Load) -> bool:
     """Whether the read is made to see the present state: under a row lock, or named so."""
-    texts = (load.call.fact.callee, *load.call.query, *_last_query(load), *(step.function for step in load.path))
+    if any(LOCKING.search(each) for each in _last_query(load)):
+        return True
+    texts = (load.call.fact.callee, *load.call.query, *(step.function for step in load.path))
     return any(ON_PURPOSE.search(each.rpartition(".")[2]) or "with_for_update" in each for each in texts)
 
 
