@@ -24,7 +24,7 @@ def run(order: Order, customer: Customer, item: Item, tag: Tag):
     customer.order_set.filter(a=1).first()  #: db-read blocks of=Order
     customer.bills.create(a=1)  #: db-write db-insert blocks of=Order
     order.children.update(a=1)  #: db-write db-update blocks of=Order
-    item.tags.add(tag)  #: db-read db-write db-insert blocks of=Tag
+    item.tags.add(tag)  #: db-write db-insert blocks of=Tag
     tag.item_set.exists()  #: db-read blocks of=Item
     for item in order.items.all():  #: db-read blocks of=Item
         item.order.customer.order_set.count()  #: db-read db-count blocks of=Order
