@@ -107,7 +107,8 @@ def _through(callee_info: FunctionInfo, edge: Edge, callee: int, reached: Reache
     looped = reached.looped or edge.looped
     kept = reached.kept or edge.kept
     text = dict(edge.texts).get(reached.statement, "") if reached.statement >= 0 else ""
-    ours = next((mine for theirs, mine in edge.parameters if theirs == reached.statement), -1)
+    passed = (*edge.parameters, *edge.made_from)
+    ours = next((mine for theirs, mine in passed if theirs == reached.statement), -1)
     for each in stated(effect, text) if text else (effect,):
         statement = -1 if text else ours
         how = (spawned, looped, edge.column, kept, guard, statement)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from evenkeel.audit.model.effects import Effect
-from evenkeel.audit.model.facts import Call, Function
+from evenkeel.audit.model.facts import Call, Function, Value
 from evenkeel.audit.model.flags import Guard, defaults_of, flags_passed, guard_at
 from evenkeel.audit.model.flow import loops_around
 from evenkeel.audit.model.index import CallMode, Fetch, Link, LinkedFunction
@@ -39,6 +39,7 @@ class Edge(msgspec.Struct, frozen=True, array_like=True, gc=False):
     guard: Guard = ()  # a flag of the caller that has to be raised for the call
     flags: tuple[tuple[int, int], ...] = ()  # what the call passes for the callee's parameters, as far as it is literal
     texts: tuple[tuple[int, str], ...] = ()  # SQL that the call passes, by parameter of the callee
+    made_from: tuple[tuple[int, int], ...] = ()  # as `parameters`, for what is made from one parameter of the caller
 
 
 class Own(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -162,7 +163,21 @@ def _edges(  # noqa: PLR0913 - one edge has that many sides
         flows = _flows(call, parameters_of[target], taints)
         flags = flags_passed(call, parameters_of[target])
         texts = tuple(texts_passed(function, call, parameters_of[target]).items())
-        yield Edge(target, call.line, call.column, "", looped, flows, link.variables, once, kept, guard, flags, texts)
+        yield Edge(
+            target,
+            call.line,
+            call.column,
+            "",
+            looped,
+            flows,
+            link.variables,
+            once,
+            kept,
+            guard,
+            flags,
+            texts,
+            _made_from(call, taints),
+        )
     for target in link.runs:
         yield Edge(target, call.line, call.column, link.mode, looped, once=once, kept=kept, guard=guard)
 
@@ -171,9 +186,18 @@ def _statement(call: Call, effect: Effect, taints: dict[str, frozenset[int]]) ->
     """The one parameter that an unknown statement comes from; -1 when the statement is known or made of several."""
     if effect.certain or not effect.kind.startswith("db-") or not call.arguments:
         return -1
-    value = call.arguments[0].value
+    return _source(call.arguments[0].value, taints)
+
+
+def _source(value: Value, taints: dict[str, frozenset[int]]) -> int:
+    """The one parameter that a value is made from, or -1."""
     sources = frozenset[int]().union(*(taints.get(each, frozenset()) for each in (*value.names, value.text)))
     return next(iter(sources)) if len(sources) == 1 else -1
+
+
+def _made_from(call: Call, taints: dict[str, frozenset[int]]) -> tuple[tuple[int, int], ...]:
+    positional = (each.value for each in call.arguments if not each.keyword)
+    return tuple((number, source) for number, each in enumerate(positional) if (source := _source(each, taints)) >= 0)
 
 
 def _flows(call: Call, names: tuple[str, ...], taints: dict[str, frozenset[int]]) -> tuple[tuple[int, int], ...]:
