@@ -12,9 +12,8 @@ from evenkeel.audit.model.regions import Region, judged_deeper, opened_by, regio
 from evenkeel.audit.model.view import CallView, FunctionView, Reach
 
 SLOW: tuple[EffectKind, ...] = ("network", "sleep", "subprocess", "file")
-QUICK = frozenset(
-    {"redis", "memcache", "cache"}
-)  # a round trip in the same data centre, as short as the database's own
+# A round trip in the same data centre, as short as the database's own; a question that the kernel's cache answers.
+QUICK = frozenset({"redis", "memcache", "cache", "directory", "look-up"})
 WORDS = {"network": "a network call", "sleep": "a sleep", "subprocess": "a subprocess", "file": "file access"}
 
 

@@ -259,6 +259,8 @@ def _unknown(stall: Stall) -> str:
     effect = stall.reach.effect
     if effect.detail == "directory" and not stall.reach.direct:
         return "whether the directory exists already when this runs"
+    if effect.detail == "look-up" and not stall.reach.direct:
+        return "whether the path may lie on a slow or remote file system: it is only asked after"
     if effect.kind == "file" and stall.reach.kept:
         return "how often it is read anew: the result is kept for an object, a key, or equal arguments"
     return ""

@@ -154,7 +154,7 @@ RULE = Rule(title="Independent sends awaited one by one", severity="MEDIUM", nee
 
 DEEPEST = {"network": 4, "file": 3, "subprocess": 3}  # steps to the send: beyond, a call is a process of its own
 MANY_AWAITS = 4  # a pass that awaits more is a procedure whose order somebody chose
-OWN_SIDE = frozenset({"request", "server", "stdin", "directory", "upload"})  # details that are no send
+OWN_SIDE = frozenset({"request", "server", "stdin", "directory", "look-up", "upload"})  # details that are no send
 ONE_CONNECTION = frozenset({"tcp", "websocket", "ssh", "sftp", "browser"})  # one conversation, whoever speaks in it
 ONE_AT_A_TIME = frozenset({"smtp", "ftp", "imap", "pop"})  # one conversation, unless the callee opens its own
 HELD = frozenset({"session", "connection", "transaction", "cursor"})
