@@ -104,7 +104,7 @@ def _decides(function: FunctionView, call: CallView, loop: int) -> bool:
     for number, block in enumerate(function.fact.blocks):
         if block.kind not in {"if", "while"} or block.subject is None or not inside(function.fact, number, loop):
             continue
-        own = call.fact.block == block.parent and call.name in block.subject.text
+        own = call.fact.block in {block.parent, number} and call.name in block.subject.text
         if (block.exits or block.kind == "while") and (own or given.intersection(_names(block))):
             return True
     return False

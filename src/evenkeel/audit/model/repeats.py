@@ -138,6 +138,12 @@ class Unit(NamedTuple):
     kind: str  # insert, delete, update, save
 
     @property
+    def line(self) -> int:
+        """Where the commit is written: at the head of a `with` that commits when it is left."""
+        block = self.commit.function.fact.blocks[self.commit.fact.block]
+        return block.line if self.commit.link.implicit == "leave" else self.commit.line
+
+    @property
     def open_question(self) -> str:
         """The fact that would settle whether the loop is at fault; "" when nothing is open."""
         told = told_outside(self.commit, self.loop)

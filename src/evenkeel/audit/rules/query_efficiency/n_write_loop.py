@@ -200,6 +200,7 @@ def _committed(function: FunctionView, unit: Unit) -> Finding:
         confidence="needs-context" if unit.open_question else "definite" if block.kind != "while" else "likely",
         path=(*steps, unit.commit.step),
         settled_by=unit.open_question,
+        line=unit.line,
         end_line=block.end_line,
     )
 
