@@ -135,7 +135,7 @@ from evenkeel.audit.model.once import runs_once
 from evenkeel.audit.model.origins import origin_calls
 from evenkeel.audit.model.rule import Rule
 from evenkeel.audit.model.stalls import Stall, stalls, whereabouts
-from evenkeel.audit.model.view import FunctionView, ModuleView
+from evenkeel.audit.model.view import CallView, FunctionView, ModuleView
 
 RULE = Rule(title="Heavy computing on the event loop", severity="MEDIUM", needs=frozenset({"cpu", "password-hash"}))
 
@@ -204,12 +204,14 @@ def _waits_for_file(stall: Stall) -> bool:
 
 def _is_unbounded(function: FunctionView, stall: Stall) -> bool:
     """Whether what goes in comes from the network, so that nobody here bounds it."""
-    for argument in stall.call.fact.arguments:
-        for made in origin_calls(function, argument.value, stall.call.fact.position):
-            answers = (each for each in made.reaches("network", "dequeue") if each.depth <= NEAR_BY)
-            if any(answers) or function.role_of(made.link.result) == "response":
-                return True
-    return False
+    position = stall.call.fact.position
+    origins = (made for each in stall.call.fact.arguments for made in origin_calls(function, each.value, position))
+    return any(function.role_of(made.link.result) == "response" or _fetches(made) for made in origins)
+
+
+def _fetches(call: CallView) -> bool:
+    near = (each for each in call.reaches("network", "dequeue", "file") if each.depth <= NEAR_BY)
+    return any(each.effect.kind != "file" or each.effect.detail == "upload" for each in near)
 
 
 def _finding(stall: Stall) -> Finding:
