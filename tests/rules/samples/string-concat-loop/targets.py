@@ -51,3 +51,10 @@ def grouped(rows):
         found[row.key] = found.get(row.key, "")
         found[row.key] += row.text
     return found
+
+def varint(value: int) -> bytes:
+    out = b""
+    while value:
+        out += bytes([value & 0x7F])
+        value >>= 7
+    return out

@@ -142,7 +142,7 @@ def _grows(assignment: Assignment) -> bool:
 def _judge(function: FunctionView, assignment: Assignment) -> Iterator[Finding]:
     target = assignment.targets[0]
     loop = _loop_of(function, assignment)
-    if loop < 0 or loop_kind(function, loop) in SHORT or _starts_anew(function, assignment, loop):
+    if loop < 0 or _is_short(function, loop) or _starts_anew(function, assignment, loop):
         return
     kind = _kind(function, assignment)
     if not kind or (target.isidentifier() and kind == "str"):
@@ -157,6 +157,12 @@ def _judge(function: FunctionView, assignment: Assignment) -> Iterator[Finding]:
         confidence="likely" if "[]" in target else "definite",
         end_line=block.end_line,
     )
+
+
+def _is_short(function: FunctionView, loop: int) -> bool:
+    """A few passes by the loop's own text, or one for each digit: `value >>= 7`, `n //= 10`."""
+    digits = (each for each in function.fact.assignments if each.operator in {">>=", "//="})
+    return loop_kind(function, loop) in SHORT or any(inside(function.fact, each.block, loop) for each in digits)
 
 
 def _loop_of(function: FunctionView, assignment: Assignment) -> int:
