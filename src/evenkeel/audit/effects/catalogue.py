@@ -93,7 +93,9 @@ class CallSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     serialises: int = -1  # argument of which it reads an attribute for each field of the class it is called on
     related: str = ""  # of a relationship: the type through which its many side is queried (a related manager)
     bounded: bool = False  # opens a region with bounded concurrency or a time-out (semaphores, wait_for)
-    unless: tuple[str, ...] = ()  # `keyword=literal`: called so it has none of its effects (`check_deliverability=False`)
+    unless: tuple[
+        str, ...
+    ] = ()  # `keyword=literal`: called so it has none of its effects (`check_deliverability=False`)
 
 
 class TypeSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

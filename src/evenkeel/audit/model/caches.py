@@ -125,4 +125,3 @@ def _depends_on_arguments(method: FunctionView, call: CallView) -> bool:
 def _is_heavy(call: CallView) -> bool:
     text = " ".join(call.query)
     return JOINS.search(text) is not None or AGGREGATES.search(text) is not None or call.has("db-count")
-

@@ -15,7 +15,9 @@ from evenkeel.audit.model.finding import Severity
 from evenkeel.audit.model.once import first_time_regions, is_inside
 from evenkeel.audit.model.view import CallView, FunctionView, Reach
 
-NOT_WAITING = frozenset({"directory", "look-up"})  # details of effects that cost next to nothing unless they are the caller's own
+NOT_WAITING = frozenset(
+    {"directory", "look-up"}
+)  # details of effects that cost next to nothing unless they are the caller's own
 NON_BLOCKING_ARGUMENTS = frozenset({"False", "0", "0.0"})
 
 DIVIDED = re.compile(r"^(.+?)\./\.")  # how facts write a call on a path that is put together with a slash

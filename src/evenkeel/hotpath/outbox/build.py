@@ -40,7 +40,7 @@ async def build_outbox(
     Leaving the block ends `serve`, so let the task that serves live outside of it. Raises `ConfigurationError` for
     rules that cannot hold.
     """
-    known = templates or await asyncio.to_thread(read_templates)
+    known = templates if templates is not None else await asyncio.to_thread(read_templates)
     _check(rules, known)
     time = clock or SystemClock()
 

@@ -214,7 +214,9 @@ def _send(call: CallView) -> Reach | None:
             continue
         if effect.detail in ONE_CONNECTION or (reach.direct and effect.detail in ONE_AT_A_TIME):
             return None
-        if effect.kind == "file" and call.fact.discarded:  # writes; often into one archive
+        if effect.kind != "network" and call.fact.discarded:  # writes into one archive, steps of one program
+            return None
+        if call.fact.discarded and call.link.targets and PROCEDURE.match(call.name):
             return None
         return reach if _all_send(call, effect.kind) else None
     return None
