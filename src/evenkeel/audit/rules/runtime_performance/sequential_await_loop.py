@@ -11,9 +11,9 @@ Redis a pipeline sends all commands in one round trip (https://redis.io/docs/lat
 where the other side has one. Outgoing messages belong into an outbox that sends in groups (`evenkeel.hotpath.outbox`).
 
 **Leave it when** order matters (messages to one chat, steps of a protocol), the other side limits the rate, or the
-loop is short by nature. Never reported: awaits that share one database session, transaction or connection; loops in
-which one pass needs what an earlier one made; retries, paging and streams; loops that sleep, stop early, or hold a
-limiter.
+loop is short by nature. What is started, installed, or updated in turn is taken to be meant so. Never reported: awaits
+that share one database session, transaction or connection; loops in which one pass needs what an earlier one made;
+retries, paging and streams; loops that sleep, stop early, or hold a limiter.
 
 ```python flags
 import aiohttp
@@ -154,7 +154,10 @@ RULE = Rule(title="Independent sends awaited one by one", severity="MEDIUM", nee
 
 DEEPEST = {"network": 4, "file": 3, "subprocess": 3}  # steps to the send: beyond, a call is a process of its own
 MANY_AWAITS = 4  # a pass that awaits more is a procedure whose order somebody chose
-OWN_SIDE = frozenset({"request", "server", "stdin", "directory", "look-up", "upload"})  # details that are no send
+OWN_SIDE = frozenset({"request", "server", "stdin", "directory", "upload", "docker", "dbus"})  # this machine, no send
+PROCEDURE = re.compile(  # what is done in turn on purpose: the parts of a system, not the elements of a list
+    r"_*(start|stop|boot|install|uninstall|update|upgrade|restore|reload|repair|fix|apply|migrate|set_?up|register)"
+)
 ONE_CONNECTION = frozenset({"tcp", "websocket", "ssh", "sftp", "browser"})  # one conversation, whoever speaks in it
 ONE_AT_A_TIME = frozenset({"smtp", "ftp", "imap", "pop"})  # one conversation, unless the callee opens its own
 HELD = frozenset({"session", "connection", "transaction", "cursor"})
