@@ -23,6 +23,11 @@ ENDLESS = frozenset({"count", "cycle", "repeat"})
 GROWING = frozenset({"append", "extend", "add", "update", "insert", "setdefault", "appendleft"})
 BATCHES = re.compile(r"(^|_|\.)(batch|chunk|bucket|partition|slice|window|page)(s|es|ed|d|ify)?(_|$)|paginat|fetchmany")
 BATCH = re.compile(r"(^|_)(batch|chunk)(_|$|\d)")
+ARRIVES = re.compile(
+    r"event|message|msg|notif|socket|\bws\b|subscri|listen|queue|consum|pubsub|stream|changes|watch|receive|chunk|token"
+    r"|delta|iter_(text|json|bytes|lines|any)|answer|response|poll|tick|interval",
+    re.IGNORECASE,
+)  # what an `async for` goes through as it arrives; all else is taken for elements that are there
 ATTEMPTS = re.compile(r"attempt|retr(y|ies)|tries|backoff", re.IGNORECASE)
 CURSORS = re.compile(
     r"(^|_)(cursor|offset|page|skip|start|last|next|after|before|token|batch|chunk|has_more|more)(_|$)"
@@ -73,11 +78,18 @@ def loop_kind(function: FunctionView, index: int) -> LoopKind:
     block = function.fact.blocks[index]
     if block.kind == "while":
         return _while_kind(function.fact, index)
-    if block.is_async and not _iterates_rows(function, block):
-        return "events"
+    if block.is_async and block.subject is not None and ARRIVES.search(_source_text(function, block)):
+        return "elements" if _iterates_rows(function, block) else "events"
     if any(BATCH.search(target) for target in block.targets):
         return "batches"
     return _iterable_kind(function, block.subject, 0) if block.subject is not None else "elements"
+
+
+def _source_text(function: FunctionView, block: Block) -> str:
+    """What a loop goes through and how it names it, with the call that a variable was given."""
+    subject = block.subject.text if block.subject is not None else ""
+    made = bound_call(function, subject, block.start)
+    return f"{subject} {' '.join(block.targets)} {made.fact.callee if made is not None else ''}"
 
 
 def _while_kind(function: Function, index: int) -> LoopKind:
@@ -186,6 +198,8 @@ def _named_kind(function: FunctionView, name: str, depth: int) -> LoopKind:
 
 def _literal(function: FunctionView, name: str) -> Value | None:
     """The one literal that a local or module-level name is given, when nothing adds to it."""
+    if any(name == each.name for each in function.fact.parameters):
+        return None
     for fact in (function.fact, function.module.facts.functions[0]):
         given = [each.value for each in fact.assignments if name in each.targets]
         if len(given) == 1 and given[0].kind in {"list", "tuple", "set", "dict"}:

@@ -11,11 +11,15 @@ from evenkeel.audit.model.facts import Block, Value
 from evenkeel.audit.model.finding import Finding
 from evenkeel.audit.model.loop_data import bound_call, flows_from_receiver, flows_into, inside, loop_data, touches
 from evenkeel.audit.model.loops import Repetition, leaves_after, loop_kind, loops_of, per_element
+from evenkeel.audit.model.sql import is_sql
 from evenkeel.audit.model.view import CallView, FunctionView
 
 EVERY_SO_MANY = re.compile(r"%|\blen\(|>=|batch|chunk|count|size", re.IGNORECASE)
 NEAR = frozenset({"redis", "cache", "memcached"})  # network that is no reason to do one element after another
-MANY_AT_ONCE = re.compile(r"\bin_\(|__in\b|\bANY\s*\(|\bunnest\s*\(|\.any_\(|\bIN\s*\(|\$in\b|overlap\(", re.IGNORECASE)
+MANY_AT_ONCE = re.compile(
+    r"\bin_\(\s*|__in\s*=\s*|\bANY\s*\(\s*|\bunnest\s*\(\s*|\bany_\(\s*|\bIN\s*\(\s*|\$in\b[^a-z]*|overlap\(\s*",
+    re.IGNORECASE,
+)
 
 
 class Repeated(NamedTuple):
@@ -63,7 +67,11 @@ def repeated_accesses(function: FunctionView) -> Iterator[Repeated]:
         if not call.loops or call.link.implicit in {"inject", "enter", "leave"} or not _may_reach(call):
             continue
         repetition = per_element(call)
-        if repetition is None or asks_for_many(call, repetition.names) or _asks_a_batch(call, repetition):
+        if (
+            repetition is None
+            or asks_for_many(call, frozenset(repetition.block.targets))
+            or _asks_a_batch(call, repetition)
+        ):
             continue
         shared = not flows_from_receiver(call, repetition.names)
         gathered = call.link.mode == "gather" or (call.link.mode == "spawn" and _in_comprehension(call))
@@ -124,8 +132,18 @@ def _may_reach(call: CallView) -> bool:
 
 
 def asks_for_many(call: CallView, names: frozenset[str]) -> bool:
-    """Whether the query takes a whole batch of loop data at once: `where(User.id.in_(chunk))`."""
-    return any(MANY_AT_ONCE.search(step) and any(name in step for name in names) for step in call.query)
+    """Whether the loop gives batches, and the query takes a whole one at once: `where(User.id.in_(chunk))`."""
+    passed = any(each.value.text in names for each in call.fact.arguments)
+    return any(
+        (is_sql(step) and passed) or any(_is_whole(step[found.end() :], each) for each in names)
+        for step in call.query
+        for found in MANY_AT_ONCE.finditer(step)
+    )
+
+
+def _is_whole(rest: str, name: str) -> bool:
+    """Whether a text starts with the name itself, or a list of it, and not with something that is made from it."""
+    return re.match(rf"(?:list|tuple|set)?\(?\s*{re.escape(name)}\s*[)\],]", rest) is not None
 
 
 class Unit(NamedTuple):
