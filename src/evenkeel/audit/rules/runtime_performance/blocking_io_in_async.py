@@ -194,7 +194,7 @@ from collections.abc import Iterator
 
 from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.effects import EffectKind
-from evenkeel.audit.model.finding import Confidence, Finding
+from evenkeel.audit.model.finding import Confidence, Finding, Severity
 from evenkeel.audit.model.rule import Rule
 from evenkeel.audit.model.stalls import Stall, stall_severity, stalls, whereabouts
 from evenkeel.audit.model.view import ModuleView
@@ -238,7 +238,7 @@ def _finding(stall: Stall) -> Finding:
     of = f" ({kind}{f' of `{entity}`' if entity else ''})"
     what = WORDS.get(kind, f"a synchronous database call{of}")
     return stall.call.finding(
-        stall_severity(stall.call.function),
+        _severity(stall),
         f"{whereabouts(stall)} waits for {what} on the event loop; every other request and stream waits with it",
         INSTEAD.get(kind, DATABASE),
         effort="S" if stall.reach.direct else "M",
@@ -246,6 +246,12 @@ def _finding(stall: Stall) -> Finding:
         path=stall.reach.path,
         settled_by=_unknown(stall),
     )
+
+
+def _severity(stall: Stall) -> Severity:
+    """A file that is only asked after costs microseconds, unless it lies far away."""
+    severity = stall_severity(stall.call.function)
+    return ("MEDIUM" if severity == "HIGH" else "LOW") if stall.reach.effect.detail == "look-up" else severity
 
 
 def _confidence(stall: Stall) -> Confidence:
@@ -259,8 +265,6 @@ def _unknown(stall: Stall) -> str:
     effect = stall.reach.effect
     if effect.detail == "directory" and not stall.reach.direct:
         return "whether the directory exists already when this runs"
-    if effect.detail == "look-up" and not stall.reach.direct:
-        return "whether the path may lie on a slow or remote file system: it is only asked after"
     if effect.kind == "file" and stall.reach.kept:
         return "how often it is read anew: the result is kept for an object, a key, or equal arguments"
     return ""

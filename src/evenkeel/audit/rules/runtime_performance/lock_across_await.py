@@ -188,7 +188,7 @@ def _sync(place: CallView, lock: str, awaited: CallView, confidence: Confidence,
     function = place.function
     return place.finding(
         "HIGH",
-        f"`{function.fact.name}` holds the synchronous lock `{lock}` while it awaits `{awaited.fact.callee}`: the next task "
+        f"`{function.fact.name}` holds the synchronous lock `{lock}` while it awaits `{awaited.written}`: the next task "
         "that wants it blocks the event loop, and with it the holder",
         "Await outside the lock and take it only around the lines that change shared state, or use `asyncio.Lock`.",
         effort="M",
@@ -234,7 +234,7 @@ def _finding(function: FunctionView, index: int, lock: str, call: CallView, reac
     shared = _is_shared(function, lock)
     return place.finding(
         "HIGH",
-        f"`{function.fact.name}` holds `{lock}` while `{call.fact.callee}` waits for an external answer; everyone who needs "
+        f"`{function.fact.name}` holds `{lock}` while `{call.written}` waits for an external answer; everyone who needs "
         "the lock waits for that answer too",
         "Call outside the lock and take it only to read and write shared state, or use one lock per key.",
         effort="M",

@@ -205,7 +205,7 @@ def _judge(call: CallView, reach: Reach, hops: int, database: str) -> Iterator[F
     info = call.function.info
     yield call.finding(
         "HIGH" if info.hot and driver else "MEDIUM",
-        f"`{call.fact.callee}` in `{call.function.fact.name}` takes a thread for one storage call "
+        f"`{call.written}` in `{call.function.fact.name}` takes a thread for one storage call "
         f"({_what(reach)}){f', {hops} such hops in this function' if hops > 1 else ''}",
         f"Use a natively async driver on this path ({driver}), module by module (evenkeel.hotpath.storage)."
         if driver

@@ -184,7 +184,7 @@ def _finding(function: FunctionView, copied: Copy, confidence: Confidence) -> Fi
     how = "clones all of" if copied.deep else "copies"
     return copied.call.finding(
         "MEDIUM" if copied.deep or hot else "LOW",
-        f"`{function.fact.name}` {how} `{copied.source}` with `{copied.call.fact.callee}`, and the copy is only read",
+        f"`{function.fact.name}` {how} `{copied.source}` with `{copied.call.written}`, and the copy is only read",
         "Read the original; for logs summarise by reference and cut long texts (evenkeel.hotpath.lean)."
         if copied.deep
         else "Read the original.",

@@ -156,8 +156,9 @@ DEEPEST = {"network": 4, "file": 3, "subprocess": 3}  # steps to the send: beyon
 MANY_AWAITS = 4  # a pass that awaits more is a procedure whose order somebody chose
 OWN_SIDE = frozenset({"request", "server", "stdin", "directory", "upload", "docker", "dbus"})  # this machine, no send
 PROCEDURE = re.compile(  # what is done in turn on purpose: the parts of a system, not the elements of a list
-    r"_*(start|stop|boot|install|uninstall|update|upgrade|restore|reload|repair|fix|apply|migrate|set_?up|register)"
+    r"_*(start|stop|boot|(un)?install|update|upgrade|restore|reload|repair|fix|apply|migrate|set_?up|(un)?register)"
 )
+READING = re.compile(r"_*(async_?)?(read|load|list|get|fetch|find|scan|stat|open|exists|parse|walk|hash|size|glob)")
 ONE_CONNECTION = frozenset({"tcp", "websocket", "ssh", "sftp", "browser"})  # one conversation, whoever speaks in it
 ONE_AT_A_TIME = frozenset({"smtp", "ftp", "imap", "pop"})  # one conversation, unless the callee opens its own
 HELD = frozenset({"session", "connection", "transaction", "cursor"})
@@ -219,7 +220,9 @@ def _send(call: CallView) -> Reach | None:
             return None
         if effect.kind != "network" and call.fact.discarded:  # writes into one archive, steps of one program
             return None
-        if call.fact.discarded and call.link.targets and PROCEDURE.match(call.name):
+        if call.link.targets and PROCEDURE.match(call.name):
+            return None
+        if effect.kind == "file" and call.link.targets and not call.link.runs and not READING.match(call.name):
             return None
         return reach if _all_send(call, effect.kind) else None
     return None
@@ -297,7 +300,7 @@ def _finding(function: FunctionView, loop: int, call: CallView, reach: Reach) ->
     through = f" over `{block.subject.text[:60]}`" if block.subject is not None else ""
     return call.finding(
         "MEDIUM",
-        f"`{call.fact.callee}` awaits {what} for each element of the loop{through} in `{function.fact.name}`, "
+        f"`{call.written}` awaits {what} for each element of the loop{through} in `{function.fact.name}`, "
         "one after the other although none needs the last one's result",
         "Run a bounded number at once (`asyncio.TaskGroup` or `gather` with a semaphore); use a pipeline or bulk call "
         "where the other side has one.",

@@ -214,8 +214,8 @@ def _fallback(function: FunctionView, index: int, puts: list[CallView]) -> tuple
 def _finding(function: FunctionView, put: CallView, call: CallView, reach: Reach | None) -> Finding:
     return call.finding(
         "HIGH",
-        f"when the queue behind `{put.fact.callee}` is full, `{function.fact.name}` does the work itself with "
-        f"`{call.fact.callee}`: overload of the writer becomes latency of the caller",
+        f"when the queue behind `{put.written}` is full, `{function.fact.name}` does the work itself with "
+        f"`{call.written}`: overload of the writer becomes latency of the caller",
         "Choose an overflow policy (drop the newest or the oldest, or wait with a limit), count what it does, and keep a "
         "separate queue for what must not be lost (evenkeel.hotpath.writes).",
         effort="M",

@@ -204,7 +204,7 @@ def _confidence(source: Source, *, known: bool) -> Confidence:
 
 def _named(call: CallView) -> str:
     inner = [each for each in call.function.calls if each.fact.parent == call.index and each.runs]
-    return inner[0].fact.callee if inner else call.fact.callee
+    return inner[0].written if inner else call.written
 
 
 def _is_thread(call: CallView) -> bool:
