@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from evenkeel.audit.model.view import FunctionView
 
 LONGEST_PATH = 12
+LONGEST_TEXT = 60
+DIVIDED = re.compile(r"^([^/]+?)(?:\./)+\.")  # a chain divides without spaces: `folder./.name` is `(folder / ...).name`
+IMPLIED = {"iterate": "for ... in {}", "set": "{} = ...", "enter": "with {}", "leave": "with {}", "evaluate": "if {}"}
 
 
 class Reach:
@@ -80,6 +84,18 @@ class CallView:
     def holder(self) -> str:
         """What it is called on, as written: `self.session`."""
         return self.fact.callee.rpartition(".")[0]
+
+    @property
+    def written(self) -> str:
+        """What it is, as a reader of the code finds it: `(folder / ...).glob`, `select(...).all`, `for ... in rows`."""
+        implicit = self.link.implicit
+        text = self.fact.callee.partition("> ")[2] if implicit else self.fact.callee
+        outer = self.receiver
+        if text.startswith("<call>") and outer is not None:
+            text = f"{outer.written}(...){text.removeprefix('<call>')}"
+        text = DIVIDED.sub(r"(\1 / ...).", text.replace("<str>", '"..."').replace("<expr>", "(...)"))
+        text = text if len(text) <= LONGEST_TEXT else f"...{text[3 - LONGEST_TEXT :]}"
+        return IMPLIED.get(implicit, "{}").format(text)
 
     @property
     def library(self) -> str:

@@ -6,7 +6,6 @@ the async function nearest to it, because that is where it is mended; effects ca
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -19,15 +18,6 @@ NOT_WAITING = frozenset(
     {"directory", "look-up"}
 )  # details of effects that cost next to nothing unless they are the caller's own
 NON_BLOCKING_ARGUMENTS = frozenset({"False", "0", "0.0"})
-
-DIVIDED = re.compile(r"^(.+?)\./\.")  # how facts write a call on a path that is put together with a slash
-IMPLIED = {
-    "read": "reading ",
-    "set": "setting ",
-    "enter": "entering ",
-    "leave": "leaving ",
-    "iterate": "iterating over ",
-}
 
 
 class Stall(NamedTuple):
@@ -116,11 +106,9 @@ def stall_severity(function: FunctionView) -> Severity:
 def whereabouts(stall: Stall) -> str:
     """The call, what it leads to when it blocks further down, and the async function it stands in."""
     call = stall.call
-    written = call.fact.callee if call.link.implicit == "" else call.fact.callee.partition("> ")[2]
-    written = DIVIDED.sub(r"(\1 / ...).", written)
-    how = IMPLIED.get(call.link.implicit, "")
+    how = "reading " if call.link.implicit == "read" else ""
     last = stall.reach.path[-1]
     down = (
         "" if stall.reach.direct else f", which leads to {last.function.rpartition('.')[2]} ({last.file}:{last.line}),"
     )
-    return f"In async `{call.function.fact.name}`, {how}`{written}`{down}"
+    return f"In async `{call.function.fact.name}`, {how}`{call.written}`{down}"

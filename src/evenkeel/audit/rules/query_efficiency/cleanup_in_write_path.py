@@ -142,7 +142,7 @@ def _finding(function: FunctionView, each: Sweep) -> Finding:
     confidence = _confidence(function, each)
     return each.call.finding(
         "HIGH" if each.in_lock else "MEDIUM",
-        f"`{each.call.fact.callee}` deletes {what} each time `{function.fact.name}` writes (line {each.beside.line})",
+        f"`{each.call.written}` deletes {what} each time `{function.fact.name}` writes (line {each.beside.line})",
         LATER,
         effort="M",
         confidence=confidence,

@@ -152,7 +152,7 @@ def _finding(each: Decision) -> Finding:
     what = f"`{entity}` rows" if entity else "rows"
     return each.counting.finding(
         "HIGH",
-        f"`{each.counting.fact.callee}` counts {what} on each request to decide `{_shown(each.text)}`",
+        f"`{each.counting.written}` counts {what} on each request to decide `{_shown(each.text)}`",
         EXISTS if each.against_zero else RESERVE,
         effort="S" if each.against_zero else "M",
         confidence=_confidence(each),
@@ -180,7 +180,7 @@ def _totals(function: FunctionView) -> Iterator[CallView]:
 def _total(call: CallView) -> Finding:
     return call.finding(
         "HIGH",
-        f"`{call.fact.callee}` counts all matching rows for the total of a page",
+        f"`{call.written}` counts all matching rows for the total of a page",
         TOTAL,
         effort="M",
         confidence="needs-context",

@@ -134,11 +134,11 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
 def _finding(function: FunctionView, poll: Poll) -> Finding:
     named = short_entity(poll.reach.effect.detail)
     entity = f"for `{named}`" if named else "the database"
-    every = f"every {poll.pause_s:g} s" if poll.pause_s is not None else f"after each `{poll.pause.fact.callee}`"
+    every = f"every {poll.pause_s:g} s" if poll.pause_s is not None else f"after each `{poll.pause.written}`"
     who = "for each request or connection that waits" if function.role == "handler" else "in a background loop"
     return poll.query.finding(
         _severity(function),
-        f"`{poll.query.fact.callee}` asks {entity} {every}, {who}",
+        f"`{poll.query.written}` asks {entity} {every}, {who}",
         WAKE,
         effort="M" if function.role == "handler" else "L",
         confidence=_confidence(poll),

@@ -137,7 +137,7 @@ def _findings(function: FunctionView) -> Iterator[Finding]:
 def _repeated(function: FunctionView, each: Repeated) -> Finding:
     call, reach = each.call, each.access.reach
     entity = each.access.entity or "new"
-    place = f"`{call.fact.callee}`" if reach.direct else f"`{call.fact.callee}` ({len(reach.path) - 1} calls down)"
+    place = f"`{call.written}`" if reach.direct else f"`{call.written}` ({len(reach.path) - 1} calls down)"
     return call.finding(
         _severity(function),
         f"{place} inserts one `{entity}` row per element of `{each.loop_text}`",
@@ -166,10 +166,10 @@ def _confidence(each: Repeated) -> Confidence:
 
 def _flushed(function: FunctionView, unit: Unit) -> Finding:
     block = function.fact.blocks[unit.loop]
-    change, written_by = unit.change or unit.commit, unit.commit.fact.callee
+    change, written_by = unit.change or unit.commit, unit.commit.written
     return change.finding(
         _severity(function),
-        f"`{change.fact.callee}` adds a row that `{written_by}` writes in every pass of `{loop_text(block)}`",
+        f"`{change.written}` adds a row that `{written_by}` writes in every pass of `{loop_text(block)}`",
         GATHER.format(entity="new"),
         effort="S",
         confidence="needs-context" if unit.open_question else "definite" if block.kind != "while" else "likely",

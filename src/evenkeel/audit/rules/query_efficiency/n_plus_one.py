@@ -217,6 +217,7 @@ from collections.abc import Iterator
 from evenkeel.audit.model.accesses import short_entity
 from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.finding import Confidence, Finding, Severity
+from evenkeel.audit.model.invariant_queries import repeated_questions
 from evenkeel.audit.model.lazy_loads import LAZY_READ, LazyLoad, lazy_loads, managed_loading
 from evenkeel.audit.model.loop_data import flows_into
 from evenkeel.audit.model.loops import Repetition, per_element
@@ -262,7 +263,7 @@ def _serialised(function: FunctionView) -> Iterator[Finding]:
         whole = managed_loading(call) is not None
         yield call.finding(
             severity(function),
-            f"`{call.fact.callee}` queries `{short_entity(reads[0].effect.detail) or 'a row'}` in "
+            f"`{call.written}` queries `{short_entity(reads[0].effect.detail) or 'a row'}` in "
             f"`{function.fact.name}`, which runs for each object that is serialised",
             "Compute it for all objects in the view's queryset: `annotate`, `select_related` or `prefetch_related`.",
             confidence="needs-context" if whole or call.library == LAZY_READ else "likely",
@@ -281,6 +282,7 @@ def _findings(function: FunctionView) -> Iterator[Finding]:
         loading = managed_loading(each.call)
         if loading != "eager":
             yield _query(function, each, "" if loading != "unknown" else PREFETCHED)
+    yield from (_same(function, each) for each in repeated_questions(function))
     loaded: set[tuple[int, str]] = set()  # what a pass has loaded stays loaded
     for load in lazy_loads(function):
         repetition = per_element(load.read)
@@ -295,7 +297,7 @@ def _query(function: FunctionView, each: Repeated, question: str) -> Finding:
     call, reach = each.call, each.access.reach
     entity = each.access.entity or "a row"
     what = f"refreshes `{entity}`" if each.access.kind == "refresh" else f"queries `{entity}`"
-    place = f"`{call.fact.callee}`" if reach.direct else f"`{call.fact.callee}` ({len(reach.path) - 1} calls down)"
+    place = f"`{call.written}`" if reach.direct else f"`{call.written}` ({len(reach.path) - 1} calls down)"
     how = f"`{entity}` rows by `in_(...)`" if each.access.entity else "`WHERE id IN (...)`, or a join"
     return call.finding(
         severity(function),
@@ -305,6 +307,19 @@ def _query(function: FunctionView, each: Repeated, question: str) -> Finding:
         confidence="needs-context" if question else _confidence(each),
         path=reach.path,
         settled_by=question,
+        end_line=each.repetition.block.end_line,
+    )
+
+
+def _same(function: FunctionView, each: Repeated) -> Finding:
+    entity = each.access.entity or "a row"
+    return each.call.finding(
+        severity(function),
+        f"`{each.call.fact.callee}` asks for `{entity}` anew in every pass of `{each.loop_text}`, with the same arguments",
+        "Ask once, before the loop.",
+        effort="S",
+        confidence="likely",
+        path=each.access.reach.path,
         end_line=each.repetition.block.end_line,
     )
 

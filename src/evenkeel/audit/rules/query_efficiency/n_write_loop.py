@@ -123,10 +123,12 @@ def purge() -> None:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.finding import Confidence, Finding, Severity
+from evenkeel.audit.model.observed import is_observed, observed_tables
+from evenkeel.audit.model.profile import Trigger
 from evenkeel.audit.model.repeats import Repeated, Unit, distinct_lines, loop_text, repeated_accesses, units_of_work
 from evenkeel.audit.model.rule import Rule
 from evenkeel.audit.model.view import FunctionView, ModuleView
@@ -149,15 +151,15 @@ INSTEAD = {
 
 def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     """One finding for each line on which a loop changes or removes rows one by one."""
-    del context
+    observed = observed_tables(context)
     for function in module.functions:
         if any(block.kind in {"for", "while", "comprehension"} for block in function.fact.blocks):
-            yield from distinct_lines(_findings(function))
+            yield from distinct_lines(_findings(function, observed))
 
 
-def _findings(function: FunctionView) -> Iterator[Finding]:
+def _findings(function: FunctionView, observed: Mapping[str, Trigger]) -> Iterator[Finding]:
     for each in repeated_accesses(function):
-        if each.access.kind in KINDS and not each.makes_new:
+        if each.access.kind in KINDS and not each.makes_new and not is_observed(each.call, observed):
             yield _repeated(function, each)
     loops: set[int] = set()  # several commits in one loop are one fault
     for unit in units_of_work(function):
@@ -169,7 +171,7 @@ def _findings(function: FunctionView) -> Iterator[Finding]:
 def _repeated(function: FunctionView, each: Repeated) -> Finding:
     call, reach = each.call, each.access.reach
     entity = each.access.entity or "a row"
-    place = f"`{call.fact.callee}`" if reach.direct else f"`{call.fact.callee}` ({len(reach.path) - 1} calls down)"
+    place = f"`{call.written}`" if reach.direct else f"`{call.written}` ({len(reach.path) - 1} calls down)"
     return call.finding(
         _severity(function),
         f"{place} {VERBS[each.access.kind]} `{entity}` once per element of `{each.loop_text}`",
@@ -194,7 +196,7 @@ def _committed(function: FunctionView, unit: Unit) -> Finding:
     steps = (unit.change.step,) if unit.change is not None else ()
     return unit.commit.finding(
         _severity(function),
-        f"`{unit.commit.fact.callee}` writes one change in every pass of `{loop_text(block)}`",
+        f"`{unit.commit.written}` writes one change in every pass of `{loop_text(block)}`",
         INSTEAD["delete" if unit.kind == "delete" else "update"],
         effort="S",
         confidence="needs-context" if unit.open_question else "definite" if block.kind != "while" else "likely",

@@ -121,7 +121,7 @@ def _finding(function: FunctionView, each: EventWrite) -> Finding:
     each_time = f"every pass of `{loop_text(each.block)}`" if each.block is not None else "every event passed on"
     return each.call.finding(
         _severity(function),
-        f"`{each.call.fact.callee}` writes {entity} in {each_time}",
+        f"`{each.call.written}` writes {entity} in {each_time}",
         BATCH,
         effort="M",
         confidence=_confidence(each),

@@ -172,7 +172,7 @@ def _is_free(load: Load) -> bool:
 def _finding(function: FunctionView, load: Load, held: Held) -> Finding:
     entity = short_entity(load.entity)
     what = f"`{entity}`" if entity else "the row"
-    place = f"`{load.call.fact.callee}`" if len(load.path) == 1 else f"`{load.call.fact.callee}` (at `{_place(load)}`)"
+    place = f"`{load.call.written}`" if len(load.path) == 1 else f"`{load.call.written}` (at `{_place(load)}`)"
     return load.call.finding(
         severity(function),
         f"{place} loads {what} by `{', '.join(load.key)}` although {held.why}",

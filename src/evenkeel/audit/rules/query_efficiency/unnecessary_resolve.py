@@ -127,7 +127,7 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
 
 def _finding(function: FunctionView, load: Load, held: Held) -> Finding:
     entity = short_entity(load.entity)
-    place = f"`{load.call.fact.callee}`" if len(load.path) == 1 else f"`{load.call.name}`, a call down,"
+    place = f"`{load.call.written}`" if len(load.path) == 1 else f"`{load.call.name}`, a call down,"
     return load.call.finding(
         _severity(function),
         f"{place} selects columns of `{entity}` by `{', '.join(load.key)}` although {held.why}",

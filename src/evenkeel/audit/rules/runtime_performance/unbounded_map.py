@@ -117,7 +117,9 @@ from collections.abc import Iterator
 from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.facts import Decorator
 from evenkeel.audit.model.finding import Confidence, Finding, Step
+from evenkeel.audit.model.flow import ancestors
 from evenkeel.audit.model.growth import Container, Growth, containers, growths, may_shrink
+from evenkeel.audit.model.loops import loop_kind
 from evenkeel.audit.model.places import at_block
 from evenkeel.audit.model.rule import Rule
 from evenkeel.audit.model.view import FunctionView, ModuleView
@@ -131,6 +133,10 @@ CLOSED_SET = re.compile(
     r"|asset|template|feature_flag|(llm|model)_key)(_name)?s?_?$|^name$"
 )
 REGISTERS = re.compile(r"^_*(register|track|install)")
+REQUEST_DATA = re.compile(
+    r"(^|_)(ids?|uuid|user|username|query|q|text|url|uri|token|session|email|ip|address|prompt|message|body|payload"
+    r"|content|term|search|slug)$"
+)
 PER_REQUEST = frozenset({"handler", "websocket", "dependency", "consumer", "task"})
 FINITE = re.compile(r"bool|Literal|Enum|type\[|Type\[")
 PLACES = {"module": "module-level", "class": "class-level", "object": "long-lived", "state": "application-level"}
@@ -186,18 +192,25 @@ def _keyed(growth: Growth) -> str:
 
 def _confidence(growth: Growth) -> Confidence:
     """At most `likely`: what a key stands for is told by its name, or by the names it is made from."""
-    function = growth.place.function
-    keys = [each for key in growth.keys if key for each in _made_from(growth, key)]
-    closed = bool(keys) and all(CLOSED_SET.search(each.rpartition(".")[2].removesuffix("[]").lower()) for each in keys)
-    return "needs-context" if closed or REGISTERS.search(function.fact.name) else "likely"
+    keys = [each for each in growth.keys if each]
+    closed = bool(keys) and all(_is_closed(growth, each) for each in keys)
+    return "needs-context" if closed or REGISTERS.search(growth.place.function.fact.name) else "likely"
 
 
-def _made_from(growth: Growth, key: str) -> tuple[str, ...]:
-    """The names a local key is put together from: `key = (region, name)`."""
+def _is_closed(growth: Growth, key: str) -> bool:
+    """Whether a key takes few values: by its name, by those it is made from, or because a loop over constants gives it."""
     function, position = growth.place.function, growth.place.fact.position
+    blocks = function.fact.blocks
+    around = ancestors(blocks, growth.place.fact.block)
+    if any(key in blocks[each].targets and loop_kind(function, each) == "few" for each in around):
+        return True
     given = [each for each in function.fact.assignments if key in each.targets and each.position < position]
-    names = given[-1].value.names if given else ()
-    return tuple(each for each in names if not each.startswith("<")) or (key,)
+    made_from = [each for each in given[-1].value.names if not each.startswith("<")] if given else []
+    return _is_few(key) or (bool(made_from) and all(_is_few(each) for each in made_from))
+
+
+def _is_few(chain: str) -> bool:
+    return bool(CLOSED_SET.search(chain.rpartition(".")[2].removesuffix("[]").lower()))
 
 
 # -- cache decorators ----------------------------------------------------------------------------------------------
@@ -222,18 +235,20 @@ def _is_endless(module: ModuleView, decorator: Decorator) -> bool:
 
 def _tells_calls_apart(function: FunctionView) -> bool:
     given = [each for each in function.fact.parameters if each.name not in {"self", "cls"}]
-    return any(not FINITE.search(each.annotation) and not CLOSED_SET.search(each.name) for each in given)
+    return any(not FINITE.search(each.annotation) and not _is_few(each.name) for each in given)
 
 
 def _cached(function: FunctionView, decorator: Decorator) -> Finding:
     line = function.fact.line
+    theirs = any(REQUEST_DATA.search(each.name) for each in function.fact.parameters)
     return at_block(function, 0).finding(
         "MEDIUM",
         f"`@{decorator.chain}` keeps every result of `{function.fact.name}` for the life of the process, and requests "
         "call it with data of theirs",
         "Give the cache a size (`lru_cache(maxsize=...)`) or a time to live.",
         effort="S",
-        confidence="likely",
+        confidence="likely" if theirs else "needs-context",
+        settled_by="" if theirs else f"how many different arguments `{function.fact.name}` is called with",
         path=(Step(function.module.path, line, function.name),),
         line=line,
         end_line=line,

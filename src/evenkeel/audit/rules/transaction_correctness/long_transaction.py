@@ -89,7 +89,7 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
 def _finding(work: SlowWork) -> Finding:
     return work.call.finding(
         work.severity,
-        f"`{work.call.fact.callee}` makes {work.what} at every turn of a loop while {work.since} is open; locks and "
+        f"`{work.call.written}` makes {work.what} at every turn of a loop while {work.since} is open; locks and "
         "connection are held for the whole loop",
         "Collect first, make the calls outside, and write in short transactions (in batches where there is much).",
         effort="M",

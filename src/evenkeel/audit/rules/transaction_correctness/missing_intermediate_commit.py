@@ -97,6 +97,7 @@ from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.facts import Block
 from evenkeel.audit.model.finding import Finding, Severity
 from evenkeel.audit.model.flow import loops_around, may_follow
+from evenkeel.audit.model.observed import observed_tables, tables_updated
 from evenkeel.audit.model.profile import Trigger
 from evenkeel.audit.model.regions import ends_transaction
 from evenkeel.audit.model.rule import Rule
@@ -121,7 +122,7 @@ class Update(NamedTuple):
 
 def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     """The first repeated update of an observed table in each function."""
-    triggers = {_bare(each.table): each for each in context.profile.triggers if each.notifies}
+    triggers = observed_tables(context)
     if not triggers:
         return
     for function in module.functions:
@@ -131,14 +132,9 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
             yield _finding(repeated, context)
 
 
-def _bare(table: str) -> str:
-    """A table's name without schema and quotes."""
-    return table.rpartition(".")[2].strip('"').lower()
-
-
 def _updates(function: FunctionView, triggers: dict[str, Trigger]) -> Iterator[Update]:
     for call in function.calls:
-        trigger = next((t for t in _written(call) if t in triggers), None)
+        trigger = next((t for t in tables_updated(call) if t in triggers), None)
         if trigger is not None and not call.library.startswith(AUTOCOMMIT) and not _commits(call):
             fact = call.fact
             yield Update(call, triggers[trigger], fact.position, fact.block, fact.line)
@@ -149,14 +145,6 @@ def _updates(function: FunctionView, triggers: dict[str, Trigger]) -> Iterator[U
                 nearest = next((c for c in function.calls if c.fact.position > assignment.position), None)
                 if nearest is not None:
                     yield Update(nearest, triggers[table], assignment.position, assignment.block, assignment.line)
-
-
-def _written(call: CallView) -> Iterator[str]:
-    """Tables that the call updates, itself or through what it calls."""
-    entities = call.function.module.index.entities
-    for reach in call.reaches("db-update", "db-write"):
-        entity = entities.get(reach.effect.detail)
-        yield (entity.table if entity is not None else reach.effect.detail).rpartition(".")[2].lower()
 
 
 def _table_of(function: FunctionView, target: str) -> str:

@@ -155,7 +155,7 @@ def _is_protected(function: FunctionView, commit: CallView) -> bool:
 def _finding(commit: CallView) -> Finding:
     return commit.finding(
         "MEDIUM",
-        f"`{commit.fact.callee}` commits a session that outlives the call, and nothing rolls back when a statement fails",
+        f"`{commit.written}` commits a session that outlives the call, and nothing rolls back when a statement fails",
         "Use `with` over the session or transaction, or roll back in `except` and raise again.",
         effort="S",
         confidence="likely",

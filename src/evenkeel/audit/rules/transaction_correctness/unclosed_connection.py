@@ -155,7 +155,7 @@ def _finding(function: FunctionView, call: CallView, found: Lifetime) -> Finding
     what = next((each.detail for each in call.effects if each.kind == "connect"), "session")
     name = f"`{found.name}`" if found.name else "what it gives"
     if found.ending == "never":
-        issue = f"`{call.fact.callee}` acquires a {what} and nothing in `{function.fact.name}` closes {name}"
+        issue = f"`{call.written}` acquires a {what} and nothing in `{function.fact.name}` closes {name}"
     else:
         issue = f"{name} is closed in line {found.close_line} only if nothing before it raises"
     return call.finding(

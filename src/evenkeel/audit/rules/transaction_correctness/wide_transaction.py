@@ -108,7 +108,7 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
 def _finding(work: SlowWork) -> Finding:
     return work.call.finding(
         work.severity,
-        f"`{work.call.fact.callee}` makes {work.what} while {work.since} is open; its connection and locks wait with it",
+        f"`{work.call.written}` makes {work.what} while {work.since} is open; its connection and locks wait with it",
         "End the transaction first, make the call, then write in a second short one; or hand the call to an outbox.",
         effort="M",
         confidence=work.confidence,
