@@ -81,7 +81,7 @@ def once(session: Session, ids: list[int]) -> Customer | None:
 def same_for_all(session: Session, ids: list[int]) -> list[int]:
     found = []
     for each in ids:
-        limit = session.scalars(select(Customer)).first()  # missed: a query that no loop data reaches
+        limit = session.scalars(select(Customer)).first()  # flagged
         found.append(each + limit.id)
     return found
 
