@@ -71,46 +71,6 @@ def overview(session: Session) -> list[str]:
 ```
 
 ```python flags
-from fastapi import Depends, FastAPI
-from pydantic import BaseModel, ConfigDict
-from sqlalchemy import ForeignKey
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, relationship
-
-app = FastAPI()
-
-class Base(DeclarativeBase): ...
-
-class Line(Base):
-    __tablename__ = "lines"
-    id: Mapped[int] = mapped_column(primary_key=True)
-    order_id: Mapped[int] = mapped_column(ForeignKey("orders.id"))
-
-class Order(Base):
-    __tablename__ = "orders"
-    id: Mapped[int] = mapped_column(primary_key=True)
-    lines: Mapped[list[Line]] = relationship()
-
-class LineOut(BaseModel):
-    id: int
-
-class OrderOut(BaseModel):
-    model_config = ConfigDict(from_attributes=True)
-    id: int
-    lines: list[LineOut]
-
-def get_session() -> Session: ...
-
-@app.get("/orders", response_model=list[OrderOut])
-def orders(session: Session = Depends(get_session)):
-    return session.query(Order).filter(Order.id > 0).all()  # flagged
-
-@app.get("/orders/some")
-def some(session: Session = Depends(get_session)) -> list[OrderOut]:
-    found = session.query(Order).limit(20).all()
-    return [OrderOut.model_validate(each) for each in found]  # flagged
-```
-
-```python flags
 from django.db import models
 
 class Author(models.Model):
@@ -135,28 +95,6 @@ async def balances(connection: asyncpg.Connection, accounts: list[int]) -> dict[
     for account in accounts:
         found[account] = await connection.fetchval("SELECT balance FROM accounts WHERE id = $1", account)  # flagged
     return found
-```
-
-```python flags
-from django.db import models
-from rest_framework import serializers
-
-class Recipe(models.Model):
-    name = models.CharField(max_length=80)
-
-class Rating(models.Model):
-    recipe = models.ForeignKey(Recipe, on_delete=models.CASCADE, related_name="ratings")
-    stars = models.IntegerField()
-
-class RecipeSerializer(serializers.ModelSerializer):
-    good = serializers.SerializerMethodField()
-
-    class Meta:
-        model = Recipe
-        fields = ["name", "good"]
-
-    def get_good(self, recipe):
-        return recipe.ratings.filter(stars__gt=3).count()  # flagged
 ```
 
 ```python passes
