@@ -13,7 +13,6 @@ ROOT = Path(__file__).parents[2]
 LONGEST = 300
 LONG_ON_PURPOSE: dict[str, str] = {  # file: why it has more lines than LONGEST
     "tests/source/ast_facts.py": "the second reader that the first is compared with: one class, best read in one go",
-    "src/evenkeel/audit/rules/query_efficiency/n_plus_one.py": "its page with examples for six libraries is half of it",
     "src/evenkeel/audit/rules/runtime_performance/sequential_await_loop.py": "its page with examples is half of it",
 }
 VAGUE = {"utils", "util", "helpers", "helper", "common", "misc", "core", "manager", "managers"}
