@@ -47,6 +47,7 @@ BOUNDED = {
         "for start in range(0, len(urls), 9):\n    batch = urls[start:start + 9]\n"
         "    await asyncio.gather(*[work(client, url) for url in batch])"
     ),
+    "slice": "await asyncio.gather(*[work(client, url) for url in urls[:n]])",
     "counted": (
         "jobs = set()\nfor url in urls:\n    if len(jobs) >= 9:\n        await asyncio.wait(jobs)\n"
         "    jobs.add(asyncio.create_task(work(client, url)))"

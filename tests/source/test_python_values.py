@@ -163,3 +163,16 @@ for a.t in a.u: pass
         ("a.o", 0, True), ("rows", 0, True), ("rows[].p", 0, False), ("<call>.s", 0, False), ("a.u", 0, False),
     ]  # fmt: skip
     assert code.reads[-2].receiver == [each.callee for each in code.calls].index("f")
+
+
+def test_slices_that_end() -> None:
+    code = module_code("a = x[:10]\nb = x[1:n]\nc = x[i:]\nd = x[:-1]\ne = x[2]\nf = x.y[:n][0]\ng = x[: 2 * n]\n")
+    assert [(each.value.kind, each.value.text, each.value.size) for each in code.assignments] == [
+        ("name", "x[]", 10),
+        ("name", "x[]", 0),
+        ("name", "x[]", -1),
+        ("name", "x[]", -1),
+        ("name", "x[]", -1),
+        ("name", "x.y[][]", -1),
+        ("name", "x[]", 0),
+    ]

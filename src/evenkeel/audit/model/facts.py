@@ -45,7 +45,8 @@ class Value(msgspec.Struct, frozen=True, array_like=True, gc=False):
     text: str  # as written, white space folded, cut at 200 characters (SQL strings: 8,000); of a "name" its chain
     call: int = -1  # index into Function.calls; for "name" and "either": the call the chain or first branch starts from
     awaited: bool = False
-    size: int = -1  # number of elements of a literal collection; length of a string literal
+    size: int = -1  # elements of a literal collection; length of a string literal; of a slice with an end (kind "name")
+    # that end, 0 when it is no literal
     function: int = -1  # index into FileFacts.functions, for lambda
     names: tuple[str, ...] = ()  # chains read anywhere inside the expression, in order, without duplicates
 

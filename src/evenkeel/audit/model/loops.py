@@ -146,6 +146,8 @@ def _iterable_kind(function: FunctionView, value: Value, depth: int) -> LoopKind
         return "few"
     if value.kind == "call" and value.call >= 0:
         return _called_kind(function, value.call, depth)
+    if value.kind == "name" and 0 < value.size <= FEW:
+        return "few"  # a slice that ends so soon
     if value.kind == "name":
         return _named_kind(function, value.text, depth)
     return "elements"

@@ -131,6 +131,8 @@ def _kind(spawn: Spawn) -> LoopKind:
     function = spawn.call.function
     kinds = [loop_kind(function, each) for each in loops_of(spawn.call)]
     block = spawn.block
+    if block.subject is not None and block.subject.kind == "name" and block.subject.size >= 0:
+        return "batches"  # a slice with an end
     if block.subject is not None and block.subject.text.startswith("range(") and "len(" not in block.subject.text:
         return "few"  # as many workers as somebody asked for
     outer_batches = any(kind == "batches" for kind in kinds[1:]) and bool(spawn.gathered)

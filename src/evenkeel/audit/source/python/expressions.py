@@ -14,6 +14,7 @@ from evenkeel.audit.model.facts import Value, ValueKind
 from evenkeel.audit.source.python.chains import LINKS, STRINGS, divided, link, load, plain_name
 from evenkeel.audit.source.python.drafts import (
     Evaluate,
+    FileDraft,
     Scan,
     Scope,
     add_read,
@@ -76,7 +77,20 @@ def subscripted(scope: Scope, node: Node, block: int) -> Value:
     value = name(scope, node, block)
     if value.text.partition("[")[0].rpartition(".")[2] in TYPE_FORMS:
         return Value("other", folded(scope.file, node), names=value.names)
-    return value
+    bound = _slice_bound(scope.file, node)
+    return value if bound < 0 else msgspec.structs.replace(value, size=bound)
+
+
+def _slice_bound(file: FileDraft, node: Node) -> int:
+    """How many elements a slice has at most: the number it ends with, 0 when that is no literal; -1 without an end."""
+    index = content(node.named_children)[-1]
+    if index.type != "slice":
+        return -1
+    before, colon, after = written(file, index).partition(":")
+    end = after.partition(":")[0].strip()
+    if not colon or not end or end.startswith("-"):
+        return -1
+    return int(end) if end.isdigit() and not before.strip() else 0
 
 
 def identifier(scope: Scope, node: Node, _block: int) -> Value:
