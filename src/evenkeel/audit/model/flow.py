@@ -10,13 +10,25 @@ LOOPS = frozenset({"for", "while", "comprehension"})
 BRANCHES = frozenset({"if", "else", "case", "except"})
 
 
+REMEMBERED = 16_384
+_lines: dict[tuple[int, int], tuple[Sequence[Block], tuple[int, ...]]] = {}  # asked a million times an audit; bounded
+
+
 def ancestors(blocks: Sequence[Block], block: int) -> tuple[int, ...]:
     """The block itself and everything around it, innermost first, the body last."""
+    known = _lines.get((id(blocks), block))
+    if known is not None and known[0] is blocks:
+        return known[1]
     found = []
-    while block >= 0:
-        found.append(block)
-        block = blocks[block].parent
-    return tuple(found)
+    each = block
+    while each >= 0:
+        found.append(each)
+        each = blocks[each].parent
+    if len(_lines) >= REMEMBERED:
+        _lines.clear()
+    line = tuple(found)
+    _lines[id(blocks), block] = (blocks, line)
+    return line
 
 
 def enclosing(blocks: Sequence[Block], block: int, *kinds: str) -> tuple[Block, ...]:
