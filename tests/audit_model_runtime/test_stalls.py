@@ -74,6 +74,20 @@ async def f(jobs: queue.Queue):
     assert lines(source) == [7]
 
 
+def test_what_is_awaited_gives_an_awaitable() -> None:
+    source = """
+import requests
+
+def get():
+    requests.get("a")
+
+async def f():
+    await requests.get("a")
+    await get()
+"""
+    assert lines(source) == [9]
+
+
 def test_the_first_time_does_not_count() -> None:
     source = """
 _client = None

@@ -52,7 +52,10 @@ def stalls(function: FunctionView, kinds: tuple[EffectKind, ...]) -> Iterator[St
 
 
 def _stall(call: CallView, kinds: tuple[EffectKind, ...]) -> Stall | None:
-    blocking = [each for each in call.reaches(*kinds) if each.effect.blocking]
+    # What is awaited gives an awaitable: a library that has both forms under one name was called in the async one.
+    blocking = [
+        each for each in call.reaches(*kinds) if each.effect.blocking and not (call.fact.awaited and each.direct)
+    ]
     if not blocking or _asks_not_to_wait(call, blocking[0]):
         return None
     waiting = [each for each in blocking if each.direct or each.effect.detail not in NOT_WAITING]
