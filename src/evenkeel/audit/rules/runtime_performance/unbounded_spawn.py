@@ -154,6 +154,7 @@ from evenkeel.audit.model.view import CallView, FunctionView, ModuleView
 RULE = Rule(title="A task per element of something of unknown size", severity="MEDIUM", facts=frozenset({"loops"}))
 
 COSTLY: tuple[EffectKind, ...] = ("network", "db-read", "db-write", "subprocess", "cpu")
+LOCAL = frozenset({"dbus", "docker"})
 INSTEAD = {
     "task": "Put a semaphore around the work, or start a fixed number of workers that share the elements.",
     "thread": "Use a `ThreadPoolExecutor` with a fixed number of workers.",
@@ -178,10 +179,12 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
 def _judge(function: FunctionView, spawn: Spawn) -> Iterator[Finding]:
     works = [spawn.call, *(each for each in function.calls if each.fact.parent == spawn.call.index)]
     known = bool(spawn.works) or any(each.library for each in works if not each.has("spawn", "gather"))
-    if known and not any(each.reaches(*COSTLY, spawned=True) for each in works):
+    if known and not any(_costs(each) for each in works):
         return
     source = source_of(spawn)
     confidence = _confidence(source, known=known)
+    if confidence == "needs-context" and not function.info.hot:
+        return  # what nobody waits for, over what nobody knows the size of
     how = "gathers" if spawn.gathered else "starts"
     over = spawn.block.subject.text[:60] if spawn.loop >= 0 and spawn.block.subject else ""
     each = "for everything it takes from the queue" if source == "stream" else f"for each element of `{over}`"
@@ -194,6 +197,11 @@ def _judge(function: FunctionView, spawn: Spawn) -> Iterator[Finding]:
         path=(spawn.call.step, *((spawn.gathered.step,) if spawn.gathered else ())),
         settled_by=f"how many elements `{over}` can have" if confidence == "needs-context" else "",
     )
+
+
+def _costs(call: CallView) -> bool:
+    """Whether a work takes something that there is not enough of; the machine's own daemons queue by themselves."""
+    return any(each.effect.detail not in LOCAL for each in call.reaches(*COSTLY, spawned=True))
 
 
 def _confidence(source: Source, *, known: bool) -> Confidence:
