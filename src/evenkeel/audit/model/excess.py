@@ -17,6 +17,7 @@ ExcessKind = Literal["count", "first", "filter", "aggregate", "columns"]
 
 MANY_COLUMNS = 15
 FEW_USED = 3
+CHOSEN = re.compile(r"^(only|defer|aonly)\(|\b(load_only|defer|undefer_group|with_only_columns|with_entities)\(")
 NARROWING = re.compile(
     r"^(where|filter|filter_by|exclude|limit|values|values_list|only|defer|with_only_columns|load_only|with_entities"
     r"|options|having|distinct|group_by|fetchmany|paginate|first|one|get|in_bulk|select_from|yield_per|execution_options)\("
@@ -25,6 +26,7 @@ LARGE = re.compile(
     r"body|content|text|html|data|description|raw|payload|json|blob|document|markdown|transcript|embedding|vector|spec"
     r"|config|meta|extra|settings|image|snapshot|log|message|result|response|request|schema"
 )  # a large type with a name that says large content, too: many models give every string the type TEXT
+ABOUT_IT = re.compile(r"_(type|id|at|by|name|kind|count|size|path|url|hash|key|status|state)$")
 COLUMN_SELECT = re.compile(r"^(select|query)\(.*[.(,]", re.DOTALL)
 AGGREGATES = frozenset({"sum", "max", "min", "any", "all", "next"})
 WORDS = re.compile(r"'[^']*'|\"[^\"]*\"|[A-Za-z_][\w.]*")
@@ -176,8 +178,8 @@ def _few_columns(function: FunctionView, block: Block, load: CallView, entity: E
     relations = {each.name for each in entity.relations}
     if not used or len(used) > FEW_USED or used & relations or used & set(entity.wide):
         return
-    large = [each for each in entity.wide if LARGE.search(each)]
-    if entity.columns <= MANY_COLUMNS and not large:
+    large = [each for each in entity.wide if LARGE.search(each) and not ABOUT_IT.search(each)]
+    if (entity.columns <= MANY_COLUMNS and not large) or any(CHOSEN.search(each) for each in _steps(load)):
         return
     kept = f", {', '.join(large[:2])} among them," if large else ""
     what = (

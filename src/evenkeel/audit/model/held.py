@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from evenkeel.audit.model.accesses import short_entity
 from evenkeel.audit.model.effects import EffectKind
+from evenkeel.audit.model.ends import calls_at
 from evenkeel.audit.model.finding import Step
 from evenkeel.audit.model.flow import ancestors
 from evenkeel.audit.model.loads import Load, holder_of, rebound_between, runs_before, same_entity
@@ -93,13 +94,9 @@ def is_on_purpose(load: Load) -> bool:
 
 def _last_query(load: Load) -> tuple[str, ...]:
     """The statement at the end of the way, when a callee makes it."""
-    last, module = load.path[-1], load.call.function.module
     if len(load.path) == 1:
         return ()
-    info = next((f for f in module.index.functions if f.name == last.function and f.file == last.file), None)
-    view = module.function(info) if info is not None else None
-    calls = view.calls if view is not None else ()
-    return next((each.query for each in calls if each.line == last.line and each.query), ())
+    return next((each.query for each in calls_at(load.call.function.module, load.path[-1]) if each.query), ())
 
 
 def _is_partial(first: Load, second: Load) -> bool:

@@ -19,6 +19,9 @@ SCHEDULES = re.compile(r"hour|day|daily|week|minute|3600|86400|cleanup|cron|rete
 DRAINS = re.compile(r"^[A-Za-z_][\w.]*$")
 EMPTY = re.compile(r"^not \w|is None|== 0|== \[\]|< 1\b")
 WAITS_FOR_DATABASE = re.compile(r"connect|ping|ready|SELECT 1\b(?! FROM)|wait_for_db", re.IGNORECASE)
+WAKES = re.compile(r"event|wake|hint|signal|notif|condition|changed", re.IGNORECASE)
+STOPS = re.compile(r"stop|shut|exit|quit|cancel|clos|terminat|done|abort", re.IGNORECASE)  # wake to end, not to look
+DEADLINES = re.compile(r"time\(\)|monotonic\(\)|deadline|timeout|perf_counter\(\)")
 NUMBER = re.compile(r"[\d_]+(\.\d*)?|\.\d+")
 
 
@@ -39,6 +42,8 @@ def polls(function: FunctionView) -> Iterator[Poll]:
             continue
         pause = _pause(function, index)
         if pause is None or _is_retry(function, pause, index) or _is_drain(function, index):
+            continue
+        if _is_woken(function, index) or _is_bounded_command(function, block):
             continue
         query = _query(function, index)
         if query is not None and not _reaches_out(function, query[0]) and not _empties(function, index, query[0]):
@@ -84,6 +89,17 @@ def _is_drain(function: FunctionView, loop: int) -> bool:
         condition.text in each.targets and inside(function.fact, each.block, loop) and each.value.call >= 0
         for each in function.fact.assignments
     )
+
+
+def _is_woken(function: FunctionView, loop: int) -> bool:
+    """Whether the loop also waits for somebody to wake it: then the poll is the fall-back that it should be."""
+    waits = (each for each in function.calls if each.name == "wait" and inside(function.fact, each.fact.block, loop))
+    return any(WAKES.search(each.holder) and not STOPS.search(each.holder) for each in waits)
+
+
+def _is_bounded_command(function: FunctionView, block: Block) -> bool:
+    """A command that waits once, and not beyond its deadline."""
+    return function.role == "startup" and DEADLINES.search(_text(block)) is not None
 
 
 def _query(function: FunctionView, loop: int) -> tuple[CallView, Reach] | None:

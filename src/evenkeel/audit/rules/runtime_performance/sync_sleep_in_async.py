@@ -88,10 +88,13 @@ def worker(url: str) -> None:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from evenkeel.audit.model.context import ContextStore
+from evenkeel.audit.model.ends import calls_at
 from evenkeel.audit.model.finding import Finding
+from evenkeel.audit.model.once import serves_nobody
 from evenkeel.audit.model.rule import Rule
 from evenkeel.audit.model.stalls import Stall, stalls, whereabouts
 from evenkeel.audit.model.view import ModuleView
@@ -99,6 +102,7 @@ from evenkeel.audit.model.view import ModuleView
 RULE = Rule(title="Synchronous sleep on the event loop", severity="HIGH", needs=frozenset({"sleep"}))
 
 ASYNC_SLEEP = "Use `await asyncio.sleep(...)`; if threads need the helper too, give it an async twin."
+BRIEF = re.compile(r"0?\.0[0-4]\d*")  # under 50 ms
 IN_THREAD = "Await an async version of the helper, or run the whole helper in a worker thread (`asyncio.to_thread`)."
 
 
@@ -106,8 +110,20 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     """One finding for each line of an async function on which the loop sleeps."""
     del context
     for function in module.functions:
+        if serves_nobody(function.info):
+            continue
         for stall in stalls(function, ("sleep",)):
-            yield _finding(stall)
+            if not _is_brief_retry(stall):
+                yield _finding(stall)
+
+
+def _is_brief_retry(stall: Stall) -> bool:
+    """Some milliseconds before another attempt, and only after an error: nobody will notice."""
+    for call in calls_at(stall.call.function.module, stall.reach.path[-1]):
+        pause = call.argument(0)
+        if call.has("sleep") and pause is not None and BRIEF.fullmatch(pause.text):
+            return bool(call.function.blocks_around(call.fact.block, "except"))
+    return False
 
 
 def _finding(stall: Stall) -> Finding:
