@@ -132,12 +132,13 @@ def _managed(linker: Linker, function_id: int, block: Block, index: int) -> Iter
     if block.subject is None:
         return
     manager = linker.resolver.value(function_id, block.subject, block.start)
-    pairs: tuple[tuple[ImplicitKind, tuple[str, ...], int, int], ...] = (
-        ("enter", ("__enter__", "__aenter__"), block.start, block.line),
-        ("leave", ("__exit__", "__aexit__"), block.end, block.end_line),
+    prefix = "a" if block.is_async else ""
+    pairs: tuple[tuple[ImplicitKind, str, int, int], ...] = (
+        ("enter", f"__{prefix}enter__", block.start, block.line),
+        ("leave", f"__{prefix}exit__", block.end, block.end_line),
     )
-    for kind, specials, position, line in pairs:
-        targets = _special_targets(linker, manager, specials)
+    for kind, special, position, line in pairs:
+        targets = _special_targets(linker, manager, (special,))
         effects = _manager_effects(linker, manager, kind)
         if targets or effects:
             call = _call(f"<{kind}> {block.subject.text}", line, position, index)

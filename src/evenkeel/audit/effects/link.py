@@ -40,6 +40,7 @@ class Linker:
         self.functions_in = self.handover.functions_in
         self.queries = Queries(resolver)
         self.effects = LibraryEffects(resolver, self.queries)
+        self._entities = entities
         self._relations = {(e.name, r.name): r for e in entities.values() for r in e.relations}
 
     def link_file(self, file: int) -> tuple[LinkedFunction, ...]:
@@ -106,12 +107,16 @@ class Linker:
         )
 
     def _variables(self, described: Described) -> tuple[tuple[str, str], ...]:
-        """How the receiver binds the type variables of the class that a target belongs to."""
+        """How the receiver binds the type variables of the class that a target belongs to, and which entity it is.
+
+        `User.find(1)`, where `find` is a method of a base class of all models, is about users."""
         receiver = described.receiver
         if not described.targets or receiver.name in {"", "super"}:
             return ()
         of = receiver.args[0] if receiver.name == "type" else receiver
         owner = self.resolver.owner(described.targets[0])
+        if owner is not None and owner.name != of.name and of.name in self._entities:
+            return ((owner.name, of.name),)
         if owner is None or not self.resolver.type_parameters(owner.name):
             return ()
         base = next((each for each in self.resolver.lineage(of) if each.name == owner.name), None)

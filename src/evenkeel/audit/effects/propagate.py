@@ -151,7 +151,7 @@ def _key_of_caller(edge: Edge, fetch: Fetch) -> tuple[int, ...]:
 
 
 def _bound_entity(entity: str, edge: Edge) -> str:
-    return dict(edge.variables).get(entity[4:], entity) if entity.startswith("var:") else entity
+    return dict(edge.variables).get(entity.removeprefix("var:"), entity)
 
 
 def _spread_roles(functions: Sequence[FunctionInfo], summaries: Sequence[Summary]) -> None:

@@ -159,6 +159,12 @@ class Results:
         base = next((each for each in self._resolver.lineage(receiver) if each.name == owner.name), None)
         mapping = self._resolver.bindings_of(base) if base is not None else {}
         mapping["Self"] = receiver
+        function = self._resolver.symbols.function(function_id)
+        if base is not None and function.parameters and function.parameters[0].annotation:
+            declared = self._resolver.annotations.resolve(function_id, function.parameters[0].annotation)
+            self._match(declared.args[0] if declared.name == "type" else declared, receiver, mapping)
+        if base is not None and base.name != receiver.name and _gives_own_kind(function):
+            result = _replaced(result, owner.name, receiver)
         return self._resolver.substitute(result, mapping)
 
     def _read_return(self, function_id: int) -> Type:
@@ -205,3 +211,19 @@ class Results:
         elif declared.name == given.name:
             for left, right in zip(declared.args, given.args, strict=False):
                 self._match(left, right, mapping)
+
+
+def _gives_own_kind(function: Function) -> bool:
+    """Whether what a method gives is of the class it is called on, not of the one that defines it."""
+    if function.returns:
+        return False
+    own = {function.parameters[0].name} if function.parameters else set()
+    return any(each.chain == "classmethod" for each in function.decorators) or all(
+        each.value.text in own for each in function.exits if each.kind == "return"
+    )
+
+
+def _replaced(type_: Type, name: str, by: Type) -> Type:
+    if type_.name == name:
+        return by
+    return type_._replace(args=tuple(_replaced(each, name, by) for each in type_.args))

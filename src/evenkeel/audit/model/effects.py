@@ -62,8 +62,10 @@ class Effect(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 def bind_variables(effect: Effect, variables: tuple[tuple[str, str], ...]) -> Effect:
-    """The effect as a caller sees it whose receiver binds the type variables: `var:T` becomes what T stands for."""
-    if not variables or not effect.detail.startswith("var:"):
+    """The effect as a caller sees it whose receiver says what the callee leaves open.
+
+    `var:T` becomes what T stands for; the class that defines the method becomes the one it is called on."""
+    if not variables or not effect.detail:
         return effect
-    bound = dict(variables).get(effect.detail[4:])
+    bound = dict(variables).get(effect.detail.removeprefix("var:"))
     return effect if bound is None else Effect(effect.kind, bound, effect.blocking, effect.certain)

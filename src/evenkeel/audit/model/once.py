@@ -151,3 +151,10 @@ def ends_with_process(info: FunctionInfo) -> bool:
     if info.kind in {"migration", "script"}:
         return True
     return bool(info.roles) and set(info.roles) <= {"cli", "migration"}
+
+
+def serves_nobody(info: FunctionInfo) -> bool:
+    """Whether a function is a command, script or migration itself: no request shares its event loop.
+
+    What a command calls may be a server."""
+    return info.kind in {"migration", "script"} or info.entry in {"cli", "migration"}

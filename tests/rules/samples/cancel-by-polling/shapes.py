@@ -47,3 +47,7 @@ class Runs:
     async def disconnected(self, request: Request) -> None:
         while not await request.is_disconnected():
             await asyncio.sleep(1)
+
+    async def until_over(self, task) -> None:
+        while task.state not in ("completed", "failed", "cancelled"):
+            await asyncio.sleep(1)

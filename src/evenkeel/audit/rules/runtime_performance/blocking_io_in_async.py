@@ -195,6 +195,7 @@ from collections.abc import Iterator
 from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.effects import EffectKind
 from evenkeel.audit.model.finding import Confidence, Finding, Severity
+from evenkeel.audit.model.once import serves_nobody
 from evenkeel.audit.model.rule import Rule
 from evenkeel.audit.model.stalls import Stall, stall_severity, stalls, whereabouts
 from evenkeel.audit.model.view import ModuleView
@@ -229,6 +230,8 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     """One finding for each line of an async function that blocks, at the call."""
     del context
     for function in module.functions:
+        if serves_nobody(function.info):
+            continue
         for stall in stalls(function, KINDS):
             yield _finding(stall)
 

@@ -133,6 +133,7 @@ RULE = Rule(title="Cancellation polled on a timer", severity="MEDIUM", needs=fro
 CANCEL = re.compile(
     r"cancel|abort|interrupt(?!ed_?error)|revoke|stop_?request|should_?stop|kill(ed|_|$)|terminat", re.IGNORECASE
 )
+OTHER_ENDS = re.compile(r"complet|finish|succe|failed|skipped", re.IGNORECASE)  # waits for the end, whichever it is
 STOP = re.compile(r"(^|[_.(\s\"'])(stop|stopped|stopping|_?stop_?event|shutdown\w*)($|[_.()\s\"'])", re.IGNORECASE)
 REMOTE: tuple[EffectKind, ...] = ("db-read", "network")
 OTHER_WORK: tuple[EffectKind, ...] = ("network", "db-write", "db-read", "commit", "subprocess", "cpu", "stream", "file")
@@ -203,7 +204,7 @@ def _conditions(function: FunctionView, loop: int) -> list[int]:
 def _asks_for_cancel(function: FunctionView, loop: int, block: int, calls: list[CallView]) -> bool:
     subject = function.fact.blocks[block].subject
     text = subject.text if subject is not None else ""
-    if CANCEL.search(text):
+    if CANCEL.search(text) and not OTHER_ENDS.search(text):
         return block == loop or _answers(function, block, calls)
     waits_only = len([each for each in calls if not each.has("sleep", "log")]) <= 1
     return block == loop and bool(STOP.search(text)) and waits_only
