@@ -22,7 +22,8 @@ NOW = re.compile(
     r"|limit|interval|horizon|oldest|max_age",
     re.IGNORECASE,
 )
-SWEEPS = re.compile(r"expire|stale|outdated|prune|purge|evict|(^|_)old(_|$)|(^|_)gc(_|$)|ttl")
+SWEEPS = re.compile(r"expire|stale|outdated|(^|_)old(_|$)|(^|_)gc(_|$)|ttl")
+EMPTIES = re.compile(r"prune|purge|evict")  # of one thing that is passed it removes everything, whatever its age
 BACKGROUND = re.compile(
     r"(clean|purge|prune|sweep|janitor|housekeep|retention|reap|garbage|cron|nightly|daily|hourly|maintenance|expire)"
 )
@@ -83,9 +84,9 @@ def _only_sweeps(call: CallView, target: FunctionInfo) -> bool:
     if view is None:
         return False
     deletes = list(view.calls_with("db-delete"))
-    return bool(deletes) and (
-        any(deletes_expired(each) for each in deletes) or SWEEPS.search(target.name.rpartition(".")[2]) is not None
-    )
+    name = target.name.rpartition(".")[2]
+    told = SWEEPS.search(name) or (EMPTIES.search(name) and not call.fact.arguments)
+    return bool(deletes) and (bool(told) or any(deletes_expired(each) for each in deletes))
 
 
 def _now_and_then(call: CallView) -> bool:

@@ -15,7 +15,7 @@ from evenkeel.audit.model.loads import Load, holder_of, rebound_between, runs_be
 from evenkeel.audit.model.loop_data import bound_call
 from evenkeel.audit.model.regions import opens_transaction
 from evenkeel.audit.model.repeats import constructs
-from evenkeel.audit.model.singles import IDENTITY, snake
+from evenkeel.audit.model.singles import IDENTITY, is_partial, snake
 from evenkeel.audit.model.view import CallView, FunctionView
 
 ON_PURPOSE = re.compile(r"for_update|lock|refresh|reload|fresh|populate_existing|nowait", re.IGNORECASE)
@@ -144,7 +144,7 @@ def _entity_at_hand(load: Load) -> Held | None:
         type_ = function.types.get(root, "")
         if not load.entity or type_ != load.entity or function.module.entity(type_) is None:
             continue
-        if _is_key_of(root, load, ()) and not _is_loop_target(function, root) and not _is_made_here(load, root):
+        if _is_key_of(root, load, ()) and not _is_loop_target(function, root) and _is_whole_row(load, root):
             question = _changed_since_binding(load, root)
             why = f"`{root}` is that {short_entity(load.entity)} already"
             return Held(why, None, True, load.partial, question)
@@ -155,9 +155,14 @@ def _is_loop_target(function: FunctionView, name: str) -> bool:
     return any(name in each.targets for each in function.fact.blocks if each.kind in {"for", "comprehension"})
 
 
-def _is_made_here(load: Load, name: str) -> bool:
-    call = bound_call(load.call.function, name, load.call.fact.position)
-    return call is not None and constructs(call)
+def _is_whole_row(load: Load, name: str) -> bool:
+    """Whether the variable holds the row as it is stored when the load runs: not one that was just made, not some of
+    its columns, and not what the load itself is about to bind the name to."""
+    function, position = load.call.function, load.call.fact.position
+    call = bound_call(function, name, position)
+    if call is not None:
+        return not constructs(call) and not is_partial(call.link)
+    return not any(name in each.targets and each.position >= position for each in function.fact.assignments)
 
 
 def _changed_since_binding(load: Load, name: str) -> str:

@@ -31,6 +31,8 @@ STARTS = re.compile(
     r"|distinct|using|select_related|prefetch_related|limit|join|outerjoin|options|iterator|in_bulk)\w*\("
 )
 WHOLE = frozenset({"all", "count", "exists", "iterator"})  # what a prefetched relation answers without a query
+SELECTED = re.compile(r"\b[A-Z]\w*")  # the models whose columns a step names
+SELECTS_ALONG = "peewee."
 NARROWED = re.compile(r"^(values|values_list|with_only_columns|with_entities|scalars_only)\(")
 
 
@@ -55,7 +57,8 @@ def lazy_loads(function: FunctionView) -> Iterator[LazyLoad]:
             continue
         if call.loops or call.fact.callee.startswith(SERIALISED):
             origin = origin_of(function, call)
-            yield LazyLoad(call, call.link.key, origin, _loading(call.link.key, origin))
+            target = call.link.result.removeprefix("list[").removesuffix("]").rpartition(".")[2]
+            yield LazyLoad(call, call.link.key, origin, _loading(call.link.key, origin, target))
 
 
 def origin_of(function: FunctionView, read: CallView) -> CallView | None:
@@ -127,27 +130,45 @@ def _is_query(call: CallView) -> bool:
     return any(each in call.link.result for each in ("QuerySet[", "Query[", "Manager["))
 
 
-def _loading(relation: str, origin: CallView | None, depth: int = 0) -> Loading:
+def _loading(relation: str, origin: CallView | None, target: str = "", depth: int = 0) -> Loading:
     if origin is None or depth > DEEPEST:
         return "unknown"
     if _is_asynchronous(origin):
         return "eager"
     if origin.targets:
-        return _loading_of_callee(relation, origin, depth)
+        return _loading_of_callee(relation, origin, target, depth)
     steps = origin.query or chain_steps(origin)
     if not steps or not STARTS.match(steps[0]):
         return "unknown"
-    return loads(steps, relation)
+    return _selected(steps, target) if _selects_along(origin) else loads(steps, relation)
 
 
-def _loading_of_callee(relation: str, origin: CallView, depth: int) -> Loading:
+def _selects_along(origin: CallView) -> bool:
+    """Whether the library fills a relationship from the columns of another model that the query selects."""
+    current: CallView | None = origin
+    while current is not None:
+        if current.library.startswith(SELECTS_ALONG) or current.link.result.startswith(SELECTS_ALONG):
+            return True
+        current = current.receiver
+    return False
+
+
+def _selected(steps: tuple[str, ...], target: str) -> Loading:
+    """`Message.select(Message, User).join(User)` loads the users along; an alias of another model may be the target's."""
+    names = [name for each in steps for name in SELECTED.findall(each.partition("(")[2]) if each.startswith("select(")]
+    if target in names or any(each.startswith("prefetch(") for each in steps):
+        return "eager"
+    return "unknown" if len(set(names)) > 1 else "lazy"
+
+
+def _loading_of_callee(relation: str, origin: CallView, target: str, depth: int) -> Loading:
     """A function of the project gave the entities: what the queries load whose results it returns; all must agree."""
     callee = origin.function.module.function(origin.targets[0]) if len(origin.targets) == 1 else None
     if callee is None or callee.is_async:
         return "unknown" if callee is None else "eager"
     given = [each for each in callee.fact.exits if each.kind == "return" and each.value.kind in {"name", "call"}]
     origins = [_origin_of_value(callee, each.value, each.position, 0) for each in given]
-    found = {_loading(relation, each, depth + 1) for each in origins}
+    found = {_loading(relation, each, target, depth + 1) for each in origins}
     return found.pop() if len(found) == 1 else "unknown"
 
 

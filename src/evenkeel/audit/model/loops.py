@@ -20,6 +20,7 @@ FEW = 10  # elements at most of a loop that is not worth a rewrite
 WRAPPERS = frozenset({"enumerate", "reversed", "sorted", "list", "tuple", "set", "zip", "iter", "tqdm", "frozenset"})
 VIEWS = frozenset({"items", "keys", "values"})
 ENDLESS = frozenset({"count", "cycle", "repeat"})
+CLASSES = frozenset({"get_models", "get_app_configs", "__subclasses__"})  # as many as the program has
 GROWING = frozenset({"append", "extend", "add", "update", "insert", "setdefault", "appendleft"})
 BATCHES = re.compile(r"(^|_|\.)(batch|chunk|bucket|partition|slice|window|page)(s|es|ed|d|ify)?(_|$)|paginat|fetchmany")
 BATCH = re.compile(r"(^|_)(batch|chunk)(_|$|\d)")
@@ -161,6 +162,8 @@ def _called_kind(function: FunctionView, index: int, depth: int) -> LoopKind:
         return _range_kind(values)
     if BATCHES.search(name):
         return "batches"
+    if name in CLASSES:
+        return "few"
     if name in ENDLESS:
         return "attempts"
     if name in VIEWS and call.callee != name:

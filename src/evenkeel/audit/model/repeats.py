@@ -11,6 +11,7 @@ from evenkeel.audit.model.facts import Block, Value
 from evenkeel.audit.model.finding import Finding
 from evenkeel.audit.model.loop_data import bound_call, flows_from_receiver, flows_into, inside, loop_data, touches
 from evenkeel.audit.model.loops import Repetition, leaves_after, loop_kind, loops_of, per_element
+from evenkeel.audit.model.seldom import kept_by_hand, runs_seldom
 from evenkeel.audit.model.sql import is_sql
 from evenkeel.audit.model.view import CallView, FunctionView
 
@@ -71,6 +72,7 @@ def repeated_accesses(function: FunctionView) -> Iterator[Repeated]:
             repetition is None
             or asks_for_many(call, frozenset(repetition.block.targets))
             or _asks_a_batch(call, repetition)
+            or runs_seldom(call, repetition.loop, repetition.block.targets)
         ):
             continue
         shared = not flows_from_receiver(call, repetition.names)
@@ -100,6 +102,8 @@ def constructs(call: CallView) -> bool:
 
 def _open_question(each: Repeated) -> str:
     call = each.call
+    if each.access.kind == "read" and (kept := kept_by_hand(call, each.repetition.loop)):
+        return f"how many different ones there are: `{kept}` keeps each that was asked for"
     if each.access.kind in {"update", "delete", "save"} and (told := told_outside(call, each.repetition.loop)):
         return f"whether each element is recorded for itself on purpose: `{told}` reaches outside the process each time"
     if not each.access.reach.direct and any(r.effect.detail not in NEAR for r in call.reaches("network", "subprocess")):
@@ -206,7 +210,7 @@ def _unit(commit: CallView) -> Unit | None:
             function.fact, commit.fact.block, loop
         ):
             continue
-        if _now_and_then(commit, loop):
+        if _now_and_then(commit, loop) or runs_seldom(commit, loop, function.fact.blocks[loop].targets):
             return None
         names = loop_data(function.fact, loop)
         change = _change_in(function, loop, names, commit)

@@ -1,0 +1,35 @@
+from django.apps import apps
+from django.db import models
+
+
+class Remote(models.Model):
+    url = models.TextField()
+
+
+class Artifact(models.Model):
+    remote_id = models.IntegerField()
+
+
+def remotes(artifacts: list[Artifact]) -> list[Remote]:
+    """One query for each different remote: nothing tells how many there are."""
+    seen: dict[int, Remote] = {}
+    found = []
+    for artifact in artifacts:
+        if artifact.remote_id not in seen:
+            seen[artifact.remote_id] = Remote.objects.get(pk=artifact.remote_id)
+        found.append(seen[artifact.remote_id])
+    return found
+
+
+def remotes_each(keys: list[int]) -> list[Remote]:
+    found = []
+    for key in keys:
+        found.append(Remote.objects.get(pk=key))  # flagged
+    return found
+
+
+def sizes() -> list[int]:
+    found = []
+    for model in apps.get_models():
+        found.append(model.objects.count())
+    return found

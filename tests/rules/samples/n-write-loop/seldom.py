@@ -1,0 +1,49 @@
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Query(Base):
+    __tablename__ = "queries"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    slug: Mapped[str]
+    broken: Mapped[bool]
+
+
+def due(session: Session) -> list[Query]:
+    found = []
+    for query in session.query(Query).all():
+        try:
+            if check(query.slug):
+                found.append(query)
+        except ValueError:
+            query.broken = True
+            session.commit()
+    return found
+
+
+def check(slug: str) -> bool:
+    return slug.isidentifier()
+
+
+def remove(session: Session, queries: list[Query], slug: str) -> None:
+    for query in queries:
+        if query.slug == slug:
+            session.delete(query)
+            session.commit()
+
+
+def remove_broken(session: Session, queries: list[Query]) -> None:
+    for query in queries:
+        if query.broken:
+            session.delete(query)
+            session.commit()  # flagged
+
+
+def remove_all_but(session: Session, queries: list[Query], slug: str) -> None:
+    for query in queries:
+        if query.slug != slug:
+            session.delete(query)
+            session.commit()  # flagged
