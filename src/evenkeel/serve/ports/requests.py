@@ -21,7 +21,8 @@ class RunRequest(msgspec.Struct, frozen=True):
     """One user round. `tool_names` () = the default set, `(NO_TOOLS,)` = none. `session_id` "" = choose one.
 
     `is_admin` and `registered` are those of the *target* user and never come from a client. `config_overrides` is
-    merged into the agent's settings for this run alone.
+    merged into the agent's settings for this run alone. `reply_to` = where else the answer goes (a channel's own form):
+    the agent carries it and hands it back when the run has ended.
     """
 
     user_id: str
@@ -40,3 +41,4 @@ class RunRequest(msgspec.Struct, frozen=True):
     is_admin: bool = False
     registered: bool = True
     request_id: str = ""
+    reply_to: dict[str, Any] | None = None
