@@ -74,4 +74,4 @@ def test_loads(statement: str, expected: tuple[tuple[str, ...], bool, bool, bool
     "statement", ["session.query(User).all()", "chosen(session, key, 1)", "session.get(User, when[0])"]
 )
 def test_no_loads_by_key(statement: str) -> None:
-    assert loads_of(function_of(HEADER.replace("{statement}", statement))) == []
+    assert not loads_of(function_of(HEADER.replace("{statement}", statement)))

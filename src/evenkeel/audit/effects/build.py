@@ -70,6 +70,7 @@ def build_index(files: Sequence[SourceFile], catalogue: Catalogue, *, jobs: int 
         lines=sum(each.lines for each in results),
         unresolved=sum(each.unresolved for each in summaries),
         lasting=lasting_classes(part for each in results for part in each.parts),
+        numbers={path: number for number, (path, _, _) in enumerate(files)},
     )
 
 

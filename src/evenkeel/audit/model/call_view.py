@@ -61,7 +61,7 @@ class Reach:
 class CallView:
     """One call of a function: its fact, what it resolves to, and what it does."""
 
-    __slots__ = ("_reached", "fact", "function", "index", "link")
+    __slots__ = ("_loops", "_reached", "fact", "function", "index", "link")
 
     def __init__(self, function: FunctionView, index: int, fact: Call, link: Link) -> None:
         self.function = function
@@ -69,6 +69,7 @@ class CallView:
         self.fact = fact
         self.link = link
         self._reached: dict[tuple[EffectKind, ...], tuple[Reach, ...]] = {}
+        self._loops: tuple[Block, ...] | None = None
 
     @property
     def line(self) -> int:
@@ -127,7 +128,9 @@ class CallView:
     @property
     def loops(self) -> tuple[Block, ...]:
         """Loops that repeat it, innermost first."""
-        return loops_around(self.function.fact.blocks, self.fact.block, self.fact.position)
+        if self._loops is None:
+            self._loops = loops_around(self.function.fact.blocks, self.fact.block, self.fact.position)
+        return self._loops
 
     @property
     def parent(self) -> CallView | None:
@@ -146,7 +149,7 @@ class CallView:
 
     def has(self, *kinds: EffectKind) -> bool:
         """Whether the call itself has an effect of these kinds."""
-        return any(each.kind in kinds for each in self.link.effects)
+        return bool(self.link.effects) and any(each.kind in kinds for each in self.link.effects)
 
     def effect(self, *kinds: EffectKind) -> Effect | None:
         """The call's own first effect of these kinds."""
@@ -181,16 +184,21 @@ class CallView:
         Work that runs in a task of its own is left out unless `spawned`. `effect.blocking` holds only for effects that
         block the calling thread: what an offload or an async callee does is not the caller's blocking.
         """
+        link = self.link
+        if not (link.effects or link.targets or link.runs):
+            return ()
         known = self._reached.get(kinds)
         if known is None:
             known = self._reached[kinds] = self._find(kinds)
-        return known if spawned else tuple(each for each in known if not each.spawned)
+        if spawned or not known:
+            return known
+        return tuple([each for each in known if not each.spawned])
 
     def _find(self, kinds: tuple[EffectKind, ...]) -> tuple[Reach, ...]:
         found = [Reach.along(each, (self.step,)) for each in self.link.effects if each.kind in kinds]
         for target in (*self.targets, *self.runs):
             for each in target.reaches:
-                if self._meets(target, each):
+                if (each.effect.kind in kinds or each.statement >= 0) and self._meets(target, each):
                     found.extend(self._through(target, each, effect) for effect in self._stated(target, each, kinds))
         found.sort(key=lambda each: each.depth)
         return tuple(found)

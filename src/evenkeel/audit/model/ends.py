@@ -7,10 +7,8 @@ from evenkeel.audit.model.view import CallView, ModuleView
 
 
 def calls_at(module: ModuleView, step: Step) -> tuple[CallView, ...]:
-    """The calls that stand on a step's line; () when the step is in no function of the project.
-
-    Goes through all functions of the project: for findings that are about to be made, not for each call."""
-    functions = module.index.functions
-    info = next((each for each in functions if each.name == step.function and each.file == step.file), None)
-    view = module.function(info) if info is not None else None
+    """The calls that stand on a step's line; () when the step is in no function of the project."""
+    other = module.neighbour(step.file)
+    functions = other.functions if other is not None else ()
+    view = next((each for each in functions if each.name == step.function), None)
     return tuple(each for each in view.calls if each.line == step.line) if view is not None else ()

@@ -10,44 +10,57 @@ LOOPS = frozenset({"for", "while", "comprehension"})
 BRANCHES = frozenset({"if", "else", "case", "except"})
 
 
-REMEMBERED = 16_384
-_lines: dict[tuple[int, int], tuple[Sequence[Block], tuple[int, ...]]] = {}  # asked a million times an audit; bounded
+REMEMBERED = 1_024  # functions; the lines of blocks are asked for a million times an audit
+Line = tuple[int, ...]
+_lines: dict[int, tuple[Sequence[Block], tuple[Line, ...], tuple[Line, ...]]] = {}  # by identity of the blocks
 
 
-def ancestors(blocks: Sequence[Block], block: int) -> tuple[int, ...]:
+def ancestors(blocks: Sequence[Block], block: int) -> Line:
     """The block itself and everything around it, innermost first, the body last."""
-    known = _lines.get((id(blocks), block))
-    if known is not None and known[0] is blocks:
-        return known[1]
-    found = []
-    each = block
-    while each >= 0:
-        found.append(each)
-        each = blocks[each].parent
+    known = _lines.get(id(blocks))
+    if known is None or known[0] is not blocks:
+        known = _learn(blocks)
+    return known[1][block] if block >= 0 else ()
+
+
+def _learn(blocks: Sequence[Block]) -> tuple[Sequence[Block], tuple[Line, ...], tuple[Line, ...]]:
+    """The lines of all blocks at once, and of each line the loops. An outer block has a lower number than an inner one."""
+    lines: list[Line] = []
+    loops: list[Line] = []
+    for number, block in enumerate(blocks):
+        parent = block.parent
+        lines.append((number, *lines[parent]) if parent >= 0 else (number,))
+        around = loops[parent] if parent >= 0 else ()
+        loops.append((number, *around) if block.kind in LOOPS else around)
     if len(_lines) >= REMEMBERED:
         _lines.clear()
-    line = tuple(found)
-    _lines[id(blocks), block] = (blocks, line)
-    return line
+    known = _lines[id(blocks)] = (blocks, tuple(lines), tuple(loops))
+    return known
 
 
 def enclosing(blocks: Sequence[Block], block: int, *kinds: str) -> tuple[Block, ...]:
     """The enclosing blocks of the given kinds, innermost first."""
-    return tuple(blocks[each] for each in ancestors(blocks, block) if blocks[each].kind in kinds)
+    return tuple([blocks[each] for each in ancestors(blocks, block) if blocks[each].kind in kinds])
 
 
 def loops_around(blocks: Sequence[Block], block: int, position: int) -> tuple[Block, ...]:
     """The loops that repeat what stands at `position`, innermost first. A loop's own iterable is not repeated."""
-    found = []
-    for each in enclosing(blocks, block, *LOOPS):
-        if each.kind == "comprehension" and each.subject is not None and _is_first_iterable(each, position):
-            continue
-        found.append(each)
-    return tuple(found)
+    return tuple([blocks[each] for each in loop_numbers(blocks, block, position)])
+
+
+def loop_numbers(blocks: Sequence[Block], block: int, position: int) -> Line:
+    """The numbers of the blocks that `loops_around` answers with."""
+    known = _lines.get(id(blocks))
+    if known is None or known[0] is not blocks:
+        known = _learn(blocks)
+    around = known[2][block] if block >= 0 else ()
+    if not around:
+        return around
+    return tuple([each for each in around if not _is_first_iterable(blocks[each], position)])
 
 
 def _is_first_iterable(block: Block, position: int) -> bool:
-    return position < block.start
+    return block.kind == "comprehension" and block.subject is not None and position < block.start
 
 
 def may_follow(blocks: Sequence[Block], first: int, second: int) -> bool:
@@ -56,7 +69,7 @@ def may_follow(blocks: Sequence[Block], first: int, second: int) -> bool:
     No, when they are different branches of one decision, or when `first` ends by leaving (return, raise, break, continue)
     before the code they share goes on.
     """
-    first_line, second_line = ancestors(blocks, first), set(ancestors(blocks, second))
+    first_line, second_line = ancestors(blocks, first), ancestors(blocks, second)
     branch = -1
     for each in first_line:
         if each in second_line:
@@ -66,7 +79,7 @@ def may_follow(blocks: Sequence[Block], first: int, second: int) -> bool:
         branch = each
     if branch < 0:
         return True
-    other = next((each for each in ancestors(blocks, second) if blocks[each].parent == blocks[branch].parent), -1)
+    other = next((each for each in second_line if blocks[each].parent == blocks[branch].parent), -1)
     return other < 0 or not _alternatives(blocks, branch, other)
 
 

@@ -132,3 +132,4 @@ class Index(msgspec.Struct, gc=False):
     lines: int
     unresolved: int = 0  # calls on receivers that nothing types
     lasting: frozenset[str] = frozenset()  # project classes with an instance that lives as long as the process
+    numbers: dict[str, int] = {}  # path -> its place in `files`

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from evenkeel.audit.model.answers import once_a_function
 from evenkeel.audit.model.effects import Effect, bind_variables
 from evenkeel.audit.model.finding import Step
 from evenkeel.audit.model.flow import ancestors
@@ -32,9 +33,12 @@ class Load(NamedTuple):
     literals: tuple[str, ...] = ()
 
 
-def loads_of(function: FunctionView) -> list[Load]:
+@once_a_function
+def loads_of(function: FunctionView) -> Iterator[Load]:
     """Every load by key of a function, in evaluation order; but by an element, whose index the facts do not tell."""
-    return [load for call in function.calls for load in _loads(call) if not any("[]" in each for each in load.key)]
+    for call in function.calls:
+        if call.link.effects or call.link.targets or call.link.runs:
+            yield from (load for load in _loads(call) if not any("[]" in each for each in load.key))
 
 
 def _loads(call: CallView) -> Iterator[Load]:

@@ -3,36 +3,77 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
-from evenkeel.audit.model.facts import Function
+from evenkeel.audit.model.facts import Call, Function
 from evenkeel.audit.model.flow import ancestors
 from evenkeel.audit.model.view import CallView, FunctionView
 
 TAKING = frozenset({"pop", "popleft", "popitem", "get_nowait", "next", "anext"})
+PART = re.compile(r"\.|\[\]")  # where a part of a chain ends
 IDENTIFIER = re.compile(r"[A-Za-z_]\w*(?:\.\w+|\[\])*")
+
+
+class Making(NamedTuple):
+    """What one assignment, or one block that goes through or opens something, makes from what."""
+
+    place: int  # the block it stands in; of a block its own number
+    block: int  # its own number when it is a block, else -1
+    sources: frozenset[str]  # names from which what it makes is taken
+    made: tuple[str, ...]  # the names that carry it
+
+
+REMEMBERED = 1_024  # functions and loops; the same loop is asked for by many rules
+_makings: dict[int, tuple[Function, tuple[Making, ...]]] = {}  # by identity of the function
+_carriers: dict[tuple[int, int], tuple[Function, frozenset[str]]] = {}  # by identity of the function, and loop
 
 
 def loop_data(function: Function, index: int) -> frozenset[str]:
     """Names that carry an element of the loop inside it: its targets and what is made from them, step by step."""
+    known = _carriers.get((id(function), index))
+    if known is None or known[0] is not function:
+        if len(_carriers) >= REMEMBERED:
+            _carriers.clear()
+        known = _carriers[id(function), index] = (function, frozenset(_carried(function, index)))
+    return known[1]
+
+
+def _carried(function: Function, index: int) -> set[str]:
     names = {_holder(each) for each in function.blocks[index].targets} or _taken(function, index)
+    waiting = [each for each in _all_made(function) if each.block != index and inside(function, each.place, index)]
     size = -1
-    while len(names) != size:
+    while waiting and len(names) != size:
         size = len(names)
-        names.update(_made_from(function, index, frozenset(names)))
-    return frozenset(names)
+        left: list[Making] = []
+        for each in waiting:
+            if names.isdisjoint(each.sources):
+                left.append(each)
+            else:
+                names.update(each.made)
+        waiting = left
+    return names
 
 
-def _made_from(function: Function, index: int, names: frozenset[str]) -> Iterator[str]:
+def _all_made(function: Function) -> tuple[Making, ...]:
+    known = _makings.get(id(function))
+    if known is None or known[0] is not function:
+        if len(_makings) >= REMEMBERED:
+            _makings.clear()
+        known = _makings[id(function)] = (function, tuple(_makings_of(function)))
+    return known[1]
+
+
+def _makings_of(function: Function) -> Iterator[Making]:
     for each in function.assignments:
-        if inside(function, each.block, index) and touches(each.value.names, names):
-            yield from map(_holder, each.targets)
+        if each.value.names and each.targets:
+            yield Making(each.block, -1, starts(each.value.names), tuple(map(_holder, each.targets)))
     for number, block in enumerate(function.blocks):
         subject = block.subject
-        if subject is None or number == index or not inside(function, number, index):
-            continue
-        if touches(subject.names or IDENTIFIER.findall(subject.text), names):
-            yield from map(_holder, block.targets)
+        if subject is not None and block.targets:
+            chains = subject.names or IDENTIFIER.findall(subject.text)
+            yield Making(number, number, starts(chains), tuple(map(_holder, block.targets)))
 
 
 def _taken(function: Function, index: int) -> set[str]:
@@ -55,24 +96,28 @@ def _holder(target: str) -> str:
 
 def touches(chains: Sequence[str], names: frozenset[str]) -> bool:
     """Whether any of the chains starts with one of the names."""
-    return any(_starts(chain, names) for chain in chains)
+    return any(not names.isdisjoint(_starts(chain)) for chain in chains)
 
 
-def _starts(chain: str, names: frozenset[str]) -> bool:
+def starts(chains: Iterable[str]) -> frozenset[str]:
+    """Every name that one of the chains starts with; what `touches` compares."""
+    return frozenset([each for chain in chains for each in _starts(chain)])
+
+
+@lru_cache(maxsize=16_384)
+def _starts(chain: str) -> tuple[str, ...]:
+    """The name that a chain starts with: its root; of `self.rows[].id` also `self.rows` and `self.rows[]`."""
     root = chain.partition(".")[0].removesuffix("[]")
-    if root in {"self", "cls"}:
-        return any(chain == each or chain.startswith((f"{each}.", f"{each}[]")) for each in names)
-    return root in names
+    if root not in {"self", "cls"}:
+        return (root,)
+    return (*(chain[: each.start()] for each in PART.finditer(chain)), chain)
 
 
 def flows_into(call: CallView, names: frozenset[str]) -> bool:
     """Whether loop data reaches a call: through its arguments, its receiver, or the calls that made its receiver."""
     current: CallView | None = call
     while current is not None:
-        fact = current.fact
-        if any(touches((*each.value.names, each.value.text), names) for each in fact.arguments):
-            return True
-        if touches(IDENTIFIER.findall(_written(fact.callee)), names):
+        if not names.isdisjoint(_passed(current.fact)) or not names.isdisjoint(_named(current.fact.callee)):
             return True
         current = current.receiver
     return False
@@ -82,15 +127,22 @@ def flows_from_receiver(call: CallView, names: frozenset[str]) -> bool:
     """Whether the call is made on loop data: `order.total()` for each order, but not `self.total(order)`."""
     current: CallView | None = call
     while current is not None:
-        if touches(IDENTIFIER.findall(_written(current.fact.callee)), names):
+        if not names.isdisjoint(_named(current.fact.callee)):
             return True
         current = current.receiver
     return False
 
 
-def _written(callee: str) -> str:
-    """The names of a callee: `order.customer` of `<read> order.customer`, nothing of `<call>.first`."""
-    return callee.partition("> ")[2] if callee.startswith("<") else callee
+def _passed(call: Call) -> Iterator[str]:
+    for each in call.arguments:
+        for chain in (*each.value.names, each.value.text):
+            yield from _starts(chain)
+
+
+@lru_cache(maxsize=16_384)
+def _named(callee: str) -> frozenset[str]:
+    """What the names of a callee start with: `order` of `<read> order.customer`, nothing of `<call>.first`."""
+    return starts(IDENTIFIER.findall(callee.partition("> ")[2] if callee.startswith("<") else callee))
 
 
 def inside(function: Function, block: int, outer: int) -> bool:

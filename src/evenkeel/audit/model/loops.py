@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from typing import Literal, NamedTuple
 
+from evenkeel.audit.model.answers import once_a_block, once_a_call
 from evenkeel.audit.model.facts import Block, Function, Value
-from evenkeel.audit.model.flow import ancestors
+from evenkeel.audit.model.flow import ancestors, loop_numbers
 from evenkeel.audit.model.loop_data import bound_call, flows_into, inside, loop_data
 from evenkeel.audit.model.view import CallView, FunctionView
 
@@ -50,6 +51,7 @@ class Repetition(NamedTuple):
         return self.block.subject.text if self.block.subject is not None else ""
 
 
+@once_a_call
 def per_element(call: CallView) -> Repetition | None:
     """The innermost loop that repeats the call with other data for each element; None when no loop does."""
     function = call.function
@@ -66,14 +68,13 @@ def per_element(call: CallView) -> Repetition | None:
 
 def loops_of(call: CallView) -> list[int]:
     """Indices of the loop blocks that repeat a call, innermost first."""
-    blocks = call.function.fact.blocks
-    repeating = call.loops
-    return [each for each in ancestors(blocks, call.fact.block) if any(blocks[each] is loop for loop in repeating)]
+    return list(loop_numbers(call.function.fact.blocks, call.fact.block, call.fact.position))
 
 
 # -- what kind of loop ---------------------------------------------------------------------------------------------
 
 
+@once_a_block
 def loop_kind(function: FunctionView, index: int) -> LoopKind:
     """What a loop goes through, as far as its text tells; `elements` when nothing bounds it."""
     block = function.fact.blocks[index]

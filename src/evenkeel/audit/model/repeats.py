@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from evenkeel.audit.model.accesses import Access, access
+from evenkeel.audit.model.answers import once_a_function
 from evenkeel.audit.model.facts import Block, Value
 from evenkeel.audit.model.finding import Finding
 from evenkeel.audit.model.loop_data import bound_call, flows_from_receiver, flows_into, inside, loop_data, touches
@@ -62,6 +63,7 @@ def loop_text(block: Block) -> str:
     return f"while {subject}" if block.kind == "while" else f"for {', '.join(block.targets)} in {subject}"
 
 
+@once_a_function
 def repeated_accesses(function: FunctionView) -> Iterator[Repeated]:
     """Every call of a function that reaches the database once per element of a loop, in evaluation order."""
     for call in function.calls:
@@ -187,6 +189,7 @@ def told_outside(call: CallView, loop: int) -> str:
     return ""
 
 
+@once_a_function
 def units_of_work(function: FunctionView) -> Iterator[Unit]:
     """Commits and flushes that run once per element of a loop, because they stand in it themselves."""
     for call in function.calls:

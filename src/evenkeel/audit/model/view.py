@@ -35,6 +35,7 @@ class FunctionView:
         self.fact = fact
         self.linked = linked
         self.info: FunctionInfo = module.index.functions[linked.id]
+        self.answers: dict[object, object] = {}  # see model/answers.py
 
     @property
     def name(self) -> str:
@@ -69,7 +70,7 @@ class FunctionView:
 
     def calls_with(self, *kinds: EffectKind) -> Iterator[CallView]:
         """Calls that themselves have an effect of these kinds."""
-        return (each for each in self.calls if each.has(*kinds))
+        return (each for each in self.calls if each.link.effects and each.has(*kinds))
 
     def blocks_around(self, block: int, *kinds: str) -> tuple[Block, ...]:
         """Enclosing blocks of these kinds, innermost first."""
@@ -130,12 +131,22 @@ class ModuleView:
 
     def function(self, info: FunctionInfo) -> FunctionView | None:
         """The view of any function of the project. Another file is decoded once for each module that asks for it."""
-        module = self if info.file == self.path else self._neighbours.get(info.file)
+        module = self.neighbour(info.file)
         if module is None:
-            paths = [path for path, _ in self.index.files]
-            module = self._neighbours[info.file] = ModuleView(self.index, paths.index(info.file))
+            return None
         number = info.id - module.functions[0].info.id
         return module.functions[number] if 0 <= number < len(module.functions) else None
+
+    def neighbour(self, path: str) -> ModuleView | None:
+        """Another file of the project, or this one."""
+        if path == self.path:
+            return self
+        if path not in self._neighbours:
+            number = self.index.numbers.get(path)
+            if number is None:
+                return None
+            self._neighbours[path] = ModuleView(self.index, number)
+        return self._neighbours[path]
 
     def trace(self, start: FunctionInfo, reached: Reached) -> Iterator[Step]:
         """The steps from `start` to where an effect that it reaches happens."""
@@ -150,6 +161,14 @@ class ModuleView:
             if following is None:
                 return
             reached = following
+
+    def release(self) -> None:
+        """Let go of everything decoded, here and in the neighbours. Views point at one another, so that without this
+        only a garbage collection would free them, and the workers run without one."""
+        for module in (self, *self._neighbours.values()):
+            for function in module.__dict__.get("functions", ()):
+                function.__dict__.clear()
+            module.__dict__.clear()
 
     def entity(self, type_text: str) -> Entity | None:
         """The persistent class a type text names."""

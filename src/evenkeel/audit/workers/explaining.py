@@ -129,7 +129,7 @@ def _word(
     if rule.check is None or rule.slug in options.ignore or (options.select and rule.slug not in options.select):
         return RuleWord(rule.slug, "not-run", "the settings leave this rule out")
     needs = ", ".join(sorted(rule.needs))
-    if rule.needs and not rule.needs & module.index.kinds[module.index.files.index((module.path, module.kind))]:
+    if rule.needs and not rule.needs & module.index.kinds[module.index.numbers[module.path]]:
         return RuleWord(rule.slug, "not-reached", f"nothing in this file reaches {needs}")
     try:
         found = [msgspec.structs.replace(each, rule=rule.slug) for each in rule.check(module, context)]

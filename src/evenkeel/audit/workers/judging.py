@@ -54,3 +54,4 @@ def _judge_module(
             crashes[rule.slug, why] = crashes.get((rule.slug, why), 0) + 1
             continue
         yield from found
+    module.release()
