@@ -8,7 +8,8 @@ import { word } from "./words.js";
 const EVERY_MS = 2000;
 const KEPT = 150;
 
-const REQUESTS = "evenkeel_api_request_seconds";
+const FIRST_EVENT = "evenkeel_api_first_event_seconds";
+const LAG = "evenkeel_process_loop_lag_seconds";
 const gauge = (name, labels) => (now) => sum(now, name, labels);
 const perSecond = (name, labels) => (now, before, seconds) => rate(now, before, seconds, name, labels);
 const milliseconds = (q, name, labels) => (now, before) => {
@@ -24,18 +25,18 @@ const PANELS = [
   ["queues", {
     tasks_waiting: gauge("evenkeel_tasks_queue_items", { state: "waiting" }),
     tasks_running: gauge("evenkeel_tasks_queue_items", { state: "running" }),
-    outbox_waiting: gauge("evenkeel_outbox_queue_items", { state: "waiting" }),
+    outbox_waiting: gauge("evenkeel_outbox_in_flight_items"),
     writes_waiting: gauge("evenkeel_writes_waiting_items"),
   }],
   ["streams", {
-    sockets: gauge("evenkeel_api_streams_items", { transport: "ws" }),
-    sse: gauge("evenkeel_api_streams_items", { transport: "sse" }),
-    sessions_active: gauge("evenkeel_limiter_active_items"),
+    sockets: gauge("evenkeel_api_streams_items", { channel: "ws" }),
+    sse: gauge("evenkeel_api_streams_items", { channel: "sse" }),
+    sessions_active: gauge("evenkeel_limiter_sessions_items", { state: "here" }),
   }],
   ["latency", {
-    p50: milliseconds(0.5, REQUESTS),
-    p95: milliseconds(0.95, REQUESTS),
-    p99: milliseconds(0.99, REQUESTS),
+    p50: milliseconds(0.5, FIRST_EVENT),
+    p95: milliseconds(0.95, FIRST_EVENT),
+    p99: milliseconds(0.99, FIRST_EVENT),
   }],
   ["events", {
     published: perSecond("evenkeel_events_published_total"),
@@ -47,7 +48,7 @@ const PANELS = [
     rows: perSecond("evenkeel_storage_rows_written_total"),
   }],
   ["process", { memory: scaled(1 / 1048576, gauge("process_resident_memory_bytes")) }],
-  ["loop", { threads: gauge("evenkeel_process_threads_items"), lag: scaled(1000, gauge("evenkeel_process_loop_lag_seconds")) }],
+  ["loop", { threads: gauge("evenkeel_process_threads_items"), tasks: gauge("evenkeel_process_tasks_items"), lag: milliseconds(0.99, LAG) }],
 ];
 
 export function operationsPage(main) {
