@@ -117,3 +117,44 @@ async def test_text_that_no_column_can_keep_is_refused_before_anything_is_writte
         with pytest.raises(OversizedError):
             await storage.tasks.enqueue([NewTask("long" * 200, b"")])
         assert await claim(storage) == []
+
+
+async def test_the_rollback_way_keeps_the_turns_of_a_thread(timed: Place) -> None:
+    """A first task that waits for its retry holds its place: reading around it let the second one start."""
+    async with timed.open() as storage:
+        await storage.tasks.enqueue([task(name, thread_id="th", session_id="s") for name in ("first", "second")])
+        started = await storage.unclaimed_tasks.start("first", "w", 10)
+        assert started is not None
+        await storage.tasks.complete([done(started, TaskStatus.RETRY, retry_in_s=50)])
+        assert await storage.unclaimed_tasks.pending() == []
+        timed.manual.advance(51)
+        assert [record.task_id for record in await storage.unclaimed_tasks.pending()] == ["first"]
+
+
+@pytest.mark.parametrize("end", [TaskStatus.RETRY, TaskStatus.PENDING, None])
+async def test_whoever_ran_out_of_turn_goes_back_in_line(timed: Place, end: TaskStatus | None) -> None:
+    """A poller that read before others finished starts what is not due; None = and dies."""
+    async with timed.open() as storage:
+        await storage.tasks.enqueue([task(name, thread_id="th", session_id="s") for name in ("first", "second")])
+        started = await storage.unclaimed_tasks.start("second", "w", 10)
+        assert started is not None
+        if end:
+            assert (await storage.tasks.complete([done(started, end)])).accepted == {"second"}
+        timed.manual.advance(11)
+        await storage.tasks.upkeep()
+        for name in ("first", "second"):
+            (one,) = await claim(storage)
+            assert one.task_id == name
+            await storage.tasks.complete([done(one)])
+        assert set((await statuses(storage)).values()) == {TaskStatus.SUCCESS}
+
+
+async def test_a_finished_task_that_is_started_again_and_dies_comes_back(timed: Place) -> None:
+    async with timed.open() as storage:
+        await storage.tasks.enqueue([task("t")])
+        (one,) = await claim(storage)
+        await storage.tasks.complete([done(one)])
+        assert await storage.unclaimed_tasks.start("t", "late", 10) is not None
+        timed.manual.advance(11)
+        assert (await storage.tasks.upkeep()).recovered == 1
+        assert names(await claim(storage)) == ["t"]

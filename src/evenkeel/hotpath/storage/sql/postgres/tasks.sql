@@ -62,14 +62,14 @@ RETURNING t.task_id, t.cancel_requested;
 
 -- name: complete_tasks
 -- The fence again. 'retry' with no tries left is 'dead'; with a cancel asked for meanwhile, 'cancelled'. 'pending' = given back
--- untouched: no try is counted.
+-- untouched: no try is counted. Whoever ran out of turn (the rollback path starts rows whatever they are) goes back in line.
 UPDATE agent_tasks AS t SET
     status = CASE
         WHEN d.status = 'retry' AND t.cancel_requested THEN 'cancelled'
         WHEN d.status = 'retry' AND t.retry_count + 1 >= t.max_attempts THEN 'dead'
         ELSE d.status END,
-    ready = d.status = 'pending'
-        OR (d.status = 'retry' AND NOT t.cancel_requested AND t.retry_count + 1 < t.max_attempts),
+    ready = (t.ready OR t.thread_id = '') AND (d.status = 'pending'
+        OR (d.status = 'retry' AND NOT t.cancel_requested AND t.retry_count + 1 < t.max_attempts)),
     retry_count = t.retry_count + CASE WHEN d.status IN ('retry', 'failed') THEN 1 ELSE 0 END,
     retry_at = @now + d.retry_in_s,
     finished_at = CASE
@@ -126,7 +126,8 @@ SELECT task_id, thread_id, session_id, user_id, status, attempt, created_at, sta
 FROM agent_tasks WHERE session_id = $1 AND session_id <> '' ORDER BY seq DESC LIMIT $2;
 
 -- name: recover_expired
--- A lease that ended goes back to the queue at once; the try counts, for it may be what killed the worker.
+-- A lease that ended goes back to the queue at once; the try counts, for it may be what killed the worker. A turn that it
+-- did not have it does not get: someone else of its thread may have it.
 WITH ended AS MATERIALIZED (
     SELECT task_id FROM agent_tasks WHERE status = 'running' AND lease_until <= @now
     LIMIT $2 FOR UPDATE SKIP LOCKED
@@ -134,7 +135,7 @@ WITH ended AS MATERIALIZED (
 UPDATE agent_tasks AS t SET
     status = CASE WHEN t.cancel_requested THEN 'cancelled' WHEN t.retry_count + 1 >= t.max_attempts THEN 'dead'
                   ELSE 'pending' END,
-    ready = NOT t.cancel_requested AND t.retry_count + 1 < t.max_attempts,
+    ready = (t.ready OR t.thread_id = '') AND NOT t.cancel_requested AND t.retry_count + 1 < t.max_attempts,
     finished_at = CASE WHEN t.cancel_requested OR t.retry_count + 1 >= t.max_attempts THEN @now END,
     retry_count = t.retry_count + 1, worker = '', updated_at = @now,
     last_error = 'the worker stopped sending heartbeats'
@@ -203,9 +204,10 @@ RETURNING task_id;
 DELETE FROM agent_tasks WHERE session_id = $1 AND session_id <> '';
 
 -- name: pending_tasks
--- Rollback path: what is due, claimed or not.
+-- Rollback path: what is due, claimed or not. Turns of threads are the table's own order and hold on this path too.
 SELECT task_id, thread_id, session_id, user_id, status, attempt, created_at, started_at, finished_at, last_error
-FROM agent_tasks WHERE status IN ('pending', 'retry') AND retry_at <= @now ORDER BY retry_at, created_at LIMIT $2;
+FROM agent_tasks WHERE status IN ('pending', 'retry') AND ready AND retry_at <= @now
+ORDER BY retry_at, created_at LIMIT $2;
 
 -- name: start_task
 -- Rollback path: no claim, no turn, no look at who else may have started it.

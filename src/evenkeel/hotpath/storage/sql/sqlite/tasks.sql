@@ -33,16 +33,14 @@ RETURNING cancel_requested;
 
 -- name: complete_task
 -- The fence again. 'retry' with no tries left is 'dead'; with a cancel asked for meanwhile, 'cancelled'. 'pending' = given back
--- untouched: no try is counted.
+-- untouched: no try is counted. Whoever ran out of turn (the rollback path starts rows whatever they are) goes back in line.
 UPDATE agent_tasks SET
     status = CASE
         WHEN :status = 'retry' AND cancel_requested THEN 'cancelled'
         WHEN :status = 'retry' AND retry_count + 1 >= max_attempts THEN 'dead'
         ELSE :status END,
-    ready = CASE
-        WHEN :status = 'pending' THEN 1
-        WHEN :status = 'retry' AND NOT cancel_requested AND retry_count + 1 < max_attempts THEN 1
-        ELSE 0 END,
+    ready = (ready OR thread_id = '') AND (:status = 'pending'
+        OR (:status = 'retry' AND NOT cancel_requested AND retry_count + 1 < max_attempts)),
     retry_count = retry_count + (:status IN ('retry', 'failed')),
     retry_at = @now + :retry_in_s,
     finished_at = CASE
@@ -94,11 +92,12 @@ SELECT task_id, thread_id, session_id, user_id, status, attempt, created_at, sta
 FROM agent_tasks WHERE session_id = :session_id AND session_id <> '' ORDER BY seq DESC LIMIT :limit;
 
 -- name: recover_expired
--- A lease that ended goes back to the queue at once; the try counts, for it may be what killed the worker.
+-- A lease that ended goes back to the queue at once; the try counts, for it may be what killed the worker. A turn that it
+-- did not have it does not get: someone else of its thread may have it.
 UPDATE agent_tasks SET
     status = CASE WHEN cancel_requested THEN 'cancelled' WHEN retry_count + 1 >= max_attempts THEN 'dead'
                   ELSE 'pending' END,
-    ready = NOT cancel_requested AND retry_count + 1 < max_attempts,
+    ready = (ready OR thread_id = '') AND NOT cancel_requested AND retry_count + 1 < max_attempts,
     finished_at = CASE WHEN cancel_requested OR retry_count + 1 >= max_attempts THEN @now END,
     retry_count = retry_count + 1, worker = '', updated_at = @now,
     last_error = 'the worker stopped sending heartbeats'
@@ -164,9 +163,10 @@ RETURNING task_id;
 DELETE FROM agent_tasks WHERE session_id = :session_id AND session_id <> '';
 
 -- name: pending_tasks
--- Rollback path: what is due, claimed or not.
+-- Rollback path: what is due, claimed or not. Turns of threads are the table's own order and hold on this path too.
 SELECT task_id, thread_id, session_id, user_id, status, attempt, created_at, started_at, finished_at, last_error
-FROM agent_tasks WHERE status IN ('pending', 'retry') AND retry_at <= @now ORDER BY retry_at, created_at LIMIT :limit;
+FROM agent_tasks WHERE status IN ('pending', 'retry') AND ready AND retry_at <= @now
+ORDER BY retry_at, created_at LIMIT :limit;
 
 -- name: start_task
 -- Rollback path: no claim, no turn, no look at who else may have started it.
