@@ -16,7 +16,7 @@ PY_TREES := src tests tools examples
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help audit test check lint types contracts docs docs-check lock bench-audit clean
+.PHONY: help audit test check lint types contracts docs docs-check lock bench-audit bench-parts census clean
 
 help: ## print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -51,11 +51,18 @@ docs-check: $(VENV)/.dev
 bench-audit: $(VENV)/.dev ## speed and memory of the audit, as ratios
 	@$(BIN)/python tools/bench_audit.py $(ARGS)
 
+bench-parts: $(VENV)/.competitors ## the parts of evenkeel.hotpath against PgQueuer, Procrastinate and their old paths
+	@$(BIN)/python tools/bench_parts.py $(ARGS)
+
+census: $(VENV)/.dev ## a million sessions opened and closed: what is left in the process
+	@$(BIN)/python tools/bench_parts.py census $(ARGS)
+
 # requirements.lock: the audit and what installs it. requirements-dev.lock: that, every extra, and what tests and checks
 # need, at the same versions. UPGRADE=1 takes the newest versions; without it, pins that still fit are kept.
 lock: $(VENV)/.dev ## resolve pyproject.toml into the two lock files again
 	@$(BIN)/uv pip compile pyproject.toml --group build $(LOCK_FLAGS) -o requirements.lock
 	@$(BIN)/uv pip compile pyproject.toml --group dev --all-extras -c requirements.lock $(LOCK_FLAGS) -o requirements-dev.lock
+	@$(BIN)/uv pip compile tools/parts/competitors.in -c requirements-dev.lock $(LOCK_FLAGS) -o tools/parts/competitors.lock
 
 clean: ## remove .venv and every cache
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
@@ -67,4 +74,9 @@ $(VENV)/.base: requirements.lock pyproject.toml tools/bootstrap.sh
 
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.base
 	@VENV="$(VENV)" PYTHON="$(PYTHON)" sh tools/bootstrap.sh requirements-dev.lock
+	@touch $@
+
+# What is measured beside evenkeel, in a folder of its own: what evenkeel needs is never taken from there.
+$(VENV)/.competitors: tools/parts/competitors.lock $(VENV)/.dev
+	@$(BIN)/uv pip install --quiet --require-hashes --target "$(VENV)/competitors" -r tools/parts/competitors.lock
 	@touch $@

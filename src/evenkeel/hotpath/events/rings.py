@@ -9,6 +9,9 @@ from evenkeel.hotpath.events.ring import Ring
 from evenkeel.hotpath.events.rules import BusRules
 from evenkeel.hotpath.ports.bus import Event
 
+LOOKS = 64
+"""Rings looked at for one new ring over the bound. Rings in use may be more than the bound; they are left alone."""
+
 
 class Rings:
     """Rings by session, least recently used first. A ring that is read, or that holds what is not stored yet, stays."""
@@ -54,18 +57,21 @@ class Rings:
             self._make_room(ring)
 
     def _make_room(self, newest: Ring) -> None:
-        """Unread rings go whole; of read ones the stored entries go, and their readers read storage."""
-        for ring in list(self._rings.values()) if self._over() else ():
-            if not self._over():
-                return
-            if ring is newest or ring.unstored:
-                continue
-            if not ring.readers:
+        """Unread rings go whole; of read ones the stored entries go, and their readers read storage. What must stay moves
+        behind the others, so that the next look begins with what may go: a look costs a few rings, not all of them.
+        """
+        looks = len(self._rings) if self.size_bytes > self._rules.total_bytes else LOOKS
+        while looks > 0 and self._over():
+            looks -= 1
+            ring = next(iter(self._rings.values()))
+            if ring is newest or ring.unstored or ring.readers:
+                self._rings.move_to_end(ring.session_id)
+                if ring is not newest and not ring.unstored and self.size_bytes > self._rules.total_bytes:
+                    self.size_bytes -= ring.size_bytes
+                    ring.drop(len(ring.entries))
+            else:
                 del self._rings[ring.session_id]
                 self.size_bytes -= ring.size_bytes
-            elif self.size_bytes > self._rules.total_bytes:
-                self.size_bytes -= ring.size_bytes
-                ring.drop(len(ring.entries))
 
     def _over(self) -> bool:
         return len(self._rings) > self._rules.rings or self.size_bytes > self._rules.total_bytes
