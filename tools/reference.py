@@ -1,4 +1,4 @@
-"""Writes docs/reference from the code: commands, rules, coverage, settings, effects, libraries, technologies, handbook.
+"""Writes docs/reference from the code: commands, rules, coverage, settings, effects, libraries, handbook, switches, metrics.
 
 python tools/reference.py           write the pages, remove those that no longer belong
 python tools/reference.py --check   write nothing; exit status 1 and the list of stale pages if there are any
@@ -24,6 +24,9 @@ from evenkeel.audit.model import effects, settings
 from evenkeel.audit.model.finding import CATEGORIES
 from evenkeel.audit.model.rule import Rule
 from evenkeel.audit.rules import all_rules
+
+sys.path[:0] = [str(Path(__file__).parents[1])]
+from tools.reference_parts import metrics_page, switches_page  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
 AUDIT = ROOT / "src" / "evenkeel" / "audit"
@@ -216,6 +219,8 @@ SECTIONS: tuple[Callable[[], Pages], ...] = (
     catalogue_page,
     technology_page,
     handbook_page,
+    metrics_page,
+    switches_page,
 )
 
 

@@ -36,6 +36,7 @@ async def test_failures_are_tried_again_and_end_as_dead_letters_that_can_be_repl
         await one.dispatcher.submit(message("m", idempotency_key="k"))
         await until(lambda: one.count("settled_total", status="failed") == 1)
         assert [each.retries for each in wire.sent] == [0, 1, 2]
+        await until(lambda: one.count("queue_items", state="failed", path=place.profile) == 1)
         (dead,) = await one.storage.outbox.failed()
         assert dead.last_error == "unavailable: HTTP 503"
         wire.answer = None

@@ -179,8 +179,11 @@ async def test_so_many_wait_and_the_next_is_told_when_to_come_back() -> None:
         assert raised.value.retry_after_s >= 1
         names = [each.name for each in threading.enumerate()]
         assert sum(name.startswith("evenkeel-password") for name in names) == 1
+        assert sample(meters, "evenkeel_passwords_threads_items", state="busy") == 1
+        assert sample(meters, "evenkeel_passwords_threads_items", state="all") == 1
         gate.set()
         assert len(set(await asyncio.gather(*calls))) == 3
+        assert sample(meters, "evenkeel_passwords_threads_items", state="busy") == 0
 
 
 async def test_who_waited_too_long_is_turned_away_and_leaves_nothing_behind() -> None:

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from evenkeel.hotpath.ports.errors import UnencodableError
-from evenkeel.hotpath.ports.outbox_rows import ClaimedMessage, Delivery, Group, NewMessage, OutboxStatus
+from evenkeel.hotpath.ports.outbox_rows import ClaimedMessage, Delivery, Group, NewMessage, OutboxDepth, OutboxStatus
 from evenkeel.hotpath.ports.storage import Storage
 from tests.storages import Place
 
@@ -147,6 +147,20 @@ async def test_a_delayed_message_waits(timed: Place) -> None:
         assert await claim(storage) == []
         timed.manual.advance(11)
         assert [each.outbox_id for each in await claim(storage)] == ["later"]
+
+
+async def test_depth_counts_each_state_and_looks_at_a_bounded_part(timed: Place) -> None:
+    async with timed.open() as storage:
+        assert await storage.outbox.depth() == OutboxDepth(0, 0, 0, 0.0)
+        await storage.outbox.enqueue([message(str(n)) for n in range(20)])
+        timed.manual.advance(7)
+        first, second, third = await claim(storage, limit=3)
+        await storage.outbox.settle([outcome(first, OutboxStatus.FAILED), outcome(second, OutboxStatus.SENT)])
+        depth = await storage.outbox.depth()
+        assert (depth.waiting, depth.sending, depth.failed) == (17, 1, 1)
+        assert depth.oldest_s == pytest.approx(7)
+        assert (await storage.outbox.depth(bound=10)).waiting == 10
+        assert third.outbox_id
 
 
 async def test_sent_rows_go_by_age_and_no_others(timed: Place) -> None:

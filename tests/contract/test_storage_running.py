@@ -115,6 +115,41 @@ async def test_calls_are_metered_on_both_paths(place: Place) -> None:
     assert value("evenkeel_storage_wait_seconds_count") > 3
 
 
+async def test_no_hot_call_hops_to_a_pool_of_threads(database: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lesson n: synchronous writes inside async code capped fan-out near 20."""
+    hops: list[object] = []
+    async with database.open() as storage:
+        loop, threads = asyncio.get_running_loop(), threading.active_count()
+        monkeypatch.setattr(loop, "run_in_executor", lambda *work: hops.append(work))
+        calls = [asyncio.create_task(storage.chat.append([said(number)])) for number in range(300)]
+        leases = [storage.leases.acquire(LeaseRequest(f"s{number}", "run", "u")) for number in range(50)]
+        await asyncio.gather(*calls, *leases)
+        await storage.chat.window("s", "u")
+        assert threading.active_count() == threads
+        monkeypatch.undo()
+    assert hops == []
+
+
+async def test_how_busy_the_pool_is_can_be_seen(place: Place) -> None:
+    meters = Meters()
+    seen: list[float] = []
+
+    def value(name: str) -> float:
+        return meters.registry.get_sample_value(f"evenkeel_storage_{name}_items", {"path": place.profile}) or 0.0
+
+    async with place.open(meters) as storage:
+        assert value("connections") > 0
+        before = value("connections_busy")
+        calls = [asyncio.create_task(storage.chat.append([said(number)])) for number in range(200)]
+        while not all(call.done() for call in calls):
+            seen.append(value("connections_busy"))
+            await asyncio.sleep(0)
+        await asyncio.gather(*calls)
+    assert max(seen) > before
+    assert value("connections_busy") == 0
+    assert value("connections") == 0
+
+
 async def test_the_janitor_works_in_the_background(place: Place) -> None:
     settings = StorageSettings(place.dsn, janitor=JanitorRules(every_s=0.01, events_s=0.001))
     async with build_storage(settings, read_switches(place.profile), Meters()) as storage:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -23,6 +24,16 @@ ITEMS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 BYTES = (256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304)
 _NAME = re.compile(r"evenkeel(_[a-z][a-z0-9]*){2,}")
 Metric = TypeVar("Metric", bound=MetricWrapperBase)
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """One metric as a dashboard names it. `kind` is Prometheus' own word; every metric also has the label `path`."""
+
+    name: str
+    kind: str
+    text: str
+    labels: tuple[str, ...]
 
 
 class Meters:
@@ -61,6 +72,11 @@ class Meters:
             name, Histogram, lambda: Histogram(name, text, ("path", *labels), registry=self.registry, buckets=bounds)
         )
 
+    def described(self) -> list[Described]:
+        """Every metric that was made, by name."""
+        found = [_described(name, made) for name, made in self._made.items()]
+        return sorted(found, key=lambda each: each.name)
+
     def _once(self, name: str, kind: type[Metric], make: Callable[[], Metric]) -> Metric:
         made = self._made.get(name)
         if made is None:
@@ -70,6 +86,12 @@ class Meters:
                 f"Metric {name} exists as {type(made).__name__}.", hint="Give the new one its own name."
             )
         return made
+
+
+def _described(name: str, made: MetricWrapperBase) -> Described:
+    (family,) = made.describe()
+    shown = f"{name}_total" if family.type == "counter" else name
+    return Described(shown, family.type, family.documentation, tuple(made._labelnames[1:]))
 
 
 def named(room: str, thing: str, unit: str = "") -> str:

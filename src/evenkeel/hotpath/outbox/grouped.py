@@ -161,6 +161,7 @@ class GroupedDispatcher:
         if done.recovered or (done.due_in_s is not None and done.due_in_s <= 0):
             self._hungry = True
         self._meter.state(self.state())
+        self._meter.depth(await self._storage.outbox.depth())
 
     async def _claim_some(self) -> None:
         limit = self._room()

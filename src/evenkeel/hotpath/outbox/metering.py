@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from prometheus_client import Counter, Gauge, Histogram
 
 from evenkeel.hotpath.ports.dispatcher import Dispatcher, DispatchState, SendClass, Sender, SendResult
-from evenkeel.hotpath.ports.outbox_rows import ClaimedMessage, NewMessage
+from evenkeel.hotpath.ports.outbox_rows import ClaimedMessage, NewMessage, OutboxDepth
 from evenkeel.kernel.clock import Clock
 from evenkeel.kernel.metrics import ITEMS, Meters
 
@@ -32,6 +32,8 @@ class OutboxMeter:
     batches: Histogram
     in_flight: Gauge
     breakers: Gauge
+    depths: Gauge
+    oldest: Gauge
 
     def stored(self, status: str, count: int = 1) -> None:
         """Rows settled, by what became of them."""
@@ -49,6 +51,12 @@ class OutboxMeter:
     def claimed(self, count: int) -> None:
         """Rows of one claim."""
         self.batches.labels(self.path).observe(count)
+
+    def depth(self, depth: OutboxDepth) -> None:
+        """How full the outbox is, for all dispatchers together."""
+        for name in ("waiting", "sending", "failed"):
+            self.depths.labels(self.path, name).set(getattr(depth, name))
+        self.oldest.labels(self.path).set(depth.oldest_s)
 
     def state(self, state: DispatchState) -> None:
         """What is under way."""
@@ -70,6 +78,8 @@ def build_meter(meters: Meters, path: str) -> OutboxMeter:
         batches=meters.histogram("outbox", "claim", "items", "Rows per claim.", bounds=ITEMS),
         in_flight=meters.gauge("outbox", "in_flight", "items", "Sends under way here."),
         breakers=meters.gauge("outbox", "open_breakers", "items", "Accounts that are left alone for a while."),
+        depths=meters.gauge("outbox", "queue", "items", "Rows by state, everywhere.", ["state"]),
+        oldest=meters.gauge("outbox", "oldest", "seconds", "Age of the oldest waiting row."),
     )
 
 

@@ -79,6 +79,7 @@ class SerialDispatcher:
     async def _round(self, sender: Sender) -> None:
         try:
             await self._storage.outbox.upkeep()
+            self._meter.depth(await self._storage.outbox.depth())
             messages = await self._storage.unclaimed_outbox.due(READ)
             self._meter.claimed(len(messages))
             for message in messages:

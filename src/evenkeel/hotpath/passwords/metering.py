@@ -25,6 +25,7 @@ class HashMeter:
     refusals: Counter
     checks: Counter
     queue: Gauge
+    threads: Gauge
 
     def refused(self, why: str) -> None:
         """Turned away before hashing: `limit`, `full`, `breaker`, or `waited` too long."""
@@ -33,6 +34,14 @@ class HashMeter:
     def waiting(self, count: int) -> None:
         """How many wait for a thread."""
         self.queue.labels(self.path).set(count)
+
+    def hashing(self, more: int) -> None:
+        """A thread has begun (1) or ended (-1) a hash."""
+        self.threads.labels(self.path, "busy").inc(more)
+
+    def available(self, count: int) -> None:
+        """Threads of the pool."""
+        self.threads.labels(self.path, "all").set(count)
 
     def waited(self, seconds: float) -> None:
         """How long one waited for a thread."""
@@ -57,6 +66,7 @@ def build_meter(meters: Meters, path: str) -> HashMeter:
         refusals=meters.counter("passwords", "refused", "Turned away before hashing.", ["why"]),
         checks=meters.counter("passwords", "checks", "Passwords checked, by result.", ["result"]),
         queue=meters.gauge("passwords", "waiting", "items", "Callers that wait for a thread."),
+        threads=meters.gauge("passwords", "threads", "items", "Threads of the pool: busy, all.", ["state"]),
     )
 
 

@@ -33,6 +33,7 @@ class PooledHasher:
         self._turn = 0
         self._last_s = 0.05
         self._closed = False
+        meter.available(rules.workers)
 
     async def hash(self, password: str, attempt: Attempt) -> str:  # noqa: ARG002 counted outside
         """See the port."""
@@ -56,11 +57,16 @@ class PooledHasher:
         await self._wait_for_thread()
         started = self._clock.monotonic_s()
         running = asyncio.get_running_loop().run_in_executor(self._threads, work)
-        running.add_done_callback(lambda _: self._free.release())  # also when the caller has gone: the thread has not
+        self._meter.hashing(1)
+        running.add_done_callback(self._done)  # also when the caller has gone: the thread has not
         try:
             return await asyncio.shield(running)
         finally:
             self._last_s = max(0.001, self._clock.monotonic_s() - started)
+
+    def _done(self, _running: asyncio.Future[T]) -> None:
+        self._meter.hashing(-1)
+        self._free.release()
 
     def _admit(self) -> None:
         """Refuse at once what would wait too long. The breaker is on the age of the queue, not on failed logins: those

@@ -106,6 +106,18 @@ class OutboxUpkeep:
     due_in_s: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class OutboxDepth:
+    """How many rows wait, are being sent, and are dead letters (at most `bound` of each are looked at), and for how long
+    the one that was queued first has waited, in seconds, among those looked at.
+    """
+
+    waiting: int
+    sending: int
+    failed: int
+    oldest_s: float
+
+
 class OutboxRows(Protocol):
     """The table `channel_outbox`."""
 
@@ -141,6 +153,10 @@ class OutboxRows(Protocol):
 
     async def replay(self, outbox_ids: Sequence[str]) -> int:
         """Queue failed rows again with fresh retries and the same idempotency key; answers how many."""
+        ...
+
+    async def depth(self, bound: int = 10_000) -> OutboxDepth:
+        """For metrics, about once a second: looks at no more than `bound` rows of an index for each state."""
         ...
 
     async def prune(self, older_than_s: float, limit: int = 1000) -> int:

@@ -28,6 +28,7 @@ class StorageMeter:
     rows: Counter
     fenced: Counter
     busy: Gauge
+    places: Gauge
     mode: Gauge
     durations: dict[str, Histogram] = field(default_factory=dict)  # one per name of a call in the code
 
@@ -55,6 +56,20 @@ class StorageMeter:
     def waited(self, seconds: float) -> None:
         """How long a call waited for the writer, a reader or a connection."""
         self.waits.labels(self.path).observe(seconds)
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Around what a connection or a thread does; how many do, of `available`, is how busy the pool is."""
+        busy = self.busy.labels(self.path)
+        busy.inc()
+        try:
+            yield
+        finally:
+            busy.dec()
+
+    def available(self, count: int) -> None:
+        """Connections or threads that were added to the pool; negative when it closes."""
+        self.places.labels(self.path).inc(count)
 
     def batch(self, units: int) -> None:
         """How many units of work shared one commit."""
@@ -89,5 +104,6 @@ def build_meter(meters: Meters, path: str, slow_s: float) -> StorageMeter:
         rows=meters.counter("storage", "rows_written", "Rows written.", ["table"]),
         fenced=meters.counter("storage", "fenced", "Writes rejected because their number was stale.", ["what"]),
         busy=meters.gauge("storage", "connections_busy", "items", "Connections or threads at work."),
+        places=meters.gauge("storage", "connections", "items", "Connections or threads that there may be."),
         mode=meters.gauge("storage", "wakeup_mode", "info", "1 for the way wake-ups arrive now.", ["mode"]),
     )

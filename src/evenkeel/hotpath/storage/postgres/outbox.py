@@ -10,6 +10,7 @@ from evenkeel.hotpath.ports.outbox_rows import (
     Delivery,
     Group,
     NewMessage,
+    OutboxDepth,
     OutboxRecord,
     OutboxUpkeep,
 )
@@ -77,6 +78,13 @@ class PostgresOutbox:
     async def replay(self, outbox_ids: Sequence[str]) -> int:
         """See the port."""
         return len(await self.access.rows("replay_messages", self.access.now(), list(outbox_ids)))
+
+    async def depth(self, bound: int = 10_000) -> OutboxDepth:
+        """See the port."""
+        waiting, oldest = (await self.access.rows("waiting_messages", self.access.now(), bound))[0]
+        sending = (await self.access.rows("sending_messages", bound))[0][0]
+        failed = (await self.access.rows("dead_messages", bound))[0][0]
+        return OutboxDepth(waiting, sending, failed, max(0.0, oldest or 0.0))
 
     async def prune(self, older_than_s: float, limit: int = 1000) -> int:
         """See the port."""

@@ -36,6 +36,7 @@ class Pool:
     async def start(self) -> None:
         """Open one connection, so that a wrong address is an error now and not at the first call."""
         self._idle.append(await self._opener.connect())
+        self._meter.available(self._size)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
@@ -47,14 +48,13 @@ class Pool:
         try:
             connection = await self._take()
             self._meter.waited(time.perf_counter() - started)
-            self._meter.busy.labels(self._meter.path).inc()
             try:
-                yield connection
+                with self._meter.working():
+                    yield connection
             except (asyncio.CancelledError, UnavailableError):
                 connection.terminate()  # a statement may still run on it; a fresh one costs less than to find out
                 raise
             finally:
-                self._meter.busy.labels(self._meter.path).dec()
                 self._put(connection)
         finally:
             self._places.leave()
@@ -64,6 +64,7 @@ class Pool:
         if self._closed:
             return
         self._closed = True
+        self._meter.available(-self._size)
         held = 0
         with contextlib.suppress(TimeoutError, SaturatedError):
             async with asyncio.timeout(within_s):

@@ -39,6 +39,7 @@ class ThreadHop:
     threads: ThreadPoolExecutor
     gate: Gate
     meter: StorageMeter
+    size: int
     seat: Seat = field(default_factory=Seat)
     seats: list[tuple[asyncio.AbstractEventLoop, Connection]] = field(default_factory=list)  # at most one per thread
     closed: bool = False
@@ -58,16 +59,18 @@ class ThreadHop:
         """Finish what was accepted, then close each thread's connection."""
         if not self.closed:
             self.closed = True
+            self.meter.available(-self.size)
             await asyncio.get_running_loop().run_in_executor(None, self._close)
 
     def _call(self, operation: Operation[T], submitted_s: float) -> T:
         self.meter.waited(time.perf_counter() - submitted_s)
-        loop, connection = self._seated()
-        try:
-            return loop.run_until_complete(run_on(connection, operation))
-        finally:
-            if connection.is_in_transaction():
-                connection.terminate()
+        with self.meter.working():
+            loop, connection = self._seated()
+            try:
+                return loop.run_until_complete(run_on(connection, operation))
+            finally:
+                if connection.is_in_transaction():
+                    connection.terminate()
 
     def _seated(self) -> tuple[asyncio.AbstractEventLoop, Connection]:
         seat = self.seat
@@ -91,4 +94,5 @@ async def build_thread_hop(opener: Opener, meter: StorageMeter, size: int) -> Th
     await closed(await opener.connect())
     settings = opener.settings
     gate = Gate("the thread pool's queue", settings.queue_bound, settings.queue_wait_s)
-    return ThreadHop(opener, ThreadPoolExecutor(size, "evenkeel-hop"), gate, meter)
+    meter.available(size)
+    return ThreadHop(opener, ThreadPoolExecutor(size, "evenkeel-hop"), gate, meter, size)

@@ -80,6 +80,7 @@ class Lane:
             thread = threading.Thread(target=self._work, args=(connection,), name=name, daemon=True)
             self._threads.append(thread)
             thread.start()
+        self._meter.available(self._rules.threads)
 
     async def submit(self, operation: Operation[T]) -> T:
         """Run the operation in the lane. A caller that is cancelled before its turn takes its operation with it."""
@@ -95,6 +96,7 @@ class Lane:
         if self._closed:
             return
         self._closed = True
+        self._meter.available(-len(self._threads))
         for _ in self._threads:
             self._queue.put(None)
         deadline = time.perf_counter() + within_s
@@ -108,7 +110,9 @@ class Lane:
             started = time.perf_counter()
             for unit in batch:
                 self._meter.waited(started - unit.submitted_s)
-            self._deliver(self._outcomes(connection, batch))
+            with self._meter.working():
+                outcomes = self._outcomes(connection, batch)
+            self._deliver(outcomes)
             self._gate.leave(len(batch))
         connection.close()
 

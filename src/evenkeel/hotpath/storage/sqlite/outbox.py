@@ -12,6 +12,7 @@ from evenkeel.hotpath.ports.outbox_rows import (
     Delivery,
     Group,
     NewMessage,
+    OutboxDepth,
     OutboxRecord,
     OutboxUpkeep,
 )
@@ -97,6 +98,17 @@ class SqliteOutbox:
             return sum(bool(self.access.rows(db, "replay_message", outbox_id=outbox_id)) for outbox_id in outbox_ids)
 
         return await self.access.run.write("replay_messages", replay)
+
+    async def depth(self, bound: int = 10_000) -> OutboxDepth:
+        """See the port."""
+
+        def depth(db: apsw.Connection) -> OutboxDepth:
+            waiting, oldest = self.access.rows(db, "waiting_messages", bound=bound)[0]
+            sending = self.access.rows(db, "sending_messages", bound=bound)[0][0]
+            failed = self.access.rows(db, "dead_messages", bound=bound)[0][0]
+            return OutboxDepth(waiting, sending, failed, max(0.0, oldest or 0.0))
+
+        return await self.access.run.read("outbox_depth", depth)
 
     async def prune(self, older_than_s: float, limit: int = 1000) -> int:
         """See the port."""

@@ -30,6 +30,7 @@ class ThreadHop:
     threads: ThreadPoolExecutor
     gate: Gate
     meter: StorageMeter
+    size: int
     keeper: apsw.Connection  # never used: but closing the last connection of a file writes the WAL back and removes it
     turn: threading.Lock = field(default_factory=threading.Lock)
     closed: bool = False
@@ -44,6 +45,8 @@ class ThreadHop:
 
     async def aclose(self) -> None:
         """Finish what was accepted."""
+        if not self.closed:
+            self.meter.available(-self.size)
         self.closed = True
         await asyncio.get_running_loop().run_in_executor(None, self._close)
 
@@ -66,8 +69,12 @@ class ThreadHop:
     def _call(self, operation: Operation[T], writes: bool, submitted_s: float) -> T:
         self.meter.waited(time.perf_counter() - submitted_s)
         if not writes:
-            return self._once(self.opener.reader, operation, "BEGIN")
-        with self.turn:  # SQLite's own waiting for the write lock is a sleep in the dark: under load some never get it
+            with self.meter.working():
+                return self._once(self.opener.reader, operation, "BEGIN")
+        with (
+            self.meter.working(),
+            self.turn,
+        ):  # SQLite's own waiting for the write lock is a sleep in the dark: under load some never get it
             return self._once(self.opener.writer, operation, "BEGIN IMMEDIATE")
 
     @staticmethod
@@ -95,4 +102,7 @@ def _in_transaction(connection: apsw.Connection, operation: Operation[T], begin:
 def build_thread_hop(opener: Opener, settings: StorageSettings, meter: StorageMeter) -> ThreadHop:
     """Every call opens its own connection. Raises what opening raises."""
     gate = Gate("the thread pool's queue", settings.queue_bound, settings.queue_wait_s)
-    return ThreadHop(opener, ThreadPoolExecutor(settings.hop_threads, "evenkeel-hop"), gate, meter, opener.writer())
+    size = settings.hop_threads
+    hop = ThreadHop(opener, ThreadPoolExecutor(size, "evenkeel-hop"), gate, meter, size, opener.writer())
+    meter.available(size)
+    return hop

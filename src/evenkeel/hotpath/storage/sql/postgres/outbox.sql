@@ -93,6 +93,20 @@ UPDATE channel_outbox SET status = 'pending', retry_count = 0, retry_at = @now, 
 WHERE outbox_id = ANY($2::text[]) AND status = 'failed'
 RETURNING outbox_id;
 
+-- name: waiting_messages
+-- No more than $2 entries of an index, whatever the backlog: those that fall due first.
+SELECT count(*), @now - min(created_at) FROM (
+    SELECT created_at FROM channel_outbox
+    WHERE status IN ('pending', 'retry') ORDER BY retry_at LIMIT $2) AS waiting;
+
+-- name: sending_messages
+SELECT count(*) FROM (
+    SELECT 1 FROM channel_outbox WHERE status = 'sending' LIMIT $1) AS sending;
+
+-- name: dead_messages
+SELECT count(*) FROM (
+    SELECT 1 FROM channel_outbox WHERE status = 'failed' LIMIT $1) AS dead;
+
 -- name: prune_outbox
 DELETE FROM channel_outbox WHERE ctid = ANY(ARRAY(
     SELECT ctid FROM channel_outbox WHERE status = 'sent' AND delivered_at < @now - $2::float8

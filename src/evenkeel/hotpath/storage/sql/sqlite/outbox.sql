@@ -75,6 +75,20 @@ UPDATE channel_outbox SET status = 'pending', retry_count = 0, retry_at = @now, 
 WHERE outbox_id = :outbox_id AND status = 'failed'
 RETURNING outbox_id;
 
+-- name: waiting_messages
+-- No more than :bound entries of an index, whatever the backlog: those that fall due first.
+SELECT count(*), @now - min(created_at) FROM (
+    SELECT created_at FROM channel_outbox INDEXED BY channel_outbox_next
+    WHERE status IN ('pending', 'retry') ORDER BY retry_at LIMIT :bound) AS waiting;
+
+-- name: sending_messages
+SELECT count(*) FROM (
+    SELECT 1 FROM channel_outbox INDEXED BY channel_outbox_sending WHERE status = 'sending' LIMIT :bound) AS sending;
+
+-- name: dead_messages
+SELECT count(*) FROM (
+    SELECT 1 FROM channel_outbox INDEXED BY channel_outbox_failed WHERE status = 'failed' LIMIT :bound) AS dead;
+
 -- name: prune_outbox
 DELETE FROM channel_outbox WHERE seq IN (
     SELECT seq FROM channel_outbox INDEXED BY channel_outbox_sent
