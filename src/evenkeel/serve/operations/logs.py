@@ -22,6 +22,7 @@ from evenkeel.serve.operations.settings import OperationsSettings
 
 SECRETS = ("password", "secret", "token", "api_key", "authorization", "cookie")
 MASK = "***"
+DRAIN_S = 5.0
 
 
 @contextmanager
@@ -38,7 +39,7 @@ def open_logs(
     lines: queue.Queue[logging.LogRecord] = queue.Queue(settings.log_queue)
     writer = logging.StreamHandler(stream or sys.stderr)
     writer.setFormatter(_formatter(settings.log_format))
-    listener = QueueListener(lines, writer)
+    listener = _Listener(lines, writer)
     root = logging.getLogger()
     before, level = root.handlers[:], root.level
     root.handlers = [_Bounded(lines, dropped.inc)]
@@ -50,6 +51,21 @@ def open_logs(
         root.handlers = before
         root.setLevel(level)
         listener.stop()
+
+
+class _Listener(QueueListener):
+    """Stops within `DRAIN_S`, also when its stream takes nothing any more."""
+
+    def stop(self) -> None:
+        """Write what waits, as far as there is time."""
+        thread, self._thread = self._thread, None
+        if thread is None:
+            return
+        try:
+            self.queue.put(self._sentinel, timeout=DRAIN_S)  # type: ignore[attr-defined]  # typeshed lacks both
+        except queue.Full:
+            return
+        thread.join(DRAIN_S)
 
 
 class _Bounded(QueueHandler):

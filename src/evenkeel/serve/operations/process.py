@@ -24,7 +24,7 @@ async def watching_process(meters: Meters, profile: str, clock: Clock, every_s: 
     Every pool has an explicit cap: the default one grows with the machine, and its memory with it.
     """
     for collect in (ProcessCollector, PlatformCollector, GCCollector):
-        collect(registry=meters.registry)
+        await asyncio.to_thread(collect, registry=meters.registry)  # reads /proc
     loop = asyncio.get_running_loop()
     pool = ThreadPoolExecutor(POOL_THREADS, thread_name_prefix="evenkeel-pool")
     loop.set_default_executor(pool)

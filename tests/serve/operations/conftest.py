@@ -1,0 +1,7 @@
+"""Tests that are coroutines, on every database."""
+
+from __future__ import annotations
+
+from tests.storages import database, place, pytest_pyfunc_call
+
+__all__ = ["database", "place", "pytest_pyfunc_call"]
