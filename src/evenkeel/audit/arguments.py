@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 
 FORMATS = ("terminal", "concise", "full", "markdown", "html", "json", "sarif", "github", "gitlab")
+LANGUAGES = ("en", "zh")
 COMMANDS = "evenkeel.audit.commands"  # the module whose functions carry the commands out
 
 
@@ -32,6 +33,9 @@ def _add_audit(parser: argparse.ArgumentParser) -> None:
     add("--format", choices=FORMATS, help="what is printed (default: terminal)")
     add("--output", type=Path, action="append", default=[], metavar="FILE",
         help="write the report to FILE (.md .html .json .sarif .txt) and print the summary; may be repeated")  # fmt: skip
+    add("--plan", action="store_true",
+        help="the optimisation plan: printed, or with --output written beside each report as NAME.plan.md")  # fmt: skip
+    add("--lang", choices=LANGUAGES, help="the language of reports and plan (default: as set, or en)")
     add("--fail-on", choices=("critical", "high", "medium", "low"), help="exit with 1 for findings at or above this")
     add("--date", type=_date, metavar="YYYY-MM-DD", help="the date in the report (default: today)")
     add(

@@ -25,6 +25,7 @@ from evenkeel.audit.model.profile import Profile
 from evenkeel.audit.model.result import AuditResult
 from evenkeel.audit.model.settings import AuditSettings
 from evenkeel.audit.report.completion import definition_of_done, tracker_item
+from evenkeel.audit.report.localised import localised
 from evenkeel.audit.report.markdown import render
 from evenkeel.audit.report.summary import executive_summary
 from evenkeel.audit.research import research as ask
@@ -35,6 +36,7 @@ from evenkeel.audit.selection import judged_slugs, per_file, slugs_of
 from evenkeel.audit.suppressions import build_suppressions, notices
 from evenkeel.audit.tracker import NoTracker, Receipt, Task, Tracker, task_of
 from evenkeel.audit.view import narrowed
+from evenkeel.audit.wording import wording_of
 from evenkeel.audit.workers import WorkerOptions, explain_line, run_workers
 from evenkeel.kernel.errors import EvenkeelError, UsageError
 
@@ -119,7 +121,9 @@ def aggregation(run: AuditRun) -> AuditRun:
 def tracking(run: AuditRun) -> AuditRun:
     """6. One tracker task with the whole report, and the definition of done."""
     result = _known(run.result)
-    task = task_of(result, render(_done(run, result, Receipt(created=True, note="this task"))))
+    say = wording_of(run.options.settings.lang)
+    whole = _done(run, result, Receipt(created=True, note="this task"))
+    task = task_of(result, render(localised(whole, say), say))
     receipt = (
         _created(run.options.tracker, task) if task else Receipt(created=False, note="nothing to mend, so no task")
     )

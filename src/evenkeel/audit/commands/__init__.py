@@ -15,9 +15,10 @@ from evenkeel.audit.discovery import discover
 from evenkeel.audit.model.finding import CATEGORIES, SEVERITIES
 from evenkeel.audit.model.result import AuditResult
 from evenkeel.audit.pipeline import audit, checked_root
-from evenkeel.audit.report import json, profile, terminal
+from evenkeel.audit.report import json, plan, profile, terminal
 from evenkeel.audit.report.formats import SUFFIXES, Material, build_material, render
 from evenkeel.audit.rules import all_rules
+from evenkeel.audit.wording import wording_of
 from evenkeel.kernel.errors import UsageError
 
 CLEAN, FOUND, INCOMPLETE = 0, 1, 2
@@ -26,20 +27,25 @@ CLEAN, FOUND, INCOMPLETE = 0, 1, 2
 def run_audit(arguments: argparse.Namespace) -> int:
     """Exit status 0, 1 or 2 as the rules of the audit state it."""
     if arguments.watch:
-        return watch(checked_root(arguments.path), lambda: _audited_once(arguments), arguments.output)
+        written = [*arguments.output, *(plans_beside(arguments.output) if arguments.plan else ())]
+        return watch(checked_root(arguments.path), lambda: _audited_once(arguments), written)
     return _audited_once(arguments)
 
 
 def _audited_once(arguments: argparse.Namespace) -> int:
     outputs = _outputs(arguments.output, arguments.format)
+    _refuse_two_on_stdout(arguments)
     root = checked_root(arguments.path)
     options = options_of(root, arguments)
     with terminal.progress_bar(enabled=not arguments.quiet) as progress:
         result = audit(root, options, progress)
-    material = build_material(result, root, all_rules(), __version__)
+    material = build_material(result, root, all_rules(), __version__, wording_of(options.settings.lang))
     for path, form in outputs:
         write_file(path, render(form, material))
-    _printed(result, "terminal" if outputs else arguments.format or "terminal", material, quiet=arguments.quiet)
+    for path in plans_beside(arguments.output) if arguments.plan else ():
+        write_file(path, plan.render(result, name=material.name, language=options.settings.lang))
+    form = arguments.format or ("plan" if arguments.plan else "terminal")
+    _printed(result, "terminal" if outputs else form, material, quiet=arguments.quiet)
     return exit_status(result, options.settings.fail_on)
 
 
@@ -109,7 +115,21 @@ def _outputs(paths: Sequence[Path], form: str | None) -> list[tuple[Path, str]]:
 
 
 def _printed(result: AuditResult, form: str, material: Material, *, quiet: bool) -> None:
-    if form != "terminal":
+    if form == "plan":
+        print_text(plan.render(result, name=material.name, language=material.say.language))
+    elif form != "terminal":
         print_text(render(form, material), trusted=form == "github")
     elif not quiet:
-        print_text(terminal.painted(result, name=material.name))
+        print_text(terminal.painted(material.result, name=material.name, say=material.say))
+
+
+def plans_beside(reports: Sequence[Path]) -> list[Path]:
+    """Where the plan goes: `report.md` and `report.html` -> `report.plan.md`, once."""
+    return list(dict.fromkeys(each.with_suffix(".plan.md") for each in reports))
+
+
+def _refuse_two_on_stdout(arguments: argparse.Namespace) -> None:
+    """Raises UsageError for a report in a format and a plan when there is one stdout for both."""
+    if arguments.plan and arguments.format and not arguments.output:
+        hint = "Add --output FILE: the plan is written beside it. Or leave --format out: the plan is printed."
+        raise UsageError(f"--plan and --format {arguments.format} cannot both be printed.", hint=hint)

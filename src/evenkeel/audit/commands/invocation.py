@@ -42,7 +42,7 @@ def settings_of(root: Path, arguments: argparse.Namespace) -> AuditSettings:
     """The project's settings, with what the command line gives in their place; `ignore` is added to."""
     stated = load_settings(root, AuditSettings, others=OTHER_ACTS)
     given: dict[str, Any] = {
-        name: getattr(arguments, name, None) for name in ("select", "ignore", "fail_on", "jobs", "timeout")
+        name: getattr(arguments, name, None) for name in ("select", "ignore", "fail_on", "jobs", "timeout", "lang")
     }
     chosen = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items() if value}
     if "ignore" in chosen:

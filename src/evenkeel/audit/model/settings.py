@@ -21,5 +21,6 @@ class AuditSettings(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", f
     per_file_ignores: dict[str, tuple[str, ...]] = {}  # gitignore-style pattern -> slugs or categories
     jobs: Positive | None = None  # processes that read; None: one per processor
     timeout: Seconds | None = None  # of each worker, in seconds
+    lang: Literal["en", "zh"] = "en"  # of reports, plan and task
     baseline: str | None = None  # file, relative to the root: its findings are known and not reported
     effects: dict[str, Any] = {}  # the project's own catalogue

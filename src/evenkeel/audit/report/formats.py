@@ -10,12 +10,12 @@ from evenkeel.audit.report.material import Material, build_material
 __all__ = ["RENDERERS", "SUFFIXES", "Material", "build_material", "render"]
 
 RENDERERS: Mapping[str, Callable[[Material], str]] = {
-    "terminal": lambda material: terminal.render(material.result, name=material.name),
+    "terminal": lambda material: terminal.render(material.result, name=material.name, say=material.say),
     "concise": concise.render,
     "full": full.render,
-    "markdown": lambda material: markdown.render(material.result),
+    "markdown": lambda material: markdown.render(material.result, material.say),
     "html": html.render,
-    "json": lambda material: json.render(material.result),
+    "json": lambda material: json.render(material.original),
     "sarif": sarif.render,
     "github": github.render,
     "gitlab": gitlab.render,

@@ -21,17 +21,17 @@ def render(material: Material) -> str:
     notices = [
         f"{place(material.from_here, each.file, each.line)}: {printable(each.what)}" for each in material.result.notices
     ]
-    return "\n\n".join([*blocks, *notices, "\n".join(closing(material.result))]) + "\n"
+    return "\n\n".join([*blocks, *notices, "\n".join(closing(material.result, material.say))]) + "\n"
 
 
 def _block(finding: Finding, material: Material) -> Iterator[str]:
-    yield f"{place(material.from_here, finding.file, finding.line)}: {described(finding)}"
+    yield f"{place(material.from_here, finding.file, finding.line)}: {described(finding, material.say)}"
     yield from _excerpt(finding, material)
     steps = way(finding)
     for number, each in enumerate(steps, start=1):
         yield from _step(number, each, material)
-    yield f"  instead: {printable(finding.recommendation)} ({finding.effort})"
-    yield f"  {finding.rule}: `evenkeel rule {finding.rule}`; fingerprint {finding.fingerprint}"
+    yield f"  {material.say('instead:')} {printable(finding.recommendation)} ({finding.effort})"
+    yield f"  {finding.rule}: `evenkeel rule {finding.rule}`; {material.say('fingerprint')} {finding.fingerprint}"
 
 
 def _excerpt(finding: Finding, material: Material) -> Iterator[str]:

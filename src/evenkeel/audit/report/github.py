@@ -12,6 +12,7 @@ from evenkeel.audit.model.names import local_name
 from evenkeel.audit.model.result import worst_first
 from evenkeel.audit.report.material import Material, way
 from evenkeel.audit.report.text import printable
+from evenkeel.audit.wording import Wording
 
 LEVELS: Mapping[Severity, str] = {"CRITICAL": "error", "HIGH": "error", "MEDIUM": "warning", "LOW": "notice"}
 
@@ -19,13 +20,13 @@ LEVELS: Mapping[Severity, str] = {"CRITICAL": "error", "HIGH": "error", "MEDIUM"
 def render(material: Material) -> str:
     """One command a finding, then one a notice on a suppression."""
     folder = material.in_repository
-    lines = [_annotation(each, folder) for each in worst_first(material.result.findings)]
+    lines = [_annotation(each, folder, material.say) for each in worst_first(material.result.findings)]
     for each in material.result.notices:
         where = {"file": f"{folder}{each.file}", "line": str(each.line), "title": "evenkeel"}
         lines.append(command("warning", where, printable(each.what)))
     for category in material.result.categories:
         if category.status == "failed":
-            note = printable(f"{category.category} was not audited: {category.note}")
+            note = printable(material.say(f"{category.category} was not audited: {category.note}"))
             lines.append(command("error", {"title": "evenkeel"}, note))
     return "".join(f"{line}\n" for line in lines)
 
@@ -36,15 +37,15 @@ def command(name: str, properties: Mapping[str, str], message: str) -> str:
     return f"::{name} {listed}::{_data(message)}"
 
 
-def _annotation(finding: Finding, folder: str) -> str:
+def _annotation(finding: Finding, folder: str, say: Wording) -> str:
     properties = {
         "file": f"{folder}{finding.file}",
         "line": str(finding.line),
         "endLine": str(finding.end_line),
-        "title": f"{finding.severity} {finding.rule}",
+        "title": f"{say(finding.severity)} {finding.rule}",
     }
     steps = [f"{each.file}:{each.line} {local_name(each.function, each.file)}" for each in way(finding)]
-    lines = [finding.issue, f"Instead: {finding.recommendation} ({finding.effort})", *steps]
+    lines = [finding.issue, f"{say('Instead:')} {finding.recommendation} ({finding.effort})", *steps]
     return command(LEVELS[finding.severity], properties, "\n".join(printable(each) for each in lines))
 
 

@@ -10,7 +10,9 @@ from pathlib import Path
 from evenkeel.audit.model.finding import Finding, Step
 from evenkeel.audit.model.result import AuditResult
 from evenkeel.audit.model.rule import Rule
+from evenkeel.audit.report.localised import localised, localised_rules
 from evenkeel.audit.report.summary import has_own_entry
+from evenkeel.audit.wording import ENGLISH, Wording
 
 MAX_BYTES = 5_000_000  # a larger file gives no excerpts
 
@@ -44,7 +46,9 @@ class Sources:
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """A result and what a format may show beside it. `root` None: no code is at hand, so no excerpts."""
+    """A result and what a format may show beside it. `root` None: no code is at hand, so no excerpts.
+
+    `result` and `rules` are in the language of `say`; `original` is the result as it was judged, for machines."""
 
     result: AuditResult
     name: str  # what the audited tree is called
@@ -52,6 +56,13 @@ class Material:
     rules: tuple[Rule, ...] = ()
     version: str = ""
     sources: Sources = field(default_factory=lambda: Sources(None))
+    say: Wording = ENGLISH
+    stated: AuditResult | None = None
+
+    @property
+    def original(self) -> AuditResult:
+        """The result in the words in which it was judged."""
+        return self.stated or self.result
 
     @property
     def in_repository(self) -> str:
@@ -70,9 +81,12 @@ class Material:
         return _folder(os.path.relpath(self.root))
 
 
-def build_material(result: AuditResult, root: Path, rules: tuple[Rule, ...], version: str) -> Material:
+def build_material(
+    result: AuditResult, root: Path, rules: tuple[Rule, ...], version: str, say: Wording = ENGLISH
+) -> Material:
     """The material of an audit of `root`, whose files give the excerpts."""
-    return Material(result, root.name, root, rules, version, Sources(root))
+    shown, pages = localised(result, say), localised_rules(rules, say)
+    return Material(shown, root.name, root, pages, version, Sources(root), say, result)
 
 
 def way(finding: Finding) -> tuple[Step, ...]:

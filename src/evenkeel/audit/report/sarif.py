@@ -17,6 +17,7 @@ from evenkeel.audit.model.rule import Rule
 from evenkeel.audit.report.json import indented
 from evenkeel.audit.report.material import Material, way
 from evenkeel.audit.report.text import printable
+from evenkeel.audit.wording import Wording
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 LEVELS: Mapping[Severity, str] = {"CRITICAL": "error", "HIGH": "error", "MEDIUM": "warning", "LOW": "note"}
@@ -43,7 +44,7 @@ def _run(material: Material) -> dict[str, Any]:
         "tool": {"driver": driver},
         "automationDetails": {"id": f"evenkeel/{quote(folder) or 'audit/'}"},
         "columnKind": "unicodeCodePoints",
-        "invocations": [_invocation(result, len(listed))],
+        "invocations": [_invocation(result, len(listed), material.say)],
         "results": [_result(each, material, numbers) for each in listed[:LONGEST_RESULTS]],
     }
 
@@ -136,13 +137,16 @@ def _region(finding: Finding, material: Material) -> dict[str, int]:
     return region
 
 
-def _invocation(result: AuditResult, number: int) -> dict[str, Any]:
-    failed = [f"{each.category} was not audited: {each.note}" for each in result.categories if each.status == "failed"]
+def _invocation(result: AuditResult, number: int, say: Wording) -> dict[str, Any]:
+    failed = [
+        say(f"{each.category} was not audited: {each.note}") for each in result.categories if each.status == "failed"
+    ]
     said = [("error", each) for each in failed]
     if number > LONGEST_RESULTS:
-        said.append(("warning", f"{number - LONGEST_RESULTS:,} findings are left out; those given are the worst."))
+        left = f"{number - LONGEST_RESULTS:,} findings are left out; those given are the worst."
+        said.append(("warning", say(left)))
     said += [("warning", f"{each.file}:{each.line}: {each.what}") for each in result.notices]
-    said += [("note", f"not analysed: {each.what}: {each.why}") for each in result.gaps]
+    said += [("note", f"{say('not analysed:')} {each.what}: {each.why}") for each in result.gaps]
     return {
         "executionSuccessful": len(failed) < len(CATEGORIES),
         "toolExecutionNotifications": [{"level": level, "message": {"text": printable(text)}} for level, text in said],

@@ -9,14 +9,15 @@ from evenkeel.audit.model.finding import SEVERITIES, Finding
 from evenkeel.audit.model.result import AuditResult, CategoryResult, SeverityCounts, count, worst_first
 from evenkeel.audit.report.text import plural
 from evenkeel.audit.scoring import band
+from evenkeel.audit.wording import ENGLISH, Wording
 
 
-def executive_summary(categories: Sequence[CategoryResult], overall: float | None) -> str:
+def executive_summary(categories: Sequence[CategoryResult], overall: float | None, say: Wording = ENGLISH) -> str:
     """What was audited and how it scored, what was found, and what to do first."""
     findings = worst_first(each for category in categories for each in category.findings)
     scored = sum(each.scored for each in categories)
     sentences = (_verdict(categories, overall, scored), _what(categories, findings), _next(categories, findings))
-    return " ".join(each for each in sentences if each)
+    return say.sentences(sentences)
 
 
 def tally(counts: SeverityCounts) -> str:
@@ -66,7 +67,7 @@ def _what(categories: Sequence[CategoryResult], findings: Sequence[Finding]) -> 
     return f"{there} {plural(len(findings), 'finding')} ({tally(count(findings))}){where}{often}{beside}."
 
 
-def view_sentences(result: AuditResult) -> list[str]:
+def view_sentences(result: AuditResult, say: Wording = ENGLISH) -> list[str]:
     """Why findings are left out, one sentence each; none when every finding is reported."""
     view = result.view
     if view is None:
@@ -78,7 +79,7 @@ def view_sentences(result: AuditResult) -> list[str]:
         f"{stale}: `evenkeel baseline prune` removes what was mended." if view.stale else "",
         f"Not reported: {apart} that no change since {view.since} touches." if view.since else "",
     )
-    return [each for each in sentences if each]
+    return [say(each) for each in sentences if each]
 
 
 def _are(number: int) -> str:
