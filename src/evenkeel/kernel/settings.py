@@ -37,12 +37,19 @@ def load_settings(root: Path, shape: type[T], *, others: Collection[str] = ()) -
     return convert(_without(section, others), shape, source=PROJECT_FILE, prefix=_PREFIX)
 
 
-def convert(data: dict[str, Any], shape: type[T], *, source: str, prefix: str = "") -> T:
-    """Plain data as `shape`. Raises ConfigurationError for an unknown key or a value of the wrong type."""
+def convert(data: dict[str, Any], shape: type[T], *, source: str, prefix: str = "", strict: bool = True) -> T:
+    """Plain data as `shape`. Raises ConfigurationError for an unknown key or a value of the wrong type.
+
+    Not `strict`: texts that stand for numbers and truth values are taken as such, as an environment has them."""
     try:
-        return msgspec.convert(data, shape)
+        return msgspec.convert(data, shape, strict=strict)
     except msgspec.ValidationError as error:
         raise _explained(str(error), shape, source, prefix) from None
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """A whole file. Raises ConfigurationError, which names it."""
+    return _read(path)
 
 
 def _project_section(path: Path) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""HTTP, SSE and WebSocket: translates requests and events, decides nothing."""
