@@ -61,8 +61,8 @@ class Accounts:
         email = wanted.email.strip()
         if email and not EMAIL.fullmatch(email):
             raise UsageError("This is not an e-mail address.")
-        if name == self._settings.admin_user:
-            raise UsageError("This user name is taken.", hint="Choose another.")
+        if name == self._settings.admin_user or await self._users.by_name(name) is not None:
+            raise UsageError("This user name is taken.", hint="Choose another.")  # before anything is hashed
         hashed = await self._passwords.hash(wanted.password, Attempt(address, name))
         level = wanted.access_level if wanted.access_level in LEVELS else "A"
         account = await self._create(

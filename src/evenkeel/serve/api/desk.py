@@ -1,0 +1,87 @@
+"""What every route is given: the parts, the agent, and the API's own few objects. Built once, in `build`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from starlette.requests import HTTPConnection
+
+from evenkeel.hotpath.ports.bus import Subscription
+from evenkeel.hotpath.ports.sessions import ChatSession
+from evenkeel.hotpath.ports.stream_events import Cursor
+from evenkeel.serve.api.accounts import Accounts
+from evenkeel.serve.api.callers import Callers, bearer_of
+from evenkeel.serve.api.frames import is_turn_start
+from evenkeel.serve.api.front import STATE
+from evenkeel.serve.api.meters import ApiMeter
+from evenkeel.serve.api.settings import ApiSettings, AuthSettings
+from evenkeel.serve.api.streams import OpenStreams
+from evenkeel.serve.ports.failures import CodedError
+from evenkeel.serve.ports.identity import Identity
+from evenkeel.serve.ports.parts import Parts
+from evenkeel.serve.ports.runs import Runs, RunState
+
+TAIL = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """`models` are the names that `/v1/models` lists; `tools` those of `/wunder/tools`, with a text each."""
+
+    parts: Parts
+    runs: Runs
+    settings: ApiSettings
+    auth: AuthSettings
+    callers: Callers
+    accounts: Accounts
+    meter: ApiMeter
+    streams: OpenStreams
+    models: Sequence[str] = ("evenkeel",)
+    tools: Mapping[str, str] = field(default_factory=dict)
+
+    async def user(self, connection: HTTPConnection) -> Identity:
+        """The user behind a request's token. Raises `CodedError` UNAUTHORIZED."""
+        found = await self.callers.user(bearer_of(connection.headers))
+        if found is None:
+            raise CodedError("UNAUTHORIZED", "Log in first.", hint="Send Authorization: Bearer TOKEN.")
+        return found
+
+    async def session(self, session_id: str, user: Identity) -> ChatSession:
+        """A session of this user's own. Raises `UnknownSessionError` for every other, administrators included."""
+        return await self.parts.storage.sessions.get(session_id, user.user_id)
+
+    async def main_sessions(self, user_id: str, agent_ids: Collection[str]) -> set[str]:
+        """The main sessions of a user with these agents; there is one agent, so this is one read."""
+        found = [await self.parts.storage.threads.main(user_id, agent_id) for agent_id in agent_ids]
+        return {thread.session_id for thread in found if thread is not None}
+
+    async def turn_start(self, session_id: str) -> int:
+        """The cursor before the session's current turn, if something is at work in it; else the end of its history.
+
+        A client that comes without a cursor wants the answer that is being written, not what it can read as messages.
+        """
+        tail = await self.parts.storage.events.read_tail(session_id, limit=TAIL)
+        state = (await self.runs.states([session_id])).get(session_id, RunState.IDLE)
+        if not state.active:
+            return tail.last_id
+        for stored in reversed(tail.events):
+            if is_turn_start(stored.payload):
+                return stored.event_id - 1
+        return tail.events[0].event_id - 1 if tail.events else tail.last_id
+
+    async def reader(self, session_id: str, after_id: int | None, epoch: int = 0) -> Subscription:
+        """Read a session whose owner was checked."""
+        cursor = None if after_id is None else Cursor(session_id, after_id, epoch)
+        return await self.parts.bus.subscribe(cursor, session_id)
+
+
+def operator_of(connection: HTTPConnection) -> Identity:
+    """Who passed the guard."""
+    operator: Identity = connection.scope[STATE]["operator"]
+    return operator
+
+
+def address_of(connection: HTTPConnection) -> str:
+    """Where a request comes from, as the server saw it (behind a trusted proxy: as that says)."""
+    return connection.client.host if connection.client else "unknown"

@@ -1,0 +1,86 @@
+"""The first door of every request, as plain ASGI: language, trace id, duration, and an answer to whatever fails."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from evenkeel.serve.api.failures import failure, response_of
+from evenkeel.serve.api.meters import ApiMeter
+from evenkeel.serve.api.texts import language_of
+
+LOG = logging.getLogger(__name__)
+STATE = "evenkeel"
+OTHER = "other"
+
+
+class Front:
+    """Around everything else. Puts `language` and `trace_id` into `scope["evenkeel"]`."""
+
+    def __init__(self, app: ASGIApp, *, meter: ApiMeter, default_language: str) -> None:
+        self._app = app
+        self._meter = meter
+        self._default = default_language
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in {"http", "websocket"}:
+            await self._app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        language = language_of(headers, scope["query_string"], self._default)
+        scope[STATE] = {"language": language, "trace_id": secrets.token_hex(16)}
+        if scope["type"] == "websocket":
+            await self._app(scope, receive, send)
+            return
+        await self._http(scope, receive, send, language)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send, language: str) -> None:
+        started = time.perf_counter()
+        status = 0
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                _add_headers(message, language, scope[STATE]["trace_id"])
+            await send(message)
+
+        try:
+            await self._app(scope, receive, sending)
+        except Exception:
+            LOG.exception("%s %s failed (trace %s)", scope["method"], scope["path"], scope[STATE]["trace_id"])
+            if status:
+                raise  # the answer had begun: all that is left is to cut it off
+            await response_of(failure(500, language=language), f"err_{scope[STATE]['trace_id']}")(
+                scope, receive, sending
+            )
+        finally:
+            self._meter.request(route_of(scope), scope["method"], status or 499, time.perf_counter() - started)
+
+
+def language_in(scope: Scope) -> str:
+    """The language of a request."""
+    return str(scope.get(STATE, {}).get("language", "en-US"))
+
+
+def trace_in(scope: Scope) -> str:
+    """The trace id of a request."""
+    return str(scope.get(STATE, {}).get("trace_id", ""))
+
+
+def route_of(scope: Scope) -> str:
+    """The template of the route that took a request: never the path itself, or metrics would grow without end."""
+    return str(getattr(scope.get("route"), "path", OTHER))
+
+
+def _add_headers(message: Message, language: str, trace_id: str) -> None:
+    raw = message.setdefault("headers", [])
+    known = Headers(raw=raw)
+    if "content-language" not in known:
+        raw.append((b"content-language", language.encode()))
+    if "x-trace-id" not in known:
+        raw.append((b"x-trace-id", trace_id.encode()))
