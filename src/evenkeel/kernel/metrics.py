@@ -12,11 +12,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
 from prometheus_client.metrics import MetricWrapperBase
 
 from evenkeel.kernel.errors import InternalError
 
+TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8"
 UNITS = frozenset({"seconds", "bytes", "ratio", "percent", "info", "timestamp", "items"})
 # From 100 us to 10 s: a commit here takes 0.3 ms, a model call seconds. Counts and bytes take other bounds.
 SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -76,6 +85,15 @@ class Meters:
         """Every metric that was made, by name."""
         found = [_described(name, made) for name, made in self._made.items()]
         return sorted(found, key=lambda each: each.name)
+
+    def watch_process(self) -> None:
+        """Add the figures of this process: CPU, memory, files, collections. Once per registry."""
+        ProcessCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+
+    def text(self) -> bytes:
+        """Everything, in the text format that Prometheus reads."""
+        return generate_latest(self.registry)
 
     def _once(self, name: str, kind: type[Metric], make: Callable[[], Metric]) -> Metric:
         made = self._made.get(name)

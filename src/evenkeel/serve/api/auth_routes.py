@@ -76,11 +76,16 @@ def auth_routes(desk: Desk) -> APIRouter:
     async def setup(body: SetupBody) -> Answer:
         return _answer(await desk.accounts.set_up(body.secret, body.password))
 
-    @router.post("/logout", summary="End the token that this is asked with")
-    async def logout(request: Request) -> Answer:
-        await desk.user(request)
-        await desk.callers.revoke(bearer_of(request.headers))
-        return {"data": {"ok": True}}
+    @router.get("/org_units", summary="Units that accounts can belong to")
+    async def org_units() -> Answer:
+        return {"data": {"items": [], "tree": []}}
+
+    return router
+
+
+def profile_routes(desk: Desk) -> APIRouter:
+    """One's own account."""
+    router = APIRouter(prefix="/wunder/auth", tags=["auth"])
 
     @router.get("/me", summary="One's own account")
     async def me(request: Request) -> Answer:
@@ -97,9 +102,11 @@ def auth_routes(desk: Desk) -> APIRouter:
             raise CodedError("INVALID_REQUEST", "There is no such unit.")
         return {"data": user_profile(await desk.accounts.change(user.user_id, body.username, body.email))}
 
-    @router.get("/org_units", summary="Units that accounts can belong to")
-    async def org_units() -> Answer:
-        return {"data": {"items": [], "tree": []}}
+    @router.post("/logout", summary="End the token that this is asked with")
+    async def logout(request: Request) -> Answer:
+        await desk.user(request)
+        await desk.callers.revoke(bearer_of(request.headers))
+        return {"data": {"ok": True}}
 
     return router
 

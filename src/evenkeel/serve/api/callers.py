@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable, MutableMapping
-from typing import Protocol
+
+from starlette.datastructures import Headers
 
 from evenkeel.hotpath.ports.bounded import BoundedMaps, MapRules
 from evenkeel.hotpath.ports.storage import Storage
@@ -19,12 +20,6 @@ TOKEN_BYTES = 256
 PREFIXES = ("wunder-auth.", "access_token.", "token.")
 OPERATOR = Identity("", "", frozenset({"admin"}), registered=False, trusted=True)
 Asked = TokenOwner | None
-
-
-class Headers(Protocol):
-    """What a caller sent: `starlette.datastructures.Headers`."""
-
-    def get(self, name: str, default: str = ...) -> str: ...
 
 
 class Callers:

@@ -132,5 +132,3 @@ def known_agent(agent_id: str) -> str:
     if agent_id.strip() not in DEFAULT_AGENTS:
         raise NotFoundError(f"There is no agent {agent_id!r}.", hint="Leave agent_id out for the default agent.")
     return ""
-
-

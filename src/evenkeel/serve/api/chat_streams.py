@@ -78,9 +78,7 @@ def chat_streams(desk: Desk) -> list[BaseRoute]:
         after_id = cursor_of(request)
         epoch = whole_number(request.query_params.get("epoch"), "epoch") or 0
         reader = await desk.reader(session_id, after_id, epoch)
-        reading = (
-            Reading(reader, frame=unwrapped) if after_id is None else Reading(reader, after_id=after_id)
-        )
+        reading = Reading(reader, frame=unwrapped) if after_id is None else Reading(reader, after_id=after_id)
         return EventStream(desk, user.user_id, reading)
 
     prefix = "/wunder/chat/sessions/{session_id}"

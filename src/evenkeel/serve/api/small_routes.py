@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Query, Request
 from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
 
 from evenkeel.serve.api.desk import Desk
 from evenkeel.serve.api.settings import LANGUAGES

@@ -17,11 +17,11 @@ from starlette.types import Receive, Scope, Send
 from evenkeel.hotpath.ports.bus import Event, Settled, Subscription
 from evenkeel.hotpath.ports.stream_events import HistoryLost
 from evenkeel.kernel.background import background
+from evenkeel.kernel.errors import EvenkeelError
 from evenkeel.serve.api.desk import Desk
-from evenkeel.serve.api.failures import response_of, failure_of
+from evenkeel.serve.api.failures import failure_of, response_of
 from evenkeel.serve.api.frames import KEEP_ALIVE, ending, fresh, lost_data, sse, sse_plain
 from evenkeel.serve.api.front import language_in
-from evenkeel.kernel.errors import EvenkeelError
 
 CHANNEL = "sse"
 HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from evenkeel.hotpath.ports.errors import QueueFullError
+from evenkeel.kernel.errors import OverloadedError
 from evenkeel.serve.api.meters import ApiMeter
 from evenkeel.serve.api.settings import ApiSettings
-from evenkeel.kernel.errors import OverloadedError
 
 
 class OpenStreams:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from evenkeel.serve.api.bodies import decoded, encoded
-from evenkeel.serve.api.desk import Desk, operator_of
+from evenkeel.serve.api.desk import Desk
 from evenkeel.serve.api.front import language_in
 from evenkeel.serve.api.profiles import local_time
 from evenkeel.serve.api.sse import CHANNEL, EventStream, OneEvent, Reading
@@ -66,7 +66,7 @@ def request_of(body: WunderBody, target: Identity, language: str) -> RunRequest:
     )
 
 
-async def target_of(desk: Desk, operator: Identity, user_id: str) -> Identity:
+async def target_of(desk: Desk, user_id: str) -> Identity:
     """The user whom a request names; only trusted callers get here. Raises `CodedError` INVALID_REQUEST for none."""
     if not user_id.strip():
         raise CodedError("INVALID_REQUEST", "user_id is empty.", hint="Say for whom the run is.")
@@ -78,7 +78,7 @@ def routes(desk: Desk) -> list[BaseRoute]:
 
     async def wunder(request: Request) -> Response:
         body = decoded(await request.body(), WunderBody)
-        target = await target_of(desk, operator_of(request), body.user_id)
+        target = await target_of(desk, body.user_id)
         run = request_of(body, target, language_in(request.scope))
         return await answered(desk, run, stream=body.stream, wrap=False)
 

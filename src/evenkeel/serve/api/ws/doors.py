@@ -26,15 +26,15 @@ from evenkeel.serve.ports.requests import RunRequest
 class ChatStart(MessageBody, frozen=True):
     """The payload of `start` at `/wunder/chat/ws`."""
 
-    content: str = ""  # type: ignore[assignment]
+    content: str = ""
     session_id: str | None = None
 
 
 class CoreStart(WunderBody, frozen=True):
     """The payload of `start` at `/wunder/ws`: a body of `POST /wunder`."""
 
-    user_id: str = ""  # type: ignore[assignment]
-    question: str = ""  # type: ignore[assignment]
+    user_id: str = ""
+    question: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class ChatDoor:
             raise SocketError("QUESTION_REQUIRED", "The message is empty.")
         return chat_run(user, session_id, start, language)
 
-    async def owner(self, place: Place) -> str:
+    async def owner(self, place_: Place) -> str:
         """See `Door`."""
         return (await self._still()).user_id
 
@@ -100,9 +100,9 @@ class CoreDoor:
         run = request_of(body, target, language)
         return msgspec.structs.replace(run, request_id=f"req_{secrets.token_hex(16)}")
 
-    async def owner(self, place: Place) -> str:
+    async def owner(self, place_: Place) -> str:
         """See `Door`."""
-        return self._user(place.user_id or "")
+        return self._user(place_.user_id or "")
 
     def _user(self, named: str) -> str:
         user_id = named.strip() or self.user_id or self.operator.user_id

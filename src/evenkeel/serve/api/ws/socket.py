@@ -50,7 +50,7 @@ class Door(Protocol):
         """The run that a `start` asks for. Raises `SocketError`."""
         ...
 
-    async def owner(self, place: Place) -> str:
+    async def owner(self, place_: Place, /) -> str:
         """On behalf of which user sessions are read and cancelled. Raises `SocketError`."""
         ...
 
@@ -75,9 +75,7 @@ class Socket:
         self._send = send
         self._language = language_in(scope)
         self._subprotocol = "wunder" if "wunder" in scope.get("subprotocols", ()) else None
-        self._out = Outbound(
-            send, desk.meter, capacity=settings.streams_per_socket, timeout_s=settings.send_timeout_s
-        )
+        self._out = Outbound(send, desk.meter, capacity=settings.streams_per_socket, timeout_s=settings.send_timeout_s)
         self._streams: dict[str, Stream] = {}  # bounded by `streams_per_socket`
         self._starting = asyncio.Lock()
         self._spoken = False

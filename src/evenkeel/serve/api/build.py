@@ -1,0 +1,167 @@
+"""The one place that puts the API together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from evenkeel import __version__
+from evenkeel.kernel.background import background
+from evenkeel.kernel.clock import Clock
+from evenkeel.kernel.errors import EvenkeelError, UnavailableError
+from evenkeel.serve.api import auth_routes, chat_routes, chat_streams, small_routes, wunder
+from evenkeel.serve.api.accounts import Accounts
+from evenkeel.serve.api.callers import Callers
+from evenkeel.serve.api.desk import Desk
+from evenkeel.serve.api.documents import with_streams
+from evenkeel.serve.api.failures import failure, failure_of, response_of
+from evenkeel.serve.api.front import Front, language_in
+from evenkeel.serve.api.guard import BodyLimit, Guard
+from evenkeel.serve.api.health import Gather, Queue, health_routes
+from evenkeel.serve.api.meters import ApiMeter
+from evenkeel.serve.api.openai_routes import openai_routes
+from evenkeel.serve.api.settings import ApiSettings, AuthSettings
+from evenkeel.serve.api.streams import OpenStreams
+from evenkeel.serve.api.ws.doors import socket_routes
+from evenkeel.serve.ports.parts import Parts
+from evenkeel.serve.ports.runs import Runs
+
+NOTE_USES_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class ApiOptions:
+    """What the API is told of the rest of the server.
+
+    `routes` are those of other rooms, asked after the API's own; the console's come last, since it answers at `/`.
+    """
+
+    queue: Queue
+    models: Sequence[str] = ("evenkeel",)
+    tools: Mapping[str, str] = field(default_factory=dict)
+    routes: Sequence[BaseRoute] = ()
+    gather: Gather | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """The ASGI application, and what the process needs of it."""
+
+    asgi: FastAPI
+    accounts: Accounts
+    streams: OpenStreams
+
+
+@asynccontextmanager
+async def build_api(
+    parts: Parts, runs: Runs, settings: ApiSettings, auth: AuthSettings, options: ApiOptions
+) -> AsyncIterator[Api]:
+    """An open API. Closing stores when tokens were last used; streams are ended by `Api.streams.drain` before."""
+    meter = ApiMeter(parts.meters, parts.switches.profile)
+    callers = Callers(auth, parts.storage, parts.maps, parts.clock)
+    accounts = Accounts(parts, auth, callers)
+    streams = OpenStreams(settings, meter)
+    desk = Desk(parts, runs, settings, auth, callers, accounts, meter, streams, options.models, options.tools)
+    asgi = _application(desk, options)
+    async with background(_noting(callers, parts.clock), "evenkeel-api-token-uses"):
+        try:
+            yield Api(asgi, accounts, streams)
+        finally:
+            await _note(callers)
+
+
+def _application(desk: Desk, options: ApiOptions) -> FastAPI:
+    asgi = FastAPI(
+        title="evenkeel",
+        version=__version__,
+        summary="An agent backend: questions in, answers streamed.",
+        docs_url=None,  # these pages load scripts from elsewhere; /openapi.json is what tools read
+        redoc_url=None,
+        redirect_slashes=False,
+        middleware=_middleware(desk),
+        exception_handlers={
+            HTTPException: _on_http,
+            RequestValidationError: _on_invalid,
+            EvenkeelError: _on_known,
+        },
+    )
+    asgi.include_router(health_routes(desk, options.queue, options.gather))
+    for routes in (
+        auth_routes.auth_routes,
+        auth_routes.profile_routes,
+        chat_routes.chat_routes,
+        small_routes.small_routes,
+    ):
+        asgi.include_router(routes(desk))
+    raw = [*wunder.routes(desk), *chat_streams.chat_streams(desk), *openai_routes(desk), *socket_routes(desk)]
+    asgi.router.routes.extend([*raw, *options.routes])
+    with_streams(asgi)
+    return asgi
+
+
+def _middleware(desk: Desk) -> list[Middleware]:
+    """From outside in. All plain ASGI: nothing here reads a stream's body or hides that a client went away."""
+    settings = desk.settings
+    found = [Middleware(Front, meter=desk.meter, default_language=settings.default_language)]
+    if settings.cors_origins:
+        found.append(
+            Middleware(
+                CORSMiddleware,
+                allow_origins=settings.cors_origins,
+                allow_methods=["GET", "POST", "PATCH", "DELETE"],
+                allow_headers=["authorization", "content-type", "x-wunder-language", "x-api-key", "last-event-id"],
+                expose_headers=["x-trace-id", "x-error-code"],
+            )
+        )
+    return [
+        *found,
+        Middleware(Guard, callers=desk.callers),
+        Middleware(BodyLimit, bound_bytes=settings.body_bytes),
+    ]
+
+
+async def _on_http(request: Request, error: Any) -> Response:
+    found = failure(error.status_code, str(error.detail or ""), language=language_in(request.scope))
+    response = response_of(found)
+    for name, value in (error.headers or {}).items():
+        response.headers[name] = value
+    return response
+
+
+async def _on_invalid(request: Request, error: Any) -> Response:
+    """Malformed JSON is 400; what does not fit is 422, with the place."""
+    first = error.errors()[0] if error.errors() else {}
+    place = ".".join(str(part) for part in first.get("loc", ()))
+    malformed = first.get("type") == "json_invalid"
+    status = 400 if malformed else 422
+    return response_of(
+        failure(status, f"{place}: {first.get('msg', 'does not fit')}", language=language_in(request.scope))
+    )
+
+
+async def _on_known(request: Request, error: Any) -> Response:
+    return response_of(failure_of(error, language_in(request.scope)))
+
+
+async def _noting(callers: Callers, clock: Clock) -> None:
+    while True:
+        await clock.sleep(NOTE_USES_S)
+        await _note(callers)
+
+
+async def _note(callers: Callers) -> None:
+    try:
+        await callers.note_uses()
+    except UnavailableError:
+        return  # when a token was last used is not worth an alarm
