@@ -13,6 +13,7 @@ from pathlib import Path
 from evenkeel import __version__
 from evenkeel.audit.arguments import add_commands
 from evenkeel.kernel.errors import EvenkeelError, outcome_of
+from evenkeel.serve.commands import add_commands as add_serve
 
 INTERRUPTED = 130  # what a shell expects after Ctrl-C: 128 + SIGINT
 BROKEN = 2
@@ -40,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"evenkeel {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     add_commands(commands)
+    add_serve(commands)
     return parser
 
 

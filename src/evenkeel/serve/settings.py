@@ -26,7 +26,9 @@ from evenkeel.hotpath.storage.addresses import shown
 from evenkeel.hotpath.writes import WriterRules
 from evenkeel.kernel.errors import ConfigurationError
 from evenkeel.kernel.settings import convert, read_toml
+from evenkeel.serve.agent.settings import AgentSettings
 from evenkeel.serve.api.settings import ApiSettings, AuthSettings
+from evenkeel.serve.channels.settings import ChannelsSettings
 
 PREFIX = "EVENKEEL_"
 API_KEY = "EVENKEEL_API_KEY"
@@ -74,6 +76,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     limiter: LimiterRules
     events: BusRules = msgspec.field(default_factory=BusRules)
     writes: WriterRules = msgspec.field(default_factory=WriterRules)
+    agent: AgentSettings = AgentSettings()
+    channels: ChannelsSettings = ChannelsSettings()
     agent_queue: QueueRules = msgspec.field(default_factory=QueueRules)
     outbox: DispatchRules = msgspec.field(default_factory=DispatchRules)
     cancellation: CancelRules = msgspec.field(default_factory=CancelRules)

@@ -9,3 +9,4 @@ goes away is nobody else's business. Errors have one shape (`failures`).
 from evenkeel.serve.api.build import Api as Api
 from evenkeel.serve.api.build import ApiOptions as ApiOptions
 from evenkeel.serve.api.build import build_api as build_api
+from evenkeel.serve.api.desk import has_key as has_key

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 
 from evenkeel.hotpath.ports.errors import NameTakenError
@@ -118,31 +119,31 @@ class Accounts:
         self._callers.changed(user_id)
         return account
 
-    async def prepare_first_admin(self) -> str:
+    async def prepare_first_admin(self, secret: str = "") -> str:
         """Make the first administrator if the settings say how; else answer the secret of the one-time link.
 
-        "" = there is one already.
+        "" = there is one already. `secret`: one that was made elsewhere, as the processes of one host share theirs.
         """
         name = self._settings.admin_user
         if await self._users.by_name(name) is not None:
             return ""
         password = self._settings.admin_password or ("admin" if self._settings.demo else "")
         if password:
-            await self._make_admin(name, password)
+            with suppress(UsageError):  # another process was faster
+                await self._make_admin(name, password)
             return ""
-        self._setup = self._setup or secrets.token_urlsafe(24)
+        self._setup = secret or secrets.token_urlsafe(24)
         return self._setup
 
-    def accept_setup(self, secret: str) -> None:
-        """Take a secret that was made elsewhere: the processes of one host share theirs."""
-        self._setup = secret
-
-    async def set_up(self, secret: str, password: str) -> LoggedIn:
+    async def set_up(self, secret: str, username: str | None, password: str) -> LoggedIn:
         """Through the one-time link: the first administrator, once."""
+        name = self._settings.admin_user
+        if username is not None and username.strip() not in {"", name}:
+            raise UsageError(f"The first administrator is called {name}.", hint="Set auth.admin_user to change that.")
         if not self._setup or not secrets.compare_digest(secret.encode(), self._setup.encode()):
             raise CodedError("PERMISSION_DENIED", "This link is not valid, or was used.")
-        _check(self._settings.admin_user, password)
-        account = await self._make_admin(self._settings.admin_user, password)
+        _check(name, password)
+        account = await self._make_admin(name, password)
         self._setup = ""
         return await self._logged_in(account)
 

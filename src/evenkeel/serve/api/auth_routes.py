@@ -49,8 +49,9 @@ class ProfileBody(BaseModel):
 class SetupBody(BaseModel):
     """The secret of the one-time link, and the first administrator's password."""
 
-    secret: str = Field(max_length=256)
+    token: str = Field(max_length=256)
     password: str = Field(max_length=TEXT)
+    username: str | None = Field(None, max_length=TEXT)
 
 
 def auth_routes(desk: Desk) -> APIRouter:
@@ -74,7 +75,7 @@ def auth_routes(desk: Desk) -> APIRouter:
 
     @router.post("/setup", summary="Make the first administrator, through the one-time link")
     async def setup(body: SetupBody) -> Answer:
-        return _answer(await desk.accounts.set_up(body.secret, body.password))
+        return _answer(await desk.accounts.set_up(body.token, body.username, body.password))
 
     @router.get("/org_units", summary="Units that accounts can belong to")
     async def org_units() -> Answer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -45,6 +45,7 @@ class ApiOptions:
     """What the API is told of the rest of the server.
 
     `routes` are those of other rooms, asked after the API's own; the console's come last, since it answers at `/`.
+    `needs_no_key`: admin paths whose calls are signed, so that the guard lets them through to their own check.
     """
 
     queue: Queue
@@ -52,6 +53,7 @@ class ApiOptions:
     tools: Mapping[str, str] = field(default_factory=dict)
     routes: Sequence[BaseRoute] = ()
     gather: Gather | None = None
+    needs_no_key: Callable[[str], bool] = lambda _path: False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ def _application(desk: Desk, options: ApiOptions) -> FastAPI:
         docs_url=None,  # these pages load scripts from elsewhere; /openapi.json is what tools read
         redoc_url=None,
         redirect_slashes=False,
-        middleware=_middleware(desk),
+        middleware=_middleware(desk, options),
         exception_handlers={
             HTTPException: _on_http,
             RequestValidationError: _on_invalid,
@@ -110,7 +112,7 @@ def _application(desk: Desk, options: ApiOptions) -> FastAPI:
     return asgi
 
 
-def _middleware(desk: Desk) -> list[Middleware]:
+def _middleware(desk: Desk, options: ApiOptions) -> list[Middleware]:
     """From outside in. All plain ASGI: nothing here reads a stream's body or hides that a client went away."""
     settings = desk.settings
     found = [Middleware(Front, meter=desk.meter, default_language=settings.default_language)]
@@ -126,7 +128,7 @@ def _middleware(desk: Desk) -> list[Middleware]:
         )
     return [
         *found,
-        Middleware(Guard, callers=desk.callers),
+        Middleware(Guard, callers=desk.callers, needs_no_key=options.needs_no_key),
         Middleware(BodyLimit, bound_bytes=settings.body_bytes),
     ]
 

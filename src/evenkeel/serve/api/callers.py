@@ -78,7 +78,7 @@ class Callers:
 
     async def target(self, user_id: str) -> Identity:
         """The user that a trusted caller names; one without an account is a virtual user: no quota, no roles."""
-        kept = self._accounts.get(user_id, ...)  # type: ignore[call-overload]
+        kept = self._accounts.get(user_id, ...)
         account: UserAccount | None
         if kept is ...:
             account = self._accounts[user_id] = await self._storage.users.by_id(user_id)

@@ -82,6 +82,11 @@ def operator_of(connection: HTTPConnection) -> Identity:
     return operator
 
 
+def has_key(connection: HTTPConnection) -> bool:
+    """Whether a request on an admin path came with the server's key or an administrator's token."""
+    return connection.scope[STATE].get("operator") is not None
+
+
 def address_of(connection: HTTPConnection) -> str:
     """Where a request comes from, as the server saw it (behind a trusted proxy: as that says)."""
     return connection.client.host if connection.client else "unknown"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections.abc import Awaitable, Callable
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from starlette.responses import JSONResponse, Response
 
 from evenkeel import __version__
@@ -19,7 +20,7 @@ from evenkeel.serve.api.desk import Desk
 
 LOOKED_S = 1.0  # whoever asks more often gets the last answer: health must not become load
 Queue = Callable[[], QueueState | None]
-Gather = Callable[[], Awaitable[bytes]]
+Gather = Callable[[bytes], Awaitable[bytes]]
 
 
 class Health:
@@ -71,7 +72,7 @@ class Health:
 
 
 def health_routes(desk: Desk, queue: Queue, gather: Gather | None) -> APIRouter:
-    """`gather` = the metrics of all processes of this host; None = there is this one alone."""
+    """`gather` adds the metrics of this host's other processes to this one's; None = there are no others."""
     router = APIRouter(tags=["operations"])
     health = Health(desk, queue)
 
@@ -85,8 +86,10 @@ def health_routes(desk: Desk, queue: Queue, gather: Gather | None) -> APIRouter:
         return JSONResponse(report, 200 if is_ready else 503)
 
     @router.get("/metrics", summary="Figures, for Prometheus", response_class=Response)
-    async def metrics() -> Response:
-        text = await (gather() if gather else asyncio.to_thread(desk.parts.meters.text))
+    async def metrics(process: Annotated[str, Query(max_length=16)] = "") -> Response:
+        text = await asyncio.to_thread(desk.parts.meters.text)
+        if gather is not None and process != "own":
+            text = await gather(text)
         return Response(text, media_type=TEXT_FORMAT)
 
     return router

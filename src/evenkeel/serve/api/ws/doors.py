@@ -63,7 +63,7 @@ class ChatDoor:
             raise SocketError("QUESTION_REQUIRED", "The message is empty.")
         return chat_run(user, session_id, start, language)
 
-    async def owner(self, place_: Place) -> str:
+    async def owner(self, place_: Place, /) -> str:  # noqa: ARG002 - a user acts on their own behalf alone
         """See `Door`."""
         return (await self._still()).user_id
 
@@ -100,7 +100,7 @@ class CoreDoor:
         run = request_of(body, target, language)
         return msgspec.structs.replace(run, request_id=f"req_{secrets.token_hex(16)}")
 
-    async def owner(self, place_: Place) -> str:
+    async def owner(self, place_: Place, /) -> str:
         """See `Door`."""
         return self._user(place_.user_id or "")
 

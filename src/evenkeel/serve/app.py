@@ -1,0 +1,145 @@
+"""The composition root: the only file that knows every room.
+
+Opens the parts in order (storage, maps, limiter, bus, writer, cancellation, outbox, passwords), then the agent over them
+(which opens the task queue), then channels and the API, and closes all of it in reverse: intake stops, runs drain, leases go
+back, what was said is stored, connections close.
+
+A further room is a `build_*` of its own, opened in `open_server`, whose routes join `ApiOptions.routes`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from evenkeel.hotpath.bounded import build_bounded
+from evenkeel.hotpath.cancellation import build_cancellation
+from evenkeel.hotpath.events import build_bus, live_evidence
+from evenkeel.hotpath.lean import build_lean
+from evenkeel.hotpath.limiter import build_limiter
+from evenkeel.hotpath.outbox import build_outbox
+from evenkeel.hotpath.passwords import build_passwords
+from evenkeel.hotpath.ports.task_queue import QueueState, TaskQueue
+from evenkeel.hotpath.storage import build_storage
+from evenkeel.hotpath.switches import read_switches
+from evenkeel.hotpath.tasks import build_tasks
+from evenkeel.hotpath.writes import build_event_writer
+from evenkeel.kernel.clock import SystemClock
+from evenkeel.kernel.metrics import Meters
+from evenkeel.serve.agent import build_agent
+from evenkeel.serve.api import Api, ApiOptions, build_api, has_key
+from evenkeel.serve.api.health import Gather
+from evenkeel.serve.channels import build_channels
+from evenkeel.serve.channels.replies import Replies
+from evenkeel.serve.console import build_console
+from evenkeel.serve.ports.parts import Parts
+from evenkeel.serve.ports.runs import Runs
+from evenkeel.serve.settings import Settings
+
+AgentBuilder = Callable[[Parts, Settings, Replies], AbstractAsyncContextManager[Runs]]
+
+
+class QueueDoor:
+    """Opens the task queue for the agent, and remembers it for `/health`."""
+
+    def __init__(self, opened: Callable[[], AbstractAsyncContextManager[TaskQueue]]) -> None:
+        self._opened = opened
+        self._queue: TaskQueue | None = None
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[TaskQueue]:
+        """The queue, for as long as the agent is open."""
+        async with self._opened() as queue:
+            self._queue = queue
+            try:
+                yield queue
+            finally:
+                self._queue = None
+
+    def state(self) -> QueueState | None:
+        """What it does now; None while it is closed."""
+        return self._queue.state() if self._queue else None
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """An open server: what a process needs to serve it, and to stop it in order."""
+
+    api: Api
+    parts: Parts
+    runs: Runs
+
+
+@asynccontextmanager
+async def open_parts(settings: Settings, queue: list[QueueDoor] | None = None) -> AsyncIterator[Parts]:
+    """The parts of one process. `queue` gets the door through which the agent opens its task queue."""
+    switches, meters, clock = read_switches(settings.profile, settings.switches), Meters(), SystemClock()
+    meters.watch_process()
+    async with AsyncExitStack() as stack:
+        enter = stack.enter_async_context
+        storage = await enter(build_storage(settings.storage, switches, meters))
+        maps = await enter(build_bounded(switches, meters, clock=clock))
+        limiter = await enter(build_limiter(settings.limiter, switches, meters, storage=storage))
+        events, wakeups = storage.events, storage.wakeups
+        active = live_evidence(storage.leases, storage.tasks)
+        bus = await enter(build_bus(settings.events, switches, meters, events=events, wakeups=wakeups, active=active))
+        writer = await enter(
+            build_event_writer(settings.writes, switches, meters, events=events, bus=bus, wakeups=wakeups)
+        )
+        cancellation = await enter(
+            build_cancellation(settings.cancellation, switches, meters, storage=storage, writer=writer)
+        )
+        outbox = await enter(build_outbox(settings.outbox, switches, meters, storage, clock=clock))
+        passwords = await enter(build_passwords(settings.passwords, switches, meters, clock=clock))
+        door = QueueDoor(lambda: build_tasks(settings.agent_queue, switches, meters, storage, clock=clock))
+        if queue is not None:
+            queue.append(door)
+        yield Parts(
+            instance=settings.limiter.instance,
+            switches=switches,
+            meters=meters,
+            clock=clock,
+            storage=storage,
+            limiter=limiter,
+            bus=bus,
+            writer=writer,
+            cancellation=cancellation,
+            open_tasks=door.open,
+            outbox=outbox,
+            passwords=passwords,
+            lean=build_lean(switches, meters),
+            maps=maps,
+        )
+
+
+def the_agent(parts: Parts, settings: Settings, _replies: Replies) -> AbstractAsyncContextManager[Runs]:
+    """The agent that ships."""
+    return build_agent(parts, settings.agent)
+
+
+@asynccontextmanager
+async def open_server(
+    settings: Settings, *, gather: Gather | None = None, agent: AgentBuilder = the_agent
+) -> AsyncIterator[Server]:
+    """A whole server, open. `gather` answers the metrics of every process of this host, if there are several."""
+    doors: list[QueueDoor] = []
+    async with open_parts(settings, doors) as parts:
+        replies = Replies(parts.outbox)
+        async with (
+            agent(parts, settings, replies) as runs,
+            build_channels(parts, runs, replies, settings.channels, has_key=has_key) as channels,
+            build_api(
+                parts,
+                runs,
+                settings.api,
+                settings.auth,
+                ApiOptions(
+                    queue=doors[0].state,
+                    gather=gather,
+                    needs_no_key=channels.needs_no_key,
+                    routes=[*channels.routes, *build_console()],
+                ),
+            ) as api,
+        ):
+            yield Server(api, parts, runs)
