@@ -60,7 +60,11 @@ class TinyRuns:
             run = await self.parts.writer.begin(session_id, request.user_id)
             me = asyncio.current_task()
             assert me is not None
-            token.on_cancel(lambda _: me.cancel())
+
+            def stop(_by: CancelledBy) -> None:
+                me.cancel()
+
+            token.on_cancel(stop)
             try:
                 await self._say(run, request, session_id, number)
             except asyncio.CancelledError:

@@ -16,9 +16,7 @@ from prometheus_client import (
     CollectorRegistry,
     Counter,
     Gauge,
-    GCCollector,
     Histogram,
-    ProcessCollector,
     generate_latest,
 )
 from prometheus_client.metrics import MetricWrapperBase
@@ -85,11 +83,6 @@ class Meters:
         """Every metric that was made, by name."""
         found = [_described(name, made) for name, made in self._made.items()]
         return sorted(found, key=lambda each: each.name)
-
-    def watch_process(self) -> None:
-        """Add the figures of this process: CPU, memory, files, collections. Once per registry."""
-        ProcessCollector(registry=self.registry)
-        GCCollector(registry=self.registry)
 
     def text(self) -> bytes:
         """Everything, in the text format that Prometheus reads."""

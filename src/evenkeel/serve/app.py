@@ -9,10 +9,14 @@ A further room is a `build_*` of its own, opened in `open_server`, whose routes 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+from starlette.middleware import Middleware
+
+from evenkeel import __version__
 from evenkeel.hotpath.bounded import build_bounded
 from evenkeel.hotpath.cancellation import build_cancellation
 from evenkeel.hotpath.events import build_bus, live_evidence
@@ -33,6 +37,7 @@ from evenkeel.serve.api.health import Gather
 from evenkeel.serve.channels import build_channels
 from evenkeel.serve.channels.replies import Replies
 from evenkeel.serve.console import build_console
+from evenkeel.serve.operations import Traced, open_tracing, watching_process
 from evenkeel.serve.ports.parts import Parts
 from evenkeel.serve.ports.runs import Runs
 from evenkeel.serve.settings import Settings
@@ -43,14 +48,13 @@ AgentBuilder = Callable[[Parts, Settings, Replies], AbstractAsyncContextManager[
 class QueueDoor:
     """Opens the task queue for the agent, and remembers it for `/health`."""
 
-    def __init__(self, opened: Callable[[], AbstractAsyncContextManager[TaskQueue]]) -> None:
-        self._opened = opened
+    def __init__(self) -> None:
         self._queue: TaskQueue | None = None
 
     @asynccontextmanager
-    async def open(self) -> AsyncIterator[TaskQueue]:
+    async def keep(self, unopened: AbstractAsyncContextManager[TaskQueue]) -> AsyncIterator[TaskQueue]:
         """The queue, for as long as the agent is open."""
-        async with self._opened() as queue:
+        async with unopened as queue:
             self._queue = queue
             try:
                 yield queue
@@ -72,12 +76,13 @@ class Server:
 
 
 @asynccontextmanager
-async def open_parts(settings: Settings, queue: list[QueueDoor] | None = None) -> AsyncIterator[Parts]:
-    """The parts of one process. `queue` gets the door through which the agent opens its task queue."""
+async def open_parts(settings: Settings, door: QueueDoor) -> AsyncIterator[Parts]:
+    """The parts of one process. The agent opens its task queue through `door`."""
     switches, meters, clock = read_switches(settings.profile, settings.switches), Meters(), SystemClock()
-    meters.watch_process()
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
+        # First, since it gives the loop the thread pool that others close with.
+        await enter(watching_process(meters, settings.profile, clock, settings.operations.sample_s))
         storage = await enter(build_storage(settings.storage, switches, meters))
         maps = await enter(build_bounded(switches, meters, clock=clock))
         limiter = await enter(build_limiter(settings.limiter, switches, meters, storage=storage))
@@ -92,9 +97,6 @@ async def open_parts(settings: Settings, queue: list[QueueDoor] | None = None) -
         )
         outbox = await enter(build_outbox(settings.outbox, switches, meters, storage, clock=clock))
         passwords = await enter(build_passwords(settings.passwords, switches, meters, clock=clock))
-        door = QueueDoor(lambda: build_tasks(settings.agent_queue, switches, meters, storage, clock=clock))
-        if queue is not None:
-            queue.append(door)
         yield Parts(
             instance=settings.limiter.instance,
             switches=switches,
@@ -105,7 +107,7 @@ async def open_parts(settings: Settings, queue: list[QueueDoor] | None = None) -
             bus=bus,
             writer=writer,
             cancellation=cancellation,
-            open_tasks=door.open,
+            open_tasks=lambda: door.keep(build_tasks(settings.agent_queue, switches, meters, storage, clock=clock)),
             outbox=outbox,
             passwords=passwords,
             lean=build_lean(switches, meters),
@@ -123,23 +125,26 @@ async def open_server(
     settings: Settings, *, gather: Gather | None = None, agent: AgentBuilder = the_agent
 ) -> AsyncIterator[Server]:
     """A whole server, open. `gather` answers the metrics of every process of this host, if there are several."""
-    doors: list[QueueDoor] = []
-    async with open_parts(settings, doors) as parts:
+    door = QueueDoor()
+    async with open_parts(settings, door) as parts:
         replies = Replies(parts.outbox)
-        async with (
-            agent(parts, settings, replies) as runs,
-            build_channels(parts, runs, replies, settings.channels, has_key=has_key) as channels,
-            build_api(
-                parts,
-                runs,
-                settings.api,
-                settings.auth,
-                ApiOptions(
-                    queue=doors[0].state,
-                    gather=gather,
-                    needs_no_key=channels.needs_no_key,
-                    routes=[*channels.routes, *build_console()],
-                ),
-            ) as api,
-        ):
-            yield Server(api, parts, runs)
+        console = await asyncio.to_thread(build_console)  # reads its files
+        with open_tracing(settings.operations, __version__) as tracer:
+            async with (
+                agent(parts, settings, replies) as runs,
+                build_channels(parts, runs, replies, settings.channels, has_key=has_key) as channels,
+                build_api(
+                    parts,
+                    runs,
+                    settings.api,
+                    settings.auth,
+                    ApiOptions(
+                        queue=door.state,
+                        gather=gather,
+                        wrap=Middleware(Traced, tracer=tracer) if tracer else None,
+                        needs_no_key=channels.needs_no_key,
+                        routes=[*channels.routes, *console],
+                    ),
+                ) as api,
+            ):
+                yield Server(api, parts, runs)

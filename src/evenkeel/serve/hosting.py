@@ -20,6 +20,7 @@ from evenkeel.hotpath.storage.addresses import dialect_of
 from evenkeel.kernel.errors import ConfigurationError
 from evenkeel.serve.app import Server, open_server
 from evenkeel.serve.family import FamilyRules, Kin, read_kin, reserved, supervise
+from evenkeel.serve.operations import open_logs
 from evenkeel.serve.settings import Settings, read_settings, rendered
 
 LOG = logging.getLogger("evenkeel.serve")
@@ -33,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.print_settings:
         sys.stdout.write(rendered(settings) + "\n")
         return 0
-    logging.basicConfig(level=settings.server.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(level=settings.operations.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
     if arguments.child is None and settings.server.instances > 1:
         return supervise(_family(settings), sys.argv[1:])
     kin = read_kin(os.environ) if arguments.child is not None else None
@@ -126,7 +127,8 @@ async def _serve(settings: Settings, kin: Kin | None, stopped: Sequence[int]) ->
         if kin:
             kin.say_ready()
         if not stopped:
-            await InOrder(_config(settings, server), server).serve(sockets)
+            with open_logs(settings.operations, server.parts.meters, settings.profile):
+                await InOrder(uvicorn_config(settings, server), server).serve(sockets)
 
 
 def _listening(settings: Settings) -> socket.socket:
@@ -148,7 +150,7 @@ def _listening(settings: Settings) -> socket.socket:
     return sock
 
 
-def _config(settings: Settings, server: Server) -> uvicorn.Config:
+def uvicorn_config(settings: Settings, server: Server) -> uvicorn.Config:
     """uvloop, httptools, websockets without an own task per frame; no compression (it costs 100 KiB a connection)."""
     rules = settings.server
     return uvicorn.Config(
@@ -162,7 +164,7 @@ def _config(settings: Settings, server: Server) -> uvicorn.Config:
         ws_ping_timeout=None,
         lifespan="off",
         log_config=None,
-        log_level=rules.log_level,
+        log_level=settings.operations.log_level,
         access_log=False,
         server_header=False,
         proxy_headers=bool(rules.forwarded_from),

@@ -29,6 +29,7 @@ from evenkeel.kernel.settings import convert, read_toml
 from evenkeel.serve.agent.settings import AgentSettings
 from evenkeel.serve.api.settings import ApiSettings, AuthSettings
 from evenkeel.serve.channels.settings import ChannelsSettings
+from evenkeel.serve.operations import OperationsSettings
 
 PREFIX = "EVENKEEL_"
 API_KEY = "EVENKEEL_API_KEY"
@@ -61,7 +62,6 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     restart_s: float = 0.5
     restart_max_s: float = 30.0
     forwarded_from: tuple[str, ...] = ()
-    log_level: str = "info"
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -76,6 +76,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     limiter: LimiterRules
     events: BusRules = msgspec.field(default_factory=BusRules)
     writes: WriterRules = msgspec.field(default_factory=WriterRules)
+    operations: OperationsSettings = OperationsSettings()
     agent: AgentSettings = AgentSettings()
     channels: ChannelsSettings = ChannelsSettings()
     agent_queue: QueueRules = msgspec.field(default_factory=QueueRules)

@@ -14,7 +14,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Route
 
 from evenkeel import __version__
 from evenkeel.kernel.background import background
@@ -45,7 +45,8 @@ class ApiOptions:
     """What the API is told of the rest of the server.
 
     `routes` are those of other rooms, asked after the API's own; the console's come last, since it answers at `/`.
-    `needs_no_key`: admin paths whose calls are signed, so that the guard lets them through to their own check.
+    `wrap` goes around everything else (traces). `needs_no_key`: admin paths whose calls are signed, so that the guard
+    lets them through to their own check.
     """
 
     queue: Queue
@@ -53,6 +54,7 @@ class ApiOptions:
     tools: Mapping[str, str] = field(default_factory=dict)
     routes: Sequence[BaseRoute] = ()
     gather: Gather | None = None
+    wrap: Middleware | None = None
     needs_no_key: Callable[[str], bool] = lambda _path: False
 
 
@@ -84,6 +86,7 @@ async def build_api(
 
 
 def _application(desk: Desk, options: ApiOptions) -> FastAPI:
+    templates: dict[object, BaseRoute] = {}
     asgi = FastAPI(
         title="evenkeel",
         version=__version__,
@@ -91,7 +94,7 @@ def _application(desk: Desk, options: ApiOptions) -> FastAPI:
         docs_url=None,  # these pages load scripts from elsewhere; /openapi.json is what tools read
         redoc_url=None,
         redirect_slashes=False,
-        middleware=_middleware(desk, options),
+        middleware=_middleware(desk, options, templates),
         exception_handlers={
             HTTPException: _on_http,
             RequestValidationError: _on_invalid,
@@ -108,14 +111,17 @@ def _application(desk: Desk, options: ApiOptions) -> FastAPI:
         asgi.include_router(routes(desk))
     raw = [*wunder.routes(desk), *chat_streams.chat_streams(desk), *openai_routes(desk), *socket_routes(desk)]
     asgi.router.routes.extend([*raw, *options.routes])
+    templates.update({route.endpoint: route for route in asgi.router.routes if isinstance(route, Route)})
     with_streams(asgi)
     return asgi
 
 
-def _middleware(desk: Desk, options: ApiOptions) -> list[Middleware]:
+def _middleware(desk: Desk, options: ApiOptions, templates: Mapping[object, BaseRoute]) -> list[Middleware]:
     """From outside in. All plain ASGI: nothing here reads a stream's body or hides that a client went away."""
     settings = desk.settings
-    found = [Middleware(Front, meter=desk.meter, default_language=settings.default_language)]
+    found = [Middleware(Front, meter=desk.meter, default_language=settings.default_language, templates=templates)]
+    if options.wrap is not None:
+        found.insert(0, options.wrap)
     if settings.cors_origins:
         found.append(
             Middleware(

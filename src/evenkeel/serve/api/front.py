@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import secrets
 import time
+from collections.abc import Mapping
 
 from starlette.datastructures import Headers
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from evenkeel.serve.api.failures import failure, response_of
@@ -21,10 +23,13 @@ OTHER = "other"
 class Front:
     """Around everything else. Puts `language` and `trace_id` into `scope["evenkeel"]`."""
 
-    def __init__(self, app: ASGIApp, *, meter: ApiMeter, default_language: str) -> None:
+    def __init__(
+        self, app: ASGIApp, *, meter: ApiMeter, default_language: str, templates: Mapping[object, BaseRoute]
+    ) -> None:
         self._app = app
         self._meter = meter
         self._default = default_language
+        self._templates = templates  # FastAPI names the route that took a request only where it is one of its own
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in {"http", "websocket"}:
@@ -59,6 +64,8 @@ class Front:
                 scope, receive, sending
             )
         finally:
+            if "route" not in scope and (route := self._templates.get(scope.get("endpoint"))) is not None:
+                scope["route"] = route
             self._meter.request(route_of(scope), scope["method"], status or 499, time.perf_counter() - started)
 
 

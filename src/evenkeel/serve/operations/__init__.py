@@ -6,10 +6,19 @@ twice a second.
 
 from __future__ import annotations
 
-from evenkeel.serve.operations.doctor import Check, diagnose
+from evenkeel.serve.operations.doctor import Check, Subject, diagnose
 from evenkeel.serve.operations.logs import open_logs
 from evenkeel.serve.operations.process import watching_process
 from evenkeel.serve.operations.settings import OperationsSettings
-from evenkeel.serve.operations.tracing import open_tracing
+from evenkeel.serve.operations.tracing import Traced, open_tracing
 
-__all__ = ["Check", "OperationsSettings", "diagnose", "open_logs", "open_tracing", "watching_process"]
+__all__ = [
+    "Check",
+    "OperationsSettings",
+    "Subject",
+    "Traced",
+    "diagnose",
+    "open_logs",
+    "open_tracing",
+    "watching_process",
+]
