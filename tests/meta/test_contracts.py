@@ -13,12 +13,12 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "evenkeel"
-STARS = ("evenkeel", "evenkeel.audit", "evenkeel.hotpath")
+STARS = ("evenkeel", "evenkeel.audit", "evenkeel.hotpath", "evenkeel.serve")
 DRIVERS = {  # third party, and the only rooms that may import it
     "apsw": ("evenkeel.hotpath.storage",),
     "argon2": ("evenkeel.hotpath.passwords",),
     "asyncpg": ("evenkeel.hotpath.storage",),
-    "prometheus_client": ("evenkeel.kernel.metrics", "evenkeel.hotpath"),
+    "prometheus_client": ("evenkeel.kernel", "evenkeel.hotpath", "evenkeel.serve.operations"),
     "rich": ("evenkeel.audit.report",),
     "tree_sitter": ("evenkeel.audit.source",),
     "yaml": ("evenkeel.audit.discovery",),

@@ -48,8 +48,9 @@ async def test_a_streamed_answer(place: Place) -> None:
         answer = await ask(server)
         assert answer.headers["content-type"].startswith("text/event-stream")
         events = sse(answer.text)
-        assert [event["event"] for event in events] == SAID
-        assert [int(event["id"]) for event in events] == list(range(1, 8))
+        live_only = [] if place.profile == "optimised" else [5]  # the rollback path reads what is stored
+        assert [event["event"] for event in events] == [kind for at, kind in enumerate(SAID) if at not in live_only]
+        assert [int(event["id"]) for event in events] == [at + 1 for at in range(7) if at not in live_only]
         assert set(events[0]["data"]) == {"session_id", "timestamp", "data"}
         assert events[-1]["data"]["data"]["answer"] == "Once upon a time."
 
