@@ -51,9 +51,18 @@ def _add_audit(parser: argparse.ArgumentParser) -> None:
     add("--no-baseline", action="store_true", help="report all findings, whatever the settings say of a baseline")
     add("--diff", metavar="REF", help="report only findings on whose way lines changed since REF, as git tells them")
     add("--watch", action="store_true", help="audit again whenever a file changes, until Ctrl-C")
-    add("--tracker", choices=("none", "file"), default="none", help="where the one task goes (default: none)")
-    add("--tracker-dir", type=Path, metavar="FOLDER", help="the folder for --tracker file")
+    _add_services(parser)
     parser.set_defaults(run=f"{COMMANDS}:run_audit")
+
+
+def _add_services(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--research", action=argparse.BooleanOptionalAction, default=None,
+        help="ask documentation servers (MCP) for good practice; sends names of technologies and topics alone")  # fmt: skip
+    add("--tracker", choices=("none", "file", "linear"), default="none", help="where the one task goes (default: none)")
+    add("--tracker-dir", type=Path, metavar="FOLDER", help="for --tracker file (default: as PATH's board says)")
+    add("--team", default="", metavar="TEAM", help="for --tracker linear: the team's key, name, id or address")
+    add("--dry-run", action="store_true", help="print what the tracker would be sent, and send nothing")
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:

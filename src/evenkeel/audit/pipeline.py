@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -28,8 +29,8 @@ from evenkeel.audit.report.completion import definition_of_done, tracker_item
 from evenkeel.audit.report.localised import localised
 from evenkeel.audit.report.markdown import render
 from evenkeel.audit.report.summary import executive_summary
+from evenkeel.audit.research import Provider, sources
 from evenkeel.audit.research import research as ask
-from evenkeel.audit.research import sources
 from evenkeel.audit.rules import all_rules
 from evenkeel.audit.scoring import overall
 from evenkeel.audit.selection import judged_slugs, per_file, slugs_of
@@ -51,6 +52,7 @@ class AuditOptions:
     date: str  # YYYY-MM-DD, printed in the report
     settings: AuditSettings = field(default_factory=AuditSettings)
     tracker: Tracker = field(default_factory=NoTracker)
+    providers: tuple[Provider, ...] | None = None  # of good practice, in the order in which to ask; None: the handbook
     use_cache: bool = True
     baseline: Baseline | None = None  # its findings are not reported
     changes: Changes | None = None  # only findings that these touch are reported
@@ -77,7 +79,8 @@ def discovery(run: AuditRun) -> AuditRun:
 
 def research(run: AuditRun) -> AuditRun:
     """2. Good practice for what was found, asked for once."""
-    return replace(run, briefing=ask(run.profile))
+    told = partial(run.progress, "research")
+    return replace(run, briefing=ask(run.profile, run.options.providers, told))
 
 
 def context(run: AuditRun) -> AuditRun:
@@ -123,7 +126,7 @@ def tracking(run: AuditRun) -> AuditRun:
     result = _known(run.result)
     say = wording_of(run.options.settings.lang)
     whole = _done(run, result, Receipt(created=True, note="this task"))
-    task = task_of(result, render(localised(whole, say), say))
+    task = task_of(result, render(localised(whole, say), say), run.root.name, run.profile.board)
     receipt = (
         _created(run.options.tracker, task) if task else Receipt(created=False, note="nothing to mend, so no task")
     )

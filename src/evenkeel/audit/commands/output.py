@@ -30,6 +30,13 @@ def say(text: str) -> None:
     sys.stderr.write(harmless(f"evenkeel: {' '.join(text.split())}\n"))
 
 
+def print_aside(text: str) -> None:
+    """UTF-8 on stderr: what must not mix with a report on stdout."""
+    sys.stderr.flush()
+    sys.stderr.buffer.write(harmless(text).encode("utf-8", "backslashreplace"))
+    sys.stderr.buffer.flush()
+
+
 def harmless(text: str) -> str:
     """Text that a runner which reads commands from its log will not obey. Elsewhere it stays as it is."""
     if not os.environ.get("GITHUB_ACTIONS") and not os.environ.get("TF_BUILD"):

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from evenkeel.audit.model.briefing import BUILT_IN
 from evenkeel.audit.model.finding import SEVERITIES, Finding, Gap, Severity
 
 
@@ -65,12 +66,20 @@ def _weight(finding: Finding) -> tuple[int, bool, bool]:
     return SEVERITIES.index(finding.severity), not finding.hot_path, finding.confidence != "definite"
 
 
-class ConsultedSource(msgspec.Struct, frozen=True, gc=False):
-    """A page that the audit relied on, and which provider brought it."""
+class ConsultedSource(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """A page that the audit relied on, which provider brought it, and when."""
 
     title: str
     url: str
     provider: str
+    retrieved: str = ""  # YYYY-MM-DD; "": ships with evenkeel
+
+    @property
+    def origin(self) -> str:
+        """The provider in words: `handbook: built-in, not refreshed`, `context7, retrieved 2026-02-04`."""
+        if self.provider == BUILT_IN:
+            return f"{self.provider}: built-in, not refreshed"
+        return f"{self.provider}, retrieved {self.retrieved}" if self.retrieved else self.provider
 
 
 class Criterion(msgspec.Struct, frozen=True, gc=False):

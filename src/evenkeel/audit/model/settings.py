@@ -11,6 +11,39 @@ Positive = Annotated[int, msgspec.Meta(ge=1, le=256)]
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
 
 
+Days = Annotated[int, msgspec.Meta(ge=0, le=3650)]
+Characters = Annotated[int, msgspec.Meta(ge=2000)]
+
+
+class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
+    """An MCP server that knows documentation: a command (stdio) or an address (streamable HTTP)."""
+
+    command: tuple[str, ...] = ()  # program and arguments; speaks MCP over stdin and stdout
+    url: str = ""  # https://, or http:// on this machine
+    env: tuple[str, ...] = ()  # names of environment variables that the command is given
+    key_env: str = ""  # name of the environment variable whose value is sent to `url` as the bearer token
+
+
+class ResearchSettings(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
+    """Whether good practice is asked for through MCP, of whom, and for how long."""
+
+    enabled: bool = False  # ask without `--research` on the command line
+    providers: tuple[str, ...] = ("context7", "ref", "handbook")  # asked in this order
+    deadline: Seconds = 20.0  # seconds that one provider may take in all, connecting included
+    max_age_days: Days = 30  # an answer this old is asked for again; 0: always
+    servers: dict[str, ServerSettings] = {}  # further providers, or other servers for context7 and ref
+
+
+class TrackerSettings(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
+    """Where in Linear the one task goes. Whether there is one is said with `--tracker` alone."""
+
+    team: str = ""  # Linear: UUID, key, name or address of the team (default: as the board says)
+    project: str = ""  # Linear: UUID or name (default: the team's project "Epic 0")
+    require_project: bool = False  # no project, no task
+    create_labels: bool = False  # create the labels that the team lacks
+    max_description: Characters = 50_000  # characters; a longer report is cut, with a pointer to the whole
+
+
 class AuditSettings(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
     """Every key has a default; None and empty mean: as if it were not there."""
 
@@ -24,3 +57,5 @@ class AuditSettings(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", f
     lang: Literal["en", "zh"] = "en"  # of reports, plan and task
     baseline: str | None = None  # file, relative to the root: its findings are known and not reported
     effects: dict[str, Any] = {}  # the project's own catalogue
+    research: ResearchSettings = ResearchSettings()  # see below
+    tracker: TrackerSettings = TrackerSettings()  # see below

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from evenkeel.audit.model.briefing import BUILT_IN, Briefing
@@ -62,9 +63,11 @@ def _practices(briefing: Briefing) -> Criterion:
     item = "Best practices researched"
     unknown = f"; nothing known about {', '.join(briefing.unanswered)}" if briefing.unanswered else ""
     if not briefing.pages:
-        return Criterion(item, done=False, note=f"no provider knows the technologies found{unknown}")
-    providers = dict.fromkeys(_provider(each.provider) for each in briefing.pages)
-    return Criterion(item, True, f"{plural(len(briefing.pages), 'page')} from {', '.join(providers)}{unknown}")
+        note = f"no provider knows the technologies found{unknown}"
+        return Criterion(item, done=False, note="; ".join([note, *briefing.notes]))
+    counts = Counter(_provider(each.provider, each.retrieved) for each in briefing.pages)
+    told = [f"{plural(number, 'page')} from {name}" for name, number in counts.items()]
+    return Criterion(item, True, "; ".join([f"{', '.join(told)}{unknown}", *briefing.notes]))
 
 
 def _workers(categories: Sequence[CategoryResult]) -> Criterion:
@@ -91,5 +94,7 @@ def _listed(sources: Sequence[ConsultedSource]) -> Criterion:
     return Criterion("Sources listed with URLs", bool(sources), note)
 
 
-def _provider(name: str) -> str:
-    return f"{name} (built-in, not refreshed)" if name == BUILT_IN else name
+def _provider(name: str, retrieved: str) -> str:
+    if name == BUILT_IN:
+        return f"{name} (built-in, not refreshed)"
+    return f"{name} (retrieved {retrieved})" if retrieved else name

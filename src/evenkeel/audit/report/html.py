@@ -218,7 +218,7 @@ def _pages(material: Material) -> Iterator[str]:
 def _sources(material: Material) -> Iterator[str]:
     if material.result.sources:
         yield "<h2>Sources</h2>"
-        yield _list(f"{web_link(each.title, each.url)} ({escaped(each.provider)})" for each in material.result.sources)
+        yield _list(f"{web_link(each.title, each.url)} ({escaped(each.origin)})" for each in material.result.sources)
 
 
 def _done(material: Material) -> Iterator[str]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from evenkeel.audit.model.briefing import BUILT_IN
 from evenkeel.audit.model.finding import SEVERITIES, Finding, Step
 from evenkeel.audit.model.names import local_name
 from evenkeel.audit.model.result import AuditResult, CategoryResult, worst_first
@@ -78,7 +77,7 @@ def _actions(result: AuditResult, say: Wording) -> list[str]:
 
 
 def _sources(result: AuditResult, say: Wording) -> list[str]:
-    lines = [f"- {link(each.title, each.url)} ({_provider(each.provider, say)})" for each in result.sources]
+    lines = [f"- {link(each.title, each.url)} ({prose(say(each.origin))})" for each in result.sources]
     return [
         _heading("Sources Consulted", say),
         "\n".join(lines) or say("None: no provider knows the technologies found."),
@@ -219,10 +218,6 @@ def _steps(path: Sequence[Step]) -> str:
 def _step(step: Step) -> str:
     name = code(local_name(step.function, step.file), cell=False)
     return f"{name} ({code(f'{step.file}:{step.line}', cell=False)})"
-
-
-def _provider(name: str, say: Wording) -> str:
-    return say(f"{name}: built-in, not refreshed") if name == BUILT_IN else prose(name)
 
 
 def _heading(title: str, say: Wording) -> str:

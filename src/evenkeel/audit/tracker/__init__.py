@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
-from evenkeel.audit.tracker.file import FileTracker, checked_folder
+from evenkeel.audit.model.settings import TrackerSettings
+from evenkeel.audit.tracker.file import BoardTracker, FolderTracker, checked_folder
+from evenkeel.audit.tracker.linear import LinearTracker
+from evenkeel.audit.tracker.linear.key import find_key
+from evenkeel.audit.tracker.linear.record import Records
+from evenkeel.audit.tracker.linear.transport import ADDRESS, Api, checked_address
 from evenkeel.audit.tracker.task import Receipt, Task, Tracker, task_of
-from evenkeel.kernel.errors import UsageError
 
-__all__ = ["TRACKERS", "NoTracker", "Receipt", "Task", "Tracker", "TrackerName", "build_tracker", "task_of"]
+__all__ = [
+    "TRACKERS",
+    "NoTracker",
+    "Receipt",
+    "Task",
+    "Tracker",
+    "TrackerChoice",
+    "TrackerName",
+    "build_tracker",
+    "task_of",
+]
 
-TrackerName = Literal["none", "file"]
+TrackerName = Literal["none", "file", "linear"]
 TRACKERS: tuple[TrackerName, ...] = get_args(TrackerName)
+ADDRESS_VARIABLE = "EVENKEEL_LINEAR_URL"  # never a setting of the audited tree: the key goes there
 
 
 class NoTracker:
@@ -20,13 +37,30 @@ class NoTracker:
 
     def create(self, task: Task) -> Receipt:  # noqa: ARG002 - the port's signature
         """Never creates a task."""
-        return Receipt(created=False, note="not asked for; run with --tracker file --tracker-dir FOLDER")
+        return Receipt(created=False, note="not asked for; run with --tracker linear or --tracker file")
 
 
-def build_tracker(name: TrackerName, folder: Path | None = None) -> Tracker:
-    """The tracker of that name. Raises UsageError when something it needs was not given."""
-    if name == "none":
+@dataclass(frozen=True, slots=True)
+class TrackerChoice:
+    """Which tracker, and what it needs. `show`: where a dry run prints what it would send; None: it is no dry run."""
+
+    name: TrackerName
+    root: Path
+    state: Path  # a folder of the user's, outside the audited tree
+    environment: Mapping[str, str]
+    settings: TrackerSettings = field(default_factory=TrackerSettings)
+    folder: Path | None = None  # for `file`: None: where the tree's board expects it
+    show: Callable[[str], None] | None = None
+
+
+def build_tracker(choice: TrackerChoice) -> Tracker:
+    """The tracker. Raises UsageError, before anything is audited, when something it needs is missing."""
+    if choice.name == "none":
         return NoTracker()
-    if folder is None:
-        raise UsageError("The file tracker needs a folder for the task.", hint="Add --tracker-dir FOLDER.")
-    return FileTracker(checked_folder(folder))
+    if choice.name == "linear":
+        address = checked_address(choice.environment.get(ADDRESS_VARIABLE) or ADDRESS)
+        api = Api(find_key(choice.environment), address)
+        return LinearTracker(api, Records(choice.state), choice.settings, choice.show)
+    if choice.folder is None:
+        return BoardTracker(choice.root, choice.show)
+    return FolderTracker(choice.folder if choice.show else checked_folder(choice.folder), choice.show)

@@ -7,6 +7,7 @@ from typing import Protocol
 import msgspec
 
 from evenkeel.audit.model.finding import SEVERITIES
+from evenkeel.audit.model.profile import Board
 from evenkeel.audit.model.result import AuditResult
 
 LABELS = ("refactoring", "performance", "audit")
@@ -22,6 +23,8 @@ class Task(msgspec.Struct, frozen=True, gc=False):
     date: str
     labels: tuple[str, ...] = LABELS
     epic: str = EPIC
+    tree: str = ""  # what the audited tree is called: tells its task from those of other trees
+    board: Board | None = None  # the tracker's coordinates, as the audited tree states them
 
 
 class Receipt(msgspec.Struct, frozen=True, gc=False):
@@ -35,13 +38,14 @@ class Tracker(Protocol):
     """Where tasks live."""
 
     def create(self, task: Task) -> Receipt:
-        """Create the task, or update the one of the same day. Raises UsageError or UnavailableError."""
+        """Create the task, or update the one of the same day. Raises an EvenkeelError that says what to do."""
 
 
-def task_of(result: AuditResult, body: str) -> Task | None:
+def task_of(result: AuditResult, body: str, tree: str = "", board: Board | None = None) -> Task | None:
     """The task for a result, with the rendered report as its body; None when there is nothing to mend."""
     worst = next((each for each in SEVERITIES if result.counts.of(each)), None)
     if worst is None:
         return None
     title = f"Persistence & Performance Audit: {result.date}"
-    return Task(title=title, body=body, priority=SEVERITIES.index(worst) + 1, date=result.date)
+    priority = SEVERITIES.index(worst) + 1
+    return Task(title=title, body=body, priority=priority, date=result.date, tree=tree, board=board)

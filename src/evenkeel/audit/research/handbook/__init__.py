@@ -6,11 +6,13 @@ Written by hand and not refreshed. A page may cover several canonical names (`co
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
 from importlib import resources
 
 import msgspec
 
 from evenkeel.audit.model.briefing import BUILT_IN, Advice, Page
+from evenkeel.audit.research.provider import Answers, Question
 
 _SUFFIX = ".toml"
 
@@ -33,7 +35,13 @@ class Handbook:
             each.technology: each for each in sheets
         }
 
-    def ask(self, technology: str) -> Page | None:
+    def answer(self, questions: Sequence[Question]) -> Answers:
+        """The whole page of every technology that a question is about."""
+        names = dict.fromkeys(each.technology for each in questions)
+        pages = {name: page for name in names if (page := self.page(name))}
+        return Answers(tuple(pages.values()), tuple(each for each in questions if each.technology in pages))
+
+    def page(self, technology: str) -> Page | None:
         """The page of that technology; None when there is none."""
         sheet = self._by_name.get(technology)
         return Page(technology, sheet.title, self.name, sheet.advice) if sheet else None
