@@ -189,21 +189,41 @@ def sentence(text: str) -> str:
 
 
 def settings_page() -> Pages:
-    """The keys of `[tool.evenkeel]`, read from the struct that checks them and the comments beside its fields."""
-    source = Path(str(settings.__file__)).read_text(encoding="utf-8")
-    comments = dict(re.findall(r"^    (\w+): [^#\n]*# (.*)$", source, re.MULTILINE))
+    """The keys of `[tool.evenkeel]`, read from the structs that check them and the comments beside their fields."""
+    text = "In `[tool.evenkeel]` of the audited project's pyproject.toml, or in its evenkeel.toml."
+    blocks = ["# Settings", "", text, "", *setting_table(settings.AuditSettings), ""]
+    for title, shape in SETTING_TABLES.items():
+        about = " ".join((shape.__doc__ or "").split())
+        blocks += [f"## `[tool.evenkeel.{title}]`", "", about, "", *setting_table(shape), ""]
+    yield "settings.md", "\n".join(blocks)
+
+
+SETTING_TABLES: dict[str, type[msgspec.Struct]] = {
+    "research": settings.ResearchSettings,
+    "research.servers.NAME": settings.ServerSettings,
+    "tracker": settings.TrackerSettings,
+}
+
+
+def setting_table(shape: type[msgspec.Struct]) -> list[str]:
+    """Key, default and meaning of every field."""
+    source = Path(str(settings.__file__)).read_text(encoding="utf-8").partition(f"\nclass {shape.__name__}(")[2]
+    comments = dict(re.findall(r"^    (\w+): [^#\n]*# (.*)$", source.partition("\nclass ")[0], re.MULTILINE))
     rows = [
         [f"`{field.encode_name}`", default(field), comments.get(field.name, "")]
-        for field in msgspec.structs.fields(settings.AuditSettings)
+        for field in msgspec.structs.fields(shape)
     ]
-    text = "In `[tool.evenkeel]` of the audited project's pyproject.toml, or in its evenkeel.toml."
-    yield "settings.md", "\n".join(["# Settings", "", text, "", *table(["Key", "Default", "Meaning"], rows), ""])
+    return table(["Key", "Default", "Meaning"], rows)
 
 
 def default(field: msgspec.structs.FieldInfo) -> str:
-    """A field's default as TOML readers write it."""
+    """A field's default as TOML readers write it; nothing for a table of its own."""
     value = field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
-    return "" if value is None else f"`{list(value) if isinstance(value, tuple) else value}`"
+    if value is None or isinstance(value, msgspec.Struct):
+        return ""
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    return f"`{list(value) if isinstance(value, tuple) else value}`" if value != "" else ""
 
 
 def read(file: Path) -> dict[str, Any]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from evenkeel.audit.model.briefing import Advice, Page, practices
 from evenkeel.audit.model.profile import Profile, Role, Technology
-from evenkeel.audit.research import research, sources
+from evenkeel.audit.research import Answers, Question, research, sources
 from evenkeel.audit.research.handbook import Handbook, _sheets
 
 OFFICIAL = re.compile(r"https://[a-z0-9.-]+\.[a-z]+(/\S*)?")
@@ -18,21 +19,19 @@ def _profile(**roles: Role) -> Profile:
 
 
 class Expert:
-    """A provider that knows one technology and counts how often it is asked."""
+    """A provider that knows one topic of one technology and counts how often it is asked."""
 
-    def __init__(self, technology: str) -> None:
+    def __init__(self, technology: str, topic: str) -> None:
         self.name = "expert"
-        self.asked: list[str] = []
-        self._technology = technology
+        self.asked: list[Question] = []
+        self._known = (technology, topic)
 
-    def ask(self, technology: str) -> Page | None:
-        self.asked.append(technology)
-        advice = (Advice("sessions", "Keep them short.", "Sessions", "https://example.org/sessions"),)
-        return (
-            Page(technology, "Expert page", self.name, advice, refreshed=True)
-            if technology == self._technology
-            else None
-        )
+    def answer(self, questions: Sequence[Question]) -> Answers:
+        self.asked += questions
+        known = tuple(each for each in questions if (each.technology, each.topic) == self._known)
+        advice = (Advice(self._known[1], "Keep them short.", "Sessions", "https://example.org/sessions"),)
+        pages = (Page(self._known[0], "Expert page", self.name, advice, refreshed=True, retrieved="2026-02-04"),)
+        return Answers(pages if known else (), known)
 
 
 def test_every_sheet_is_complete_and_named_after_its_technology() -> None:
@@ -56,23 +55,33 @@ def test_the_handbook_knows_the_common_stacks() -> None:
         "sqlalchemy sqlmodel postgresql mysql mariadb sqlite mongodb asyncio fastapi starlette django django-orm flask "
         "litestar aiohttp psycopg psycopg2 asyncpg aiosqlite tortoise peewee redis celery arq dramatiq httpx requests"
     )
-    missing = [name for name in wanted.split() if book.ask(name) is None]
+    missing = [name for name in wanted.split() if book.page(name) is None]
     assert missing == []
-    assert book.ask("abacus") is None
+    assert book.page("abacus") is None
 
 
-def test_each_technology_is_asked_once_and_the_first_answer_counts() -> None:
-    expert = Expert("sqlalchemy")
+def test_each_topic_is_asked_once_and_the_handbook_fills_what_is_open() -> None:
+    expert = Expert("sqlalchemy", "session-lifecycle")
     profile = _profile(python="language", sqlalchemy="orm", postgresql="database", abacus="driver", ink="other")
     briefing = research(profile, (expert, Handbook()))
-    assert expert.asked == ["sqlalchemy", "postgresql", "abacus", "ink"]
+    assert {each.technology for each in expert.asked} == {"sqlalchemy", "postgresql", "abacus", "ink"}
+    assert len(expert.asked) == len(set(expert.asked))
     assert [(each.technology, each.provider) for each in briefing.pages] == [
         ("sqlalchemy", "expert"),
+        ("sqlalchemy", "handbook"),
         ("postgresql", "handbook"),
     ]
     assert briefing.unanswered == ("abacus",)
-    assert practices(briefing)["sqlalchemy"] == {"sessions": "Keep them short."}
+    assert practices(briefing)["sqlalchemy"]["session-lifecycle"] == "Keep them short."
+    assert "expire_on_commit" in practices(briefing)["sqlalchemy"]
     assert "notify" in practices(briefing)["postgresql"]
+
+
+def test_a_source_says_who_brought_it_and_when() -> None:
+    profile = _profile(sqlalchemy="orm")
+    found = sources(research(profile, (Expert("sqlalchemy", "session-lifecycle"), Handbook())).pages)
+    assert found[0].origin == "expert, retrieved 2026-02-04"
+    assert found[1].origin == "handbook: built-in, not refreshed"
 
 
 def test_sources_are_what_was_used_each_once() -> None:

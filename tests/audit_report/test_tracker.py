@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from evenkeel.audit.model.finding import CATEGORIES, WorkerReport
-from evenkeel.audit.tracker import NoTracker, build_tracker, task_of
+from evenkeel.audit.tracker import NoTracker, Receipt, Task, TrackerChoice, build_tracker, task_of
 from evenkeel.kernel.errors import UsageError
 from tests.audit_report.golden_result import golden_result
 
@@ -31,7 +31,7 @@ def test_the_file_tracker_writes_one_file_a_day(tmp_path: Path) -> None:
     assert task is not None
     folder = tmp_path / "made" / "here"
     for _ in range(2):
-        receipt = build_tracker("file", folder).create(task)
+        receipt = file_tracker(tmp_path, folder, task)
     assert receipt.created
     (written,) = folder.iterdir()
     assert str(written) in receipt.note
@@ -39,6 +39,10 @@ def test_the_file_tracker_writes_one_file_a_day(tmp_path: Path) -> None:
     assert text.startswith("# Persistence & Performance Audit: 2026-02-04\n\n**Status:** Backlog\n**Epic:** Epic 0\n")
     assert "**Priority:** 2 (high)" in text
     assert text.endswith("# the report\n")
+
+
+def file_tracker(root: Path, folder: Path, task: Task) -> Receipt:
+    return build_tracker(TrackerChoice("file", root, root / "state", {}, folder=folder)).create(task)
 
 
 def test_no_tracker_says_how_to_get_a_task() -> None:
@@ -52,6 +56,4 @@ def test_no_tracker_says_how_to_get_a_task() -> None:
 def test_a_folder_that_cannot_be_is_refused_before_the_run(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("x")
     with pytest.raises(UsageError, match="cannot be written"):
-        build_tracker("file", tmp_path / "taken" / "tasks")
-    with pytest.raises(UsageError, match="--tracker-dir"):
-        build_tracker("file")
+        build_tracker(TrackerChoice("file", tmp_path, tmp_path / "state", {}, folder=tmp_path / "taken" / "tasks"))

@@ -57,5 +57,5 @@ class AuditSettings(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", f
     lang: Literal["en", "zh"] = "en"  # of reports, plan and task
     baseline: str | None = None  # file, relative to the root: its findings are known and not reported
     effects: dict[str, Any] = {}  # the project's own catalogue
-    research: ResearchSettings = ResearchSettings()  # see below
-    tracker: TrackerSettings = TrackerSettings()  # see below
+    research: ResearchSettings = ResearchSettings()  # who is asked for good practice: see below
+    tracker: TrackerSettings = TrackerSettings()  # where the one task goes: see below

@@ -11,13 +11,16 @@ from dataclasses import dataclass
 import httpx2
 from mcp import Client, MCPError
 from mcp.client.streamable_http import streamable_http_client
+from mcp_types import Implementation
 
+from evenkeel import __version__
 from evenkeel.audit.model.briefing import Advice, Link, Page
 from evenkeel.audit.research.answers import Cache, Kept
 from evenkeel.audit.research.interview import Found, StoppedError, interview
 from evenkeel.audit.research.provider import Answers, Failure, Question
 from evenkeel.audit.research.stdio import running, streams
 
+NAMED = Implementation(name="evenkeel", version=__version__)  # all that a server is told of its caller
 CLOSING_S = 0.5  # of the deadline, kept for ending the connection
 
 Opened = Callable[[], AbstractAsyncContextManager[Client]]
@@ -98,7 +101,7 @@ class McpProvider:
             if isinstance(each, httpx2.HTTPError):
                 return StoppedError("offline", "could not be reached")
             if isinstance(each, FileNotFoundError | PermissionError):
-                return StoppedError("unconfigured", "its program is not there or cannot be run")
+                return StoppedError("unconfigured", "cannot be started: its program is not there, or not to be run")
             if isinstance(each, MCPError):
                 return StoppedError("offline", "ended the connection")
         return StoppedError("offline", f"failed ({type(causes[0]).__name__})")
@@ -110,7 +113,8 @@ class McpProvider:
         if stopped is None:
             return f"{self.name} knows nothing about what it was asked" if asked and not found else ""
         before = f" after {len(found)} of {len(asked)} answers" if found else ""
-        return f"{self.name} {stopped.words}{before} ({stopped.failure}), so it was not asked again"
+        kind = "" if stopped.failure in stopped.words else f" ({stopped.failure})"
+        return f"{self.name} {stopped.words}{before}{kind}, so it was not asked again"
 
 
 def refused(status: int) -> StoppedError:
@@ -130,7 +134,7 @@ def stdio(command: Sequence[str], environment: Mapping[str, str]) -> Opening:
     @contextmanager
     def opening() -> Iterator[Opened]:
         with running(command, environment) as child:
-            yield lambda: Client(streams(child))
+            yield lambda: Client(streams(child), client_info=NAMED)
 
     return opening
 
@@ -143,7 +147,9 @@ def http(url: str, headers: Mapping[str, str], timeout_s: float) -> Opening:
         hooks = {"response": [_raise_refusal]}
         async with (
             httpx2.AsyncClient(headers=dict(headers), event_hooks=hooks, timeout=timeout_s) as transport,
-            Client(streamable_http_client(url, http_client=transport, terminate_on_close=False)) as client,
+            Client(
+                streamable_http_client(url, http_client=transport, terminate_on_close=False), client_info=NAMED
+            ) as client,
         ):
             yield client
 

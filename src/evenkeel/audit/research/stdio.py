@@ -14,6 +14,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import anyio
@@ -57,6 +58,7 @@ def running(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env=dict(environment),
+        cwd=Path.home(),  # never the audited tree: a package runner would start what lies there under that name
         start_new_session=True,  # so that what it starts is killed with it
         bufsize=0,
     )

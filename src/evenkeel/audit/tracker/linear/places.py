@@ -131,7 +131,7 @@ def _on_board(board: Board | None) -> list[tuple[Kind, str]]:
 
 
 def _team_filter(kind: Kind, value: str) -> dict[str, Any]:
-    return {"id": {"eq": value}} if kind == "id" else {kind: {"eqIgnoreCase": value}}
+    return {"id": {"eq": value.lower()}} if kind == "id" else {kind: {"eqIgnoreCase": value}}
 
 
 def _team(node: dict[str, Any]) -> Team:
