@@ -201,7 +201,7 @@ def _holds(node: Any, name: str, value: Any) -> bool:
         case "some":
             return any(_fits(each, value) for each in node)
         case "null":
-            return (node is None) == value
+            return bool((node is None) == value)
         case "eq":
             return bool(node == value)
         case "eqIgnoreCase":

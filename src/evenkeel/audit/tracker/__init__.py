@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from evenkeel.audit.model.settings import TrackerSettings
+from evenkeel.audit.tracker.convention import keeps_tasks, no_place
 from evenkeel.audit.tracker.file import BoardTracker, FolderTracker, checked_folder
 from evenkeel.audit.tracker.linear import LinearTracker
 from evenkeel.audit.tracker.linear.key import find_key
@@ -62,5 +63,7 @@ def build_tracker(choice: TrackerChoice) -> Tracker:
         api = Api(find_key(choice.environment), address)
         return LinearTracker(api, Records(choice.state), choice.settings, choice.show)
     if choice.folder is None:
+        if not keeps_tasks(choice.root):
+            raise no_place()
         return BoardTracker(choice.root, choice.show)
     return FolderTracker(choice.folder if choice.show else checked_folder(choice.folder), choice.show)

@@ -39,15 +39,26 @@ class Place:
     is_new: bool
 
 
+def keeps_tasks(root: Path) -> bool:
+    """Whether there may be a place: told at a glance, before an audit. Boards lie at the root, or in one of its parts."""
+    places = (TASKS / "epics", TASKS / BOARD, Path("docs") / BOARD, Path(BOARD))
+    return any((root / each).exists() for each in places) or any(root.glob(f"*/{TASKS}/{BOARD}"))
+
+
+def no_place() -> UsageError:
+    """The tree keeps no tasks."""
+    return UsageError(
+        f"The tree has neither a {BOARD} nor a folder {TASKS}/epics, so there is no place for the task.",
+        hint="Add --tracker-dir FOLDER.",
+    )
+
+
 def place(root: Path, board: Board | None, task: Task) -> Place:
     """Where the task of this day stands, or will. Raises UsageError when the tree keeps no tasks."""
     path = _board_file(root, board)
     home = path.parent if path else root / TASKS
     if path is None and not (home / "epics").is_dir():
-        raise UsageError(
-            f"The tree has neither a {BOARD} nor a folder {TASKS}/epics, so there is no place for the task.",
-            hint="Add --tracker-dir FOLDER.",
-        )
+        raise no_place()
     text = path.read_text(encoding="utf-8", errors="replace") if path else ""
     folder = _epic_folder(home / "epics", board) / "tasks"
     _stay_inside(root, folder)
