@@ -10,10 +10,6 @@ from typing import Literal, get_args
 from evenkeel.audit.model.settings import TrackerSettings
 from evenkeel.audit.tracker.convention import keeps_tasks, no_place
 from evenkeel.audit.tracker.file import BoardTracker, FolderTracker, checked_folder
-from evenkeel.audit.tracker.linear import LinearTracker
-from evenkeel.audit.tracker.linear.key import find_key
-from evenkeel.audit.tracker.linear.record import Records
-from evenkeel.audit.tracker.linear.transport import ADDRESS, Api, checked_address
 from evenkeel.audit.tracker.task import Receipt, Task, Tracker, task_of
 
 __all__ = [
@@ -59,11 +55,17 @@ def build_tracker(choice: TrackerChoice) -> Tracker:
     if choice.name == "none":
         return NoTracker()
     if choice.name == "linear":
-        address = checked_address(choice.environment.get(ADDRESS_VARIABLE) or ADDRESS)
-        api = Api(find_key(choice.environment), address)
-        return LinearTracker(api, Records(choice.state), choice.settings, choice.show)
+        return _linear(choice)
     if choice.folder is None:
         if not keeps_tasks(choice.root):
             raise no_place()
         return BoardTracker(choice.root, choice.show)
     return FolderTracker(choice.folder if choice.show else checked_folder(choice.folder), choice.show)
+
+
+def _linear(choice: TrackerChoice) -> Tracker:
+    from evenkeel.audit.tracker.linear import LinearTracker, key, record, transport  # noqa: PLC0415 - loads HTTP
+
+    address = transport.checked_address(choice.environment.get(ADDRESS_VARIABLE) or transport.ADDRESS)
+    api = transport.Api(key.find_key(choice.environment), address)
+    return LinearTracker(api, record.Records(choice.state), choice.settings, choice.show)
