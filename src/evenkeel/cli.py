@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from evenkeel import __version__
-from evenkeel.audit.arguments import add_commands
+from evenkeel.audit import arguments as audit
 from evenkeel.kernel.errors import EvenkeelError, outcome_of
+from evenkeel.prove import arguments as prove
 from evenkeel.serve.commands import add_commands as add_serve
 
 INTERRUPTED = 130  # what a shell expects after Ctrl-C: 128 + SIGINT
@@ -40,8 +41,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"evenkeel {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    add_commands(commands)
+    audit.add_commands(commands)
     add_serve(commands)
+    prove.add_commands(commands)
     return parser
 
 
