@@ -12,12 +12,13 @@ from evenkeel.audit.model.view import CallView
 
 EQUAL = re.compile(r"^([\w.]+) == ([\w.]+)$")
 ABSENT = re.compile(r"^\w+\.[\w.]+ not in ([\w.]+)$")  # what elements share; elements themselves differ
+MISSES = re.compile(r"KeyError|IndexError|LookupError|DoesNotExist|NotFound|NoResult|Missing")  # a look-up's other answer
 TELLS_ONE = re.compile(r"(^|[._])(id|pk|uuid|guid|slug|key|code|token|email|username|name)$")
 
 
 def runs_seldom(call: CallView, loop: int, targets: tuple[str, ...]) -> bool:
     """Whether a call in a loop runs only after an error, or for the one element that an outer value names."""
-    return any(block.kind == "except" or _picks_one(block, targets) for block in _between(call, loop))
+    return any(_is_failure(block) or _picks_one(block, targets) for block in _between(call, loop))
 
 
 def kept_by_hand(call: CallView, loop: int) -> str:
@@ -42,6 +43,11 @@ def _between(call: CallView, loop: int) -> Iterator[Block]:
         if index == loop:
             return
         yield blocks[index]
+
+
+def _is_failure(block: Block) -> bool:
+    """An `except` for what went wrong; that something is not there yet is no error, and as frequent as it happens to be."""
+    return block.kind == "except" and not (block.subject is not None and MISSES.search(block.subject.text))
 
 
 def _picks_one(block: Block, targets: tuple[str, ...]) -> bool:
