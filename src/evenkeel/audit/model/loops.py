@@ -82,9 +82,24 @@ def loop_kind(function: FunctionView, index: int) -> LoopKind:
         return _while_kind(function.fact, index)
     if block.is_async and block.subject is not None and ARRIVES.search(_source_text(function, block)):
         return "elements" if _iterates_rows(function, block) else "events"
+    if _succeeds_once(function.fact, index):
+        return "attempts"
     if any(BATCH.search(target) for target in block.targets):
         return "batches"
     return _iterable_kind(function, block.subject, 0) if block.subject is not None else "elements"
+
+
+def _succeeds_once(function: Function, index: int) -> bool:
+    """Whether a pass that meets no error is the last: `for model in models: try: return ask(model) except ...`."""
+    leaving = {each.block for each in function.exits if each.kind == "return"}
+    for number, block in enumerate(function.blocks):
+        if block.kind == "try" and (block.breaks or (block.exits and number in leaving)):
+            around = ancestors(function.blocks, number)
+            if index in around and all(
+                function.blocks[each].kind in {"try", "with"} for each in around[: around.index(index)]
+            ):
+                return True
+    return False
 
 
 def _source_text(function: FunctionView, block: Block) -> str:

@@ -12,7 +12,9 @@ from evenkeel.audit.model.view import CallView
 
 EQUAL = re.compile(r"^([\w.]+) == ([\w.]+)$")
 ABSENT = re.compile(r"^\w+\.[\w.]+ not in ([\w.]+)$")  # what elements share; elements themselves differ
-MISSES = re.compile(r"KeyError|IndexError|LookupError|DoesNotExist|NotFound|NoResult|Missing")  # a look-up's other answer
+MISSES = re.compile(
+    r"KeyError|IndexError|LookupError|DoesNotExist|NotFound|NoResult|Missing"
+)  # a look-up's other answer
 TELLS_ONE = re.compile(r"(^|[._])(id|pk|uuid|guid|slug|key|code|token|email|username|name)$")
 
 
