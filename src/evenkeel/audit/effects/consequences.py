@@ -49,7 +49,7 @@ class LibraryEffects:
             found.extend(self.library.lazy_effects(self.resolver.value(function_id, consumed, call.position)))
         first = self.library.argument(call, 0, spec)
         found.extend(sharpened(self.resolver, function_id, call, found, first))
-        if query and any(each.kind == "db-read" for each in found):
+        if query and any(each.kind in {"db-read", "db-insert"} for each in found):
             found.extend(self._added(function_id, call, entity or found[0].detail, spec, described))
         return tuple(dict.fromkeys(found))
 

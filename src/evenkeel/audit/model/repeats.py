@@ -13,7 +13,7 @@ from evenkeel.audit.model.finding import Finding
 from evenkeel.audit.model.loop_data import bound_call, flows_from_receiver, flows_into, inside, loop_data, touches
 from evenkeel.audit.model.loops import Repetition, leaves_after, loop_kind, loops_of, per_element
 from evenkeel.audit.model.seldom import kept_by_hand, runs_seldom
-from evenkeel.audit.model.sql import is_sql
+from evenkeel.audit.model.sql import is_sql, table_hole
 from evenkeel.audit.model.view import CallView, FunctionView
 
 EVERY_SO_MANY = re.compile(r"%|\blen\(|>=|batch|chunk|count|size", re.IGNORECASE)
@@ -74,6 +74,7 @@ def repeated_accesses(function: FunctionView) -> Iterator[Repeated]:
             repetition is None
             or asks_for_many(call, frozenset(repetition.block.targets))
             or _asks_a_batch(call, repetition)
+            or _names_the_table(call, repetition)
             or runs_seldom(call, repetition.loop, repetition.block.targets)
         ):
             continue
@@ -88,6 +89,13 @@ def _asks_a_batch(call: CallView, repetition: Repetition) -> bool:
     """Whether what the loop gives are queries themselves, each for many rows: one statement for each is how to batch."""
     holder = call.fact.callee.removeprefix("<iterate> ") if call.link.implicit == "iterate" else call.holder
     return holder in repetition.block.targets and call.function.role_of(call.link.receiver) == "query"
+
+
+def _names_the_table(call: CallView, repetition: Repetition) -> bool:
+    """Whether each element is a table of its own (`f"SELECT * FROM {table}"`): one statement cannot read them all."""
+    value = call.fact.arguments[0].value if call.fact.arguments else None
+    hole = table_hole(value.text) if value is not None and value.kind == "string" else -1
+    return value is not None and 0 <= hole < len(value.names) and touches((value.names[hole],), repetition.names)
 
 
 def _is_new(call: CallView, value: Value) -> bool:

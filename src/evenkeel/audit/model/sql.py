@@ -29,6 +29,7 @@ _TABLE = {
     "DELETE": re.compile(r"\bFROM\s+(?:ONLY\s+)?[\"`\[]?([\w.{}]+)", re.IGNORECASE),
 }
 _COUNT = re.compile(r"^\s*SELECT\s+(?:DISTINCT\s+)?(?:COUNT|SUM|AVG|MIN|MAX)\s*\(", re.IGNORECASE)
+_INSERT_SELECT = re.compile(r"^[^()]*(?:\([^()]*\))?\s*(?:SELECT|WITH)\b", re.IGNORECASE)  # no VALUES in between
 _WRITES = {
     "INSERT": ("db-write", "db-insert"),
     "REPLACE": ("db-write", "db-insert"),
@@ -65,7 +66,8 @@ def effects_of_sql(text: str, *, blocking: bool) -> tuple[Effect, ...] | None:
         return (Effect(_SESSION_VERBS[verb], "", blocking),)  # type: ignore[arg-type]
     if verb in _WRITES:
         table = _table(verb, sql)
-        return tuple(Effect(kind, table, blocking) for kind in _WRITES[verb])  # type: ignore[arg-type]
+        many = ("db-bulk",) if verb == "INSERT" and _INSERT_SELECT.match(sql) else ()
+        return tuple(Effect(kind, table, blocking) for kind in (*_WRITES[verb], *many))  # type: ignore[arg-type]
     if verb in _READS:
         return _read_effects(sql, blocking=blocking)
     if verb in _DEFINITIONS:
@@ -88,6 +90,13 @@ def _table(verb: str, sql: str) -> str:
     pattern = _TABLE.get(verb)
     match = pattern.search(sql) if pattern else None
     return match.group(1).lower() if match else ""
+
+
+def table_hole(text: str) -> int:
+    """The number of the f-string hole that stands for the table of a statement; -1 when the table is written out."""
+    verb = _VERB.match(text)
+    match = _TABLE[verb[1].upper()].search(text) if verb and verb[1].upper() in _TABLE else None
+    return text[: match.start(1)].count("{}") if match is not None and "{}" in match[1] else -1
 
 
 def is_sql(text: str) -> bool:
