@@ -19,8 +19,8 @@ FALSE = frozenset({"False", "None", "0", '""', "''", "()", "[]", "{}"})
 
 def truth(value: Value | None) -> int:
     """1 or 0 for a literal, -1 for anything that only running tells."""
-    if value is None or value.kind not in {"constant", "number", "string"}:
-        return -1
+    if value is None or value.kind not in {"constant", "number", "string"} or value.names:
+        return -1  # an f-string says what its holes are filled with
     return 0 if value.text in FALSE or (value.kind == "string" and value.size == 0) else 1
 
 

@@ -106,8 +106,12 @@ def _is_new(call: CallView, value: Value) -> bool:
 
 
 def constructs(call: CallView) -> bool:
-    """Whether a call makes an instance of the class it names."""
-    return bool(call.link.result) and call.name == call.link.result.partition("[")[0].rpartition(".")[2]
+    """Whether a call makes an instance of the class it names, under that or an imported name."""
+    made = call.link.result.partition("[")[0].rpartition(".")[2]
+    if not made or call.name == made:
+        return bool(made)
+    imports = (each for each in call.function.module.facts.imports if each.name == call.fact.callee)
+    return any(each.target.rpartition(".")[2] == made for each in imports)
 
 
 def _open_question(each: Repeated) -> str:
