@@ -34,16 +34,19 @@ class SlowWork:
     @property
     def since(self) -> str:
         """The transaction in words."""
-        return (
-            "the transaction around it"
-            if self.opener is self.call
-            else f"the transaction opened in line {self.opener.line}"
-        )
+        if self.region.kind == "transaction" and self.region.opened == "with":
+            return f"the transaction opened in line {self.region.line}"
+        if self.region.kind == "transaction" or self.opener is self.call:
+            return "the transaction around it"
+        return f"the transaction opened in line {self.opener.line}"
 
     @property
     def severity(self) -> Severity:
-        """HIGH, MEDIUM for files."""
-        return "MEDIUM" if self.reach.effect.kind == "file" else "HIGH"
+        """HIGH, MEDIUM for files; one lower in what runs once."""
+        once = self.call.function.role == "startup"
+        if self.reach.effect.kind == "file":
+            return "LOW" if once else "MEDIUM"
+        return "MEDIUM" if once else "HIGH"
 
     @property
     def confidence(self) -> Confidence:

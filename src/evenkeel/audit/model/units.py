@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from evenkeel.audit.model.accesses import short_entity
 from evenkeel.audit.model.regions import SAVEPOINT, WRITES, ends_transaction, regions
 from evenkeel.audit.model.view import CallView, FunctionView
 
@@ -25,6 +26,7 @@ class CommittedUnit:
     made: frozenset[str]
     inserts: bool
     certain: bool
+    entity: str  # of the first row that is inserted, short; "" when unknown
 
 
 def committed_units(function: FunctionView) -> tuple[CommittedUnit, ...]:
@@ -64,7 +66,8 @@ def _unit(function: FunctionView, writes: list[CallView], commit: CallView) -> C
     made = {name for call in writes for name in _made_by(function, call)}
     inserts = any(call.reaches("db-insert", "db-pending", "db-pending-insert") for call in writes)
     certain = all(reach.effect.certain for call in writes for reach in call.reaches(*WRITES)[:1])
-    return CommittedUnit(writes[0], commit, frozenset(made), inserts, certain)
+    rows = (each.effect.detail for call in writes for each in call.reaches("db-insert", "db-pending-insert"))
+    return CommittedUnit(writes[0], commit, frozenset(made), inserts, certain, next(map(short_entity, rows), ""))
 
 
 def _made_by(function: FunctionView, call: CallView) -> Iterator[str]:

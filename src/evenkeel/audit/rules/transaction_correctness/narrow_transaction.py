@@ -84,16 +84,22 @@ def either(name: str, old: bool) -> None:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from evenkeel.audit.model.context import ContextStore
-from evenkeel.audit.model.finding import Finding
+from evenkeel.audit.model.effects import EffectKind
+from evenkeel.audit.model.finding import Finding, Severity
 from evenkeel.audit.model.regions import regions
+from evenkeel.audit.model.repeats import NEAR
 from evenkeel.audit.model.rule import Rule
+from evenkeel.audit.model.singles import snake
 from evenkeel.audit.model.units import CommittedUnit, committed_units, is_derived
 from evenkeel.audit.model.view import FunctionView, ModuleView
 
 RULE = Rule(title="What belongs together is committed apart", severity="HIGH", needs=frozenset({"db-write", "commit"}))
+RECORD = re.compile(r"(^|_)(event|log|audit|history|activity|trail|revision|changelog)s?(_|$)")
+OUTSIDE: tuple[EffectKind, ...] = ("network", "subprocess", "sleep")
 
 
 def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
@@ -123,13 +129,33 @@ def _alternate(first: CommittedUnit, second: CommittedUnit) -> bool:
 
 
 def _finding(function: FunctionView, first: CommittedUnit, second: CommittedUnit) -> Finding:
-    inserts = first.inserts and second.inserts
+    question = _question(first, second)
     return first.commit.finding(
-        "HIGH" if inserts else "MEDIUM",
+        _severity(function, first, second),
         f"`{function.fact.name}` commits in line {first.commit.line} and writes what depends on it in a transaction of its "
         f"own in line {second.write.line}; a failure in between leaves half of it",
         "Put both into one transaction, and let the callers of repositories commit.",
-        confidence="definite" if first.certain and second.certain else "likely",
+        confidence="needs-context" if question else "definite" if first.certain and second.certain else "likely",
         path=(first.commit.step, second.write.step),
+        settled_by=question,
         end_line=max(second.write.fact.end_line, second.commit.fact.end_line),
     )
+
+
+def _severity(function: FunctionView, first: CommittedUnit, second: CommittedUnit) -> Severity:
+    """HIGH for a parent and what hangs on it, MEDIUM for a record of what happened; one lower where it runs once."""
+    recorded = RECORD.search(snake(second.entity)) is not None
+    high = first.inserts and second.inserts and not recorded
+    if function.role == "startup":
+        return "MEDIUM" if high else "LOW"
+    return "HIGH" if high else "MEDIUM"
+
+
+def _question(first: CommittedUnit, second: CommittedUnit) -> str:
+    """One transaction around both would stay open during what reaches outside the process in between."""
+    call = first.commit
+    for other in call.function.calls:
+        between = call.fact.position < other.fact.position <= second.commit.fact.position
+        if between and other.follows(call) and any(r.effect.detail not in NEAR for r in other.reaches(*OUTSIDE)):
+            return f"whether `{other.name}` on line {other.line}, which reaches outside the process, must see the first commit"
+    return ""
