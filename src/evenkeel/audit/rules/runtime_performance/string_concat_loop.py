@@ -145,7 +145,7 @@ def _judge(function: FunctionView, assignment: Assignment) -> Iterator[Finding]:
     if loop < 0 or _is_short(function, loop) or _starts_anew(function, assignment, loop):
         return
     kind = _kind(function, assignment)
-    if not kind or (target.isidentifier() and kind == "str"):
+    if not kind or (target.isidentifier() and kind == "str") or _is_limited(function, target, loop):
         return
     block = function.fact.blocks[loop]
     yield at_assignment(function, assignment).finding(
@@ -163,6 +163,14 @@ def _is_short(function: FunctionView, loop: int) -> bool:
     """A few passes by the loop's own text, or one for each digit: `value >>= 7`, `n //= 10`."""
     digits = (each for each in function.fact.assignments if each.operator in {">>=", "//="})
     return loop_kind(function, loop) in SHORT or any(inside(function.fact, each.block, loop) for each in digits)
+
+
+def _is_limited(function: FunctionView, target: str, loop: int) -> bool:
+    """Whether the loop looks how long it has got, to send it on and start anew: `if len(self.buffer) >= LIMIT`."""
+    measured = re.compile(rf"\blen\({re.escape(target)}\) >")
+    given = (each.value.text for each in function.fact.assignments if inside(function.fact, each.block, loop))
+    tests = (block.subject.text for block in function.fact.blocks if block.kind == "if" and block.subject is not None)
+    return any(measured.search(text) for text in (*given, *tests))
 
 
 def _loop_of(function: FunctionView, assignment: Assignment) -> int:
@@ -206,7 +214,10 @@ def _of_type(text: str) -> Text:
 
 
 def _of_target(function: FunctionView, target: str) -> Text:
-    for view, each in _given(function, target):
+    given = list(_given(function, target))
+    if "[]" in target and any(each.value.kind == "number" for _, each in given):
+        return ""  # elements of several kinds: which of them grows, its key alone would tell
+    for view, each in given:
         found = _of_type(each.annotation) or (_of_value(view, each.value) if view is not None else "")
         if found:
             return found

@@ -13,7 +13,8 @@ closed one in the other.
 query alone. Serve live clients from memory (`evenkeel.hotpath.events`) and the database only after a reconnect. Give a
 background task the session factory, not the session.
 
-**Leave it when** the stream is a download that reads its rows from that very session and is bounded in time.
+**Leave it when** the endpoint ends the transaction (`await session.commit()`) before it answers and the stream is not
+given the session: the connection is back in the pool then, and nothing is reported. Or when the stream is a download that reads its rows from that very session and is bounded in time.
 
 ```python flags
 import asyncio
@@ -83,7 +84,7 @@ from packaging.version import InvalidVersion, Version
 
 from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.finding import Confidence, Finding, Step
-from evenkeel.audit.model.regions import Region, regions, touches_database
+from evenkeel.audit.model.regions import Region, ends_transaction, regions, touches_database
 from evenkeel.audit.model.rule import Rule
 from evenkeel.audit.model.view import CallView, FunctionView, ModuleView
 
@@ -102,7 +103,7 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     for function in module.functions:
         stream = _streams(function)
         injected = _injected(function)
-        if stream is not None and injected is not None and _is_held(function, context):
+        if stream is not None and injected is not None and _is_held(function, injected, stream, context):
             yield _endpoint(function, injected, stream, context)
         yield from _yielding(function)
         yield from _given_away(function)
@@ -128,11 +129,25 @@ def _injected(function: FunctionView) -> CallView | None:
     return None
 
 
-def _is_held(function: FunctionView, context: ContextStore) -> bool:
-    """Whether the framework's version keeps a `yield` dependency open while the response streams."""
+def _is_held(function: FunctionView, injected: CallView, stream: CallView, context: ContextStore) -> bool:
+    """Whether the framework's version keeps a `yield` dependency open while the response streams, and nothing has given
+    its connection back before."""
     if function.info.entry == "websocket":
         return True
+    if stream.has("stream-response") and _has_given_back(function, injected.link.key, stream):
+        return False
     return _fastapi(context) is None or not _closes_before_response(context)
+
+
+def _has_given_back(function: FunctionView, name: str, stream: CallView) -> bool:
+    """Whether the session's last use before the stream ends its transaction (commit, rollback, close): its connection is
+    in the pool again, and stays there unless the stream is given the session."""
+    earlier = [each for each in function.calls if each.fact.position <= stream.fact.position and each.uses({name})]
+    if not earlier or stream.uses({name}):
+        return False
+    last = earlier[-1]
+    unconditional = not function.blocks_around(last.fact.block, "if", "else", "except", "case")
+    return unconditional and last.holder == name and (ends_transaction(last) or last.has("close"))
 
 
 def _fastapi(context: ContextStore) -> Version | None:
