@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from evenkeel.audit.model.facts import Assignment
 from evenkeel.audit.model.index import FunctionInfo
-from evenkeel.audit.model.once import first_time_regions, is_inside
+from evenkeel.audit.model.once import MEMBER, MISSING, PRESENT, first_time_regions, is_inside
 from evenkeel.audit.model.view import CallView, FunctionView, ModuleView, Reach
 
 EMPTY = frozenset({"None", "{}", "[]", "dict()", "list()", "set()", "OrderedDict()", "defaultdict(list)"})
@@ -109,9 +109,17 @@ def _is_guarded(method: FunctionView, attribute: str) -> bool:
     """Whether the method looks whether the attribute is filled: only then it is a cache and not a plain attribute."""
     short = attribute.rpartition(".")[2]
     return any(
-        block.kind in {"if", "else"} and block.subject is not None and short in block.subject.text
+        block.kind in {"if", "else"} and block.subject is not None and _asks_whether_filled(block.subject.text, short)
         for block in method.fact.blocks
     ) or any(each.value.text.startswith(f"{attribute}.get(") for each in method.fact.assignments)
+
+
+def _asks_whether_filled(text: str, short: str) -> bool:
+    """`if self.x is None`, `if not self.x`, `if key in self.x`; not a comparison of what it holds with something else."""
+    return any(
+        short in part and any(each.match(part.strip("() ")) for each in (MISSING, PRESENT, MEMBER))
+        for part in text.split(" or ")
+    )
 
 
 def _depends_on_arguments(method: FunctionView, call: CallView) -> bool:

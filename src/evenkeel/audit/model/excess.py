@@ -17,7 +17,9 @@ ExcessKind = Literal["count", "first", "filter", "aggregate", "columns"]
 
 MANY_COLUMNS = 15
 FEW_USED = 3
-CHOSEN = re.compile(r"^(only|defer|aonly)\(|\b(load_only|defer|undefer_group|with_only_columns|with_entities)\(")
+CHOSEN = re.compile(
+    r"^(only|defer|aonly|with_for_update|select_for_update)\(|\b(load_only|defer|undefer_group|with_only_columns|with_entities)\("
+)
 NARROWING = re.compile(
     r"^(where|filter|filter_by|exclude|limit|values|values_list|only|defer|with_only_columns|load_only|with_entities"
     r"|options|having|distinct|group_by|fetchmany|paginate|first|one|get|in_bulk|select_from|yield_per|execution_options)\("
@@ -186,4 +188,5 @@ def _few_columns(function: FunctionView, block: Block, load: CallView, entity: E
         f"`{entity.name.rpartition('.')[2]}` rows are loaded with {entity.columns} columns{kept} "
         f"and only {', '.join(f'`{each}`' for each in sorted(used))} read"
     )
-    yield Excess("columns", load, block.line, block.end_line, what, True, True)
+    costly = entity.columns > MANY_COLUMNS or not (_narrowed(load) or "Related" in load.link.receiver)
+    yield Excess("columns", load, block.line, block.end_line, what, costly, True)

@@ -122,7 +122,21 @@ def is_bounded(spawn: Spawn) -> bool:
         return True
     if any(BOUNDS.search(name) for name in _names_around(spawn)):
         return True
-    return _kind(spawn) in SETTLED or _is_capped(spawn) or _is_limited(spawn)
+    return _kind(spawn) in SETTLED or _is_capped(spawn) or _is_limited(spawn) or _is_waited_for(spawn)
+
+
+def _is_waited_for(spawn: Spawn) -> bool:
+    """Whether the same pass waits for what it has started: `future = submit(...)`, `future.result()`."""
+    function, started = spawn.call.function, spawn.call
+    names = {t for a in function.fact.assignments if a.value.call == started.index for t in a.targets}
+    later = (
+        each
+        for each in function.calls
+        if each.fact.position > started.fact.position
+        and each.fact.block == started.fact.block
+        and not each.fact.callee.startswith("<")
+    )
+    return spawn.loop >= 0 and any(each.name in {"result", "join"} and each.holder in names for each in later)
 
 
 def _kind(spawn: Spawn) -> LoopKind:

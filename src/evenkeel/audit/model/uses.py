@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 from evenkeel.audit.model.facts import Block, Function, Value
 
+WRITTEN = 60  # characters of a comprehension's head that tell it from others; long expressions are cut
+
 
 def values_of(function: Function) -> Iterator[tuple[int, Value]]:
     """Every recorded expression of a function with its position: arguments, assigned values, results, iterables."""
@@ -64,7 +66,7 @@ def _holds(block: Block, position: int) -> bool:
 def _is_that(value: Value, block: Block) -> bool:
     """Whether an expression is, or holds, the comprehension that a block stands for."""
     subject = block.subject.text if block.subject is not None else ""
-    return f"for {block.targets[0]} in {subject}" in value.text
+    return f"for {block.targets[0]} in {subject}"[:WRITTEN] in value.text
 
 
 def condition_of(function: Function, block: Block) -> str:

@@ -50,3 +50,15 @@ def watched(state: dict[str, list[str]]) -> None:
     before = copy.deepcopy(state)
     state["a"].append("b")
     log.info("before %s", before)
+
+
+class Board:
+    def __init__(self) -> None:
+        self.states: dict[str, str] = {}
+
+    def published(self) -> str:
+        """Another thread may add to it meanwhile: needs context."""
+        return json.dumps(self.states.copy())
+
+    async def published_on_the_loop(self) -> str:
+        return json.dumps(self.states.copy())  # flagged

@@ -57,3 +57,20 @@ async def with_group(client: httpx.AsyncClient, urls: list[str]) -> None:
     async with anyio.create_task_group() as group:
         for url in urls:
             group.start_soon(fetch, client, url)  # flagged
+
+
+import asyncio as aio
+
+import httpx as client_library
+
+
+async def visit(client: client_library.AsyncClient, url: str) -> str:
+    return (await client.get(url)).text
+
+
+def one_after_another(client: client_library.AsyncClient, urls: list[str], loop: aio.AbstractEventLoop) -> list[str]:
+    found = []
+    for url in urls:
+        future = aio.run_coroutine_threadsafe(visit(client, url), loop)
+        found.append(future.result())
+    return found

@@ -141,7 +141,8 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
             continue
         lines: set[int] = set()
         for each in decisions(function):
-            if each.counting.line not in lines:
+            seldom = bool(function.blocks_around(each.counting.fact.block, "except"))  # only when something is missing
+            if each.counting.line not in lines and not seldom:
                 lines.add(each.counting.line)
                 yield _finding(each)
         yield from (_total(call) for call in _totals(function) if call.line not in lines)

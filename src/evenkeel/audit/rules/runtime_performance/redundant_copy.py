@@ -147,7 +147,9 @@ def _is_redundant(function: FunctionView, copied: Copy) -> Confidence | None:
     parent = call.parent
     if parent is not None:
         reads = parent.has("log") or (parent.library in READERS and parent.library not in CONSUMERS)
-        return "definite" if reads and (copied.deep or parent.library != "len") else None
+        if not reads or (parent.library == "len" and not copied.deep):
+            return None
+        return "needs-context" if _is_shared(function, copied) else "definite"
     block = next((b for b in function.fact.blocks if b.subject is not None and b.subject.call == call.index), None)
     if block is not None and block.kind in {"for", "comprehension"}:
         return _of_loop(function, copied, block.targets, block.start, block.end)
@@ -155,6 +157,12 @@ def _is_redundant(function: FunctionView, copied: Copy) -> Confidence | None:
     if len(given) == 1 and len(given[0].targets) == 1 and given[0].targets[0].isidentifier():
         return _of_variable(function, copied, given[0].targets[0], given[0].position)
     return None
+
+
+def _is_shared(function: FunctionView, copied: Copy) -> bool:
+    """Whether another thread may hold the original too: plain functions run in any thread, coroutines in the loop's. A
+    flat copy is made in one step, so that it protects; a deep one walks through what is changed meanwhile."""
+    return not copied.deep and not function.is_async and not is_local(function, root_of(copied.source))
 
 
 def _of_loop(function: FunctionView, copied: Copy, targets: tuple[str, ...], start: int, end: int) -> Confidence | None:
@@ -190,4 +198,5 @@ def _finding(function: FunctionView, copied: Copy, confidence: Confidence) -> Fi
         else "Read the original.",
         effort="S",
         confidence=confidence,
+        settled_by="whether another thread changes it meanwhile" if confidence == "needs-context" else "",
     )

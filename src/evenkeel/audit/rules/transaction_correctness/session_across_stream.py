@@ -13,8 +13,10 @@ closed one in the other.
 query alone. Serve live clients from memory (`evenkeel.hotpath.events`) and the database only after a reconnect. Give a
 background task the session factory, not the session.
 
-**Leave it when** the endpoint ends the transaction (`await session.commit()`) before it answers and the stream is not
-given the session: the connection is back in the pool then, and nothing is reported. Or when the stream is a download that reads its rows from that very session and is bounded in time.
+
+**Leave it when** the stream is a download that reads its rows from that very session and is bounded in time. An endpoint
+that ends the transaction (`await session.commit()`) before it answers, with a stream that is not given the session, has
+put the connection back: nothing is reported.
 
 ```python flags
 import asyncio

@@ -146,9 +146,11 @@ def _type_of(call: CallView, value: Value) -> str:
 
 
 def _is_plain_iteration(function: FunctionView, call: CallView) -> bool:
-    """A streamed result that its own function reads to the end: only a generator can be left early."""
+    """A streamed result that its own function reads to the end (only a generator can be left early), or that is closed
+    with the session around it."""
     streamed = any(each.detail == "result" for each in call.effects)
-    return streamed and not function.fact.is_generator
+    around = function.blocks_around(call.fact.block, "with")
+    return streamed and (not function.fact.is_generator or any(call.holder in each.targets for each in around))
 
 
 def _finding(function: FunctionView, call: CallView, found: Lifetime) -> Finding:
