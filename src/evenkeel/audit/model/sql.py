@@ -67,7 +67,7 @@ def effects_of_sql(text: str, *, blocking: bool) -> tuple[Effect, ...] | None:
     if verb in _WRITES:
         table = _table(verb, sql)
         many = ("db-bulk",) if verb == "INSERT" and _INSERT_SELECT.match(sql) else ()
-        return tuple(Effect(kind, table, blocking) for kind in (*_WRITES[verb], *many))  # type: ignore[arg-type]
+        return tuple(Effect(kind, table, blocking) for kind in (*_WRITES[verb], *many))
     if verb in _READS:
         return _read_effects(sql, blocking=blocking)
     if verb in _DEFINITIONS:
