@@ -21,6 +21,8 @@ from tests.storages import Place
 QUICK = DispatchRules(
     max_sends=16, per_group=2, lease_s=5.0, poll_s=0.05, upkeep_s=0.05, drain_s=5.0, rollback_poll_s=0.02
 )
+SENDING = replace(QUICK, lease_s=2.5)
+"""As short a lease as the templates' time-outs allow: for processes that are killed or paused."""
 TEMPLATES = read_templates(
     """
     [default]

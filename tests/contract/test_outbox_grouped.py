@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 
+from evenkeel.hotpath.outbox import build_outbox
 from evenkeel.hotpath.ports.dispatcher import SendClass, SendResult
-from evenkeel.hotpath.ports.outbox_rows import ClaimedMessage, Group
-from tests.outboxes import SENT, Wire, message, running
-from tests.queues import until
+from evenkeel.hotpath.ports.outbox_rows import ClaimedMessage, Delivery, Group, OutboxRows
+from evenkeel.hotpath.storage.opened import OpenStorage
+from evenkeel.hotpath.switches import read_switches
+from evenkeel.kernel.clock import SystemClock
+from evenkeel.kernel.metrics import Meters
+from tests.outboxes import QUICK, SENT, TEMPLATES, Wire, message, running
+from tests.queues import sample, until
 from tests.storages import Place
 
 
@@ -110,3 +118,60 @@ async def test_what_one_path_queues_or_fails_the_other_sends(database: Place, fi
     async with running(database.on({"optimised": "rollback", "rollback": "optimised"}[first]), second) as two:
         await until(lambda: two.count("settled_total") == 2)
     assert sorted(second.ids) == ["failed", "later"]
+
+
+class Unsettled:
+    """Rows that take no outcome until told to."""
+
+    def __init__(self, rows: OutboxRows) -> None:
+        self.rows, self.open = rows, asyncio.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.rows, name)
+
+    async def settle(self, deliveries: Sequence[Delivery]) -> frozenset[str]:
+        await self.open.wait()
+        return await self.rows.settle(deliveries)
+
+
+async def test_no_more_is_sent_than_a_killed_process_may_send_again(database: Place) -> None:
+    wire, meters, switches = Wire(), Meters(), read_switches("optimised")
+    async with database.open(meters) as opened:
+        storage = cast(OpenStorage, opened)
+        slow = Unsettled(storage.outbox)
+        behind = replace(storage, outbox=cast(OutboxRows, slow))
+        rules = replace(QUICK, max_sends=4, per_group=4)
+        async with build_outbox(rules, switches, meters, behind, templates=TEMPLATES) as dispatcher:
+            serving = asyncio.create_task(dispatcher.serve(wire.sender))
+            await dispatcher.submit(*(message(f"m{n}", f"a{n % 5}") for n in range(50)))
+            await until(lambda: len(wire.sent) >= 8)
+            await asyncio.sleep(0.2)
+            assert len(wire.sent) == 8
+            slow.open.set()
+            await until(lambda: sample(meters, "evenkeel_outbox_settled_total", status="sent") == 50)
+        await serving
+
+
+async def test_whoever_serves_hears_of_a_background_loop_that_died(database: Place) -> None:
+    """An outbox must not stand still unseen."""
+
+    class BrokenClock(SystemClock):
+        broken = False
+
+        def monotonic_s(self) -> float:
+            if self.broken:
+                raise ZeroDivisionError("a fault of ours")
+            return super().monotonic_s()
+
+    wire = Wire()
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
+    async with database.open() as storage:
+        built = build_outbox(QUICK, read_switches(), Meters(), storage, templates=TEMPLATES, clock=BrokenClock())
+        with pytest.raises(ZeroDivisionError):  # noqa: PT012 closing raises it, too
+            async with built as dispatcher:
+                serving = asyncio.create_task(dispatcher.serve(wire.sender))
+                await asyncio.sleep(0.05)
+                BrokenClock.broken = True
+                with pytest.raises(ZeroDivisionError):
+                    await serving
+                BrokenClock.broken = False

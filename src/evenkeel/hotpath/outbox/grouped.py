@@ -59,6 +59,7 @@ class GroupedDispatcher:
         self._due_s: float | None = None  # monotonic: when the next waiting row falls due
         self._closing = False
         self._closed = asyncio.Event()
+        self._failure: BaseException | None = None
 
     # the port
 
@@ -79,6 +80,8 @@ class GroupedDispatcher:
         self._look.set()
         try:
             await self._closed.wait()
+            if self._failure is not None:
+                raise self._failure
         finally:
             self._sender = None
 
@@ -116,6 +119,12 @@ class GroupedDispatcher:
             if not (self._hungry and self._room() > 0):
                 await self._wait(self._pause_s())
 
+    def ended(self, loop: asyncio.Task[None]) -> None:
+        """A background loop is over. If it failed, whoever serves must know, or the outbox would stand still unseen."""
+        if not loop.cancelled() and (failure := loop.exception()) is not None:
+            self._failure = failure
+            self._closed.set()
+
     def _look_again(self) -> None:
         self._hungry = True
         self._look.set()
@@ -128,9 +137,11 @@ class GroupedDispatcher:
             self._look.set()
 
     def _room(self) -> int:
-        if self.settler.waiting >= 2 * self._rules.claim_batch:
-            return 0
-        return min(self._rules.claim_batch, self._rules.max_sends - len(self._sends))
+        """As many as may be under way, and no more than twice that with those sent whose outcome is not stored yet: what
+        a process can leave behind that is killed now.
+        """
+        most, under_way = self._rules.max_sends, len(self._sends)
+        return min(self._rules.claim_batch, most - under_way, 2 * most - under_way - self.settler.waiting)
 
     def _pause_s(self) -> float:
         """Until there may be something to do without anyone ringing."""
@@ -255,9 +266,11 @@ async def open_grouped(dispatcher: GroupedDispatcher, storage: Storage) -> Async
     stop_listening = storage.wakeups.listen(Channel.OUTBOX, dispatcher.heard)
     try:
         async with (
-            background(dispatcher.settler.run(), "evenkeel-outbox-settler"),
+            background(dispatcher.settler.run(), "evenkeel-outbox-settler") as settling,
             background(dispatcher.claim_loop(), "evenkeel-outbox-claims") as claiming,
         ):
+            settling.add_done_callback(dispatcher.ended)
+            claiming.add_done_callback(dispatcher.ended)
             try:
                 yield
             finally:

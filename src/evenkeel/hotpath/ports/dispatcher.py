@@ -62,7 +62,9 @@ class BackoffTemplate:
 
 @dataclass(frozen=True, slots=True)
 class DispatchRules:
-    """Bounds of one dispatcher; `lease_s` must exceed every template's `timeout_s`.
+    """Bounds of one dispatcher: at most `max_sends` are under way, and at most twice as many are claimed, those included
+    whose outcome is not stored yet; so many can go out again when the process is killed. `lease_s` must exceed every
+    template's `timeout_s`.
 
     `breaker_failures` failed tries in a row open an account's breaker for `breaker_open_s`; then one message tries.
     Closing waits `drain_s` for sends under way. `rollback_poll_s` is the pause of the rollback path's loop.
@@ -96,7 +98,7 @@ class Dispatcher(Protocol):
         ...
 
     async def serve(self, sender: Sender) -> None:
-        """Claim and send until closed."""
+        """Claim and send until closed. Raises what its background work failed with."""
         ...
 
     async def replay(self, outbox_ids: Sequence[str]) -> int:
