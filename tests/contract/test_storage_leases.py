@@ -147,12 +147,3 @@ async def test_a_share_keeps_what_is_in_use_when_the_limit_falls(place: Place) -
         assert (await storage.shares.claim("p", "a", wanted=5, keep=0, limit=5, ttl_s=30)).granted == 5
         assert (await storage.shares.claim("p", "a", wanted=5, keep=3, limit=2, ttl_s=30)).granted == 3
         assert (await storage.shares.claim("p", "b", wanted=1, keep=0, limit=2, ttl_s=30)).granted == 0
-
-
-async def test_a_database_clock_decides_although_this_machine_s_clock_jumps(place: Place) -> None:
-    """A clock that jumps: without a clock of its own an instance neither steals nor loses a lease."""
-    async with place.open() as storage, place.open() as other:
-        lease = await storage.leases.acquire(wanted("s", "run", ttl_s=60))
-        assert lease is not None
-        assert await other.leases.acquire(wanted("s", "thief")) is None
-        assert await storage.leases.renew([lease], 60) == frozenset()
