@@ -158,6 +158,13 @@ class AgentTasks(Protocol):
         """
         ...
 
+    async def take(self, task: NewTask, worker: str, lease_s: float) -> ClaimedTask | None:
+        """Store a new task as one that this worker runs already, under attempt 1: queue and claim in one statement.
+
+        None, and nothing is stored, while another task of its thread is unfinished or when the `task_id` is known.
+        """
+        ...
+
     async def heartbeat(self, held: Sequence[Held], lease_s: float) -> Beat:
         """Extend the leases by `lease_s` from now, in one statement. Repeatable."""
         ...

@@ -94,6 +94,16 @@ class TaskQueue(Protocol):
         """Queue tasks and wake a worker, here and elsewhere; answers how many were new. Repeatable."""
         ...
 
+    async def start(self, task: NewTask, handler: Handler) -> bool:
+        """Run a task here and at once, beside the workers (`max_workers` does not count it): for work whose caller waits
+        and was admitted elsewhere, and that must still outlive this process.
+
+        From here on it is a task like any other: heartbeats, fence, outcome; when this process dies, whoever serves
+        takes it up. False: another task of its thread is unfinished, or its id is known; nothing was stored. Waits for
+        a task of the thread whose handler has just finished here. Raises `OverloadedError` while the queue closes.
+        """
+        ...
+
     async def serve(self, handler: Handler) -> None:
         """Claim and run tasks until the queue is closed."""
         ...

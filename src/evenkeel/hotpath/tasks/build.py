@@ -10,9 +10,10 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from evenkeel.hotpath.ports.storage import Storage
 from evenkeel.hotpath.ports.task_queue import QueueRules, TaskQueue
-from evenkeel.hotpath.tasks.claiming import ClaimingQueue, open_claiming
+from evenkeel.hotpath.tasks.claiming import ClaimingQueue
 from evenkeel.hotpath.tasks.heartbeat import HeartbeatThread
 from evenkeel.hotpath.tasks.metering import MeteredQueue, TaskMeter, build_meter
+from evenkeel.hotpath.tasks.opening import open_claiming
 from evenkeel.hotpath.tasks.outcomes import Spread
 from evenkeel.hotpath.tasks.polling import PollingQueue, open_polling
 from evenkeel.kernel.clock import Clock, SystemClock

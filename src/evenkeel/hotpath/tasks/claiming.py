@@ -5,20 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 
 from evenkeel.hotpath.ports.agent_tasks import ClaimedTask, Completion, NewTask, TaskStatus
 from evenkeel.hotpath.ports.storage import Storage
 from evenkeel.hotpath.ports.task_queue import Handler, QueueRules, QueueState
-from evenkeel.hotpath.ports.wakeups import Channel, Mode
+from evenkeel.hotpath.ports.wakeups import Mode
 from evenkeel.hotpath.tasks.beats import apply, beat
 from evenkeel.hotpath.tasks.bell import CANCEL, Bell
 from evenkeel.hotpath.tasks.chores import Chores
-from evenkeel.hotpath.tasks.heartbeat import HeartbeatThread
 from evenkeel.hotpath.tasks.jobs import HeldJobs, Job, Stop
 from evenkeel.hotpath.tasks.metering import TaskMeter
-from evenkeel.hotpath.tasks.outcomes import Spread, backoff_of, given_back
+from evenkeel.hotpath.tasks.outcomes import Spread, backoff_of, given_back, refuse_while
 from evenkeel.hotpath.tasks.settling import Pair, Settler
 from evenkeel.kernel.background import background
 from evenkeel.kernel.clock import Clock
@@ -29,12 +27,14 @@ DEGRADED_POLL_S = 1.0
 """How often to look at least while no wake-up from another process can arrive."""
 UNSETTLED_BATCHES = 4
 """No more is claimed while so many batches of outcomes wait to be stored."""
+SETTLING_S = 2.0
+"""How long a new task waits for the outcome of the one before it in its thread, which has just ended here."""
 STOP_S = 2.0
 """How long a cancelled handler and the last writes may take beyond the drain."""
 
 
 class ClaimingQueue:
-    """Open with `open_claiming`."""
+    """Open with `opening.open_claiming`."""
 
     def __init__(
         self, worker: str, storage: Storage, rules: QueueRules, clock: Clock, spread: Spread, meter: TaskMeter
@@ -52,6 +52,7 @@ class ClaimingQueue:
         self._handler: Handler | None = None
         self._waiting: deque[Job] = deque()  # claimed, no worker free yet: at most claim room, see _room
         self._running: dict[asyncio.Task[None], Job] = {}  # at most max_workers
+        self._beside: dict[asyncio.Task[None], Job] = {}  # started by callers, who bound them
         self._cause: str | None = "wake"  # why to claim next; None = nothing is known to be ready
         self._look = asyncio.Event()
         self._closing = False
@@ -70,6 +71,22 @@ class ClaimingQueue:
             if task.delay_s > 0:
                 self.chores.expect(task.delay_s)
         return new
+
+    async def start(self, task: NewTask, handler: Handler) -> bool:
+        """See the port."""
+        refuse_while(self._closing)
+        asked = self._clock.monotonic_s()
+        claimed = await self._storage.tasks.take(task, self._worker, self._rules.lease_s)
+        if claimed is None and await self.settler.settled(task.thread_id, SETTLING_S):
+            asked = self._clock.monotonic_s()
+            claimed = await self._storage.tasks.take(task, self._worker, self._rules.lease_s)
+        if claimed is None:
+            return False
+        job = Job(claimed, asked + self._rules.lease_s)
+        self.held.add([job])
+        run = asyncio.get_running_loop().create_task(self._run(job, handler), name=task.task_id)
+        self._beside[run] = job
+        return True
 
     async def serve(self, handler: Handler) -> None:
         """See the port."""
@@ -213,6 +230,7 @@ class ClaimingQueue:
             completion = await job.run(handler, self._backoff)
         finally:
             self._running.pop(asyncio.current_task(), None)  # type: ignore[arg-type]
+            self._beside.pop(asyncio.current_task(), None)  # type: ignore[arg-type]
             self._finish(job, completion)
 
     def _finish(self, job: Job, completion: Completion | None) -> None:
@@ -245,12 +263,13 @@ class ClaimingQueue:
         unstored = await self.settler.drained(max(STOP_S, deadline - self._clock.monotonic_s()))
         if unstarted or stopped:
             self.bell.ready()
-        if stopped or unstored or self._running:
+        left = len(self._running) + len(self._beside)
+        if stopped or unstored or left:
             LOG.warning(
                 "Task queue closed: %d handlers stopped and their tasks given back, %d handlers did not stop, "
                 "%d outcomes not stored (their leases end within %g s).",
                 len(stopped),
-                len(self._running),
+                left,
                 unstored,
                 self._rules.lease_s,
             )
@@ -265,36 +284,12 @@ class ClaimingQueue:
         return len(unstarted)
 
     async def _stop_running(self, within_s: float) -> list[Job]:
-        if self._running and within_s > 0:
-            await asyncio.wait(list(self._running), timeout=within_s)
-        stopped = list(self._running.values())
-        for job in stopped:
+        at_work = self._running | self._beside
+        if at_work and within_s > 0:
+            await asyncio.wait(list(at_work), timeout=within_s)
+        at_work = self._running | self._beside
+        for job in at_work.values():
             job.end(Stop.CLOSING)
-        if self._running:
-            await asyncio.wait(list(self._running), timeout=STOP_S)
-        return stopped
-
-
-@asynccontextmanager
-async def open_claiming(queue: ClaimingQueue, heartbeat: HeartbeatThread, storage: Storage) -> AsyncIterator[None]:
-    """Start what the queue lives on, stop it in order: claims first, heartbeats last."""
-    stop_listening = (
-        storage.wakeups.listen(Channel.TASKS, queue.heard),
-        storage.wakeups.listen(Channel.CANCEL, queue.heard_cancel),
-    )
-    await heartbeat.start()
-    try:
-        async with (
-            background(queue.settler.run(), "evenkeel-task-settler") as settling,
-            background(queue.claim_loop(), "evenkeel-task-claims") as claiming,
-        ):
-            settling.add_done_callback(queue.ended)
-            claiming.add_done_callback(queue.ended)
-            try:
-                yield
-            finally:
-                await queue.aclose(claiming)
-    finally:
-        for stop in stop_listening:
-            stop()
-        await heartbeat.stop()
+        if at_work:
+            await asyncio.wait(list(at_work), timeout=STOP_S)
+        return list(at_work.values())

@@ -110,6 +110,12 @@ class MeteredQueue:
         self._submitted.inc(new)
         return new
 
+    async def start(self, task: NewTask, handler: Handler) -> bool:
+        """See the port."""
+        started = await self._queue.start(task, self._measured(handler))
+        self._submitted.inc(started)
+        return started
+
     async def serve(self, handler: Handler) -> None:
         """See the port."""
         await self._queue.serve(self._measured(handler))

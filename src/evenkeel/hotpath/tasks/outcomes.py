@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from evenkeel.hotpath.ports.agent_tasks import ClaimedTask, Completion, TaskStatus
 from evenkeel.hotpath.ports.task_queue import Outcome, QueueRules
+from evenkeel.kernel.errors import OverloadedError
 
 Spread = Callable[[], float]
 """Answers a number from 0 to 1: `random.random`, or a constant in tests."""
@@ -66,3 +67,9 @@ def retried(task: ClaimedTask, error: str, backoff: Backoff) -> Completion:
 def given_back(task: ClaimedTask) -> Completion:
     """Untouched, for someone else: counts no try."""
     return Completion(task.task_id, task.attempt, TaskStatus.PENDING)
+
+
+def refuse_while(closing: bool) -> None:
+    """Nothing is started in a queue that closes. Raises `OverloadedError`."""
+    if closing:
+        raise OverloadedError("The task queue is closing.", hint="Ask another instance, or this one once it is back.")

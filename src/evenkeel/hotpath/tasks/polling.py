@@ -19,13 +19,14 @@ from evenkeel.hotpath.tasks.beats import apply, beat, due
 from evenkeel.hotpath.tasks.chores import Chores
 from evenkeel.hotpath.tasks.jobs import HeldJobs, Job, Stop
 from evenkeel.hotpath.tasks.metering import TaskMeter
-from evenkeel.hotpath.tasks.outcomes import Spread, backoff_of
+from evenkeel.hotpath.tasks.outcomes import Spread, backoff_of, refuse_while
 from evenkeel.kernel.background import background
 from evenkeel.kernel.clock import Clock
 from evenkeel.kernel.errors import EvenkeelError, UsageError
 
 LOG = logging.getLogger(__name__)
 READ = 50
+ENDING_S = 0.01
 STOP_S = 2.0
 
 
@@ -44,6 +45,7 @@ class PollingQueue:
         self._held = HeldJobs()
         self._chores = Chores(storage.tasks, rules.upkeep_s, clock, spread, lambda: None)
         self._spawned: dict[str, tuple[TaskRecord, asyncio.Task[None]]] = {}  # unbounded on purpose: the old way
+        self._beside: set[asyncio.Task[None]] = set()  # started by callers
         self._running = 0
         self._fenced = 0
         self._serving = False
@@ -53,6 +55,23 @@ class PollingQueue:
     async def submit(self, *tasks: NewTask) -> int:
         """See the port; nobody is woken."""
         return await self._storage.tasks.enqueue(tasks)
+
+    async def start(self, task: NewTask, handler: Handler) -> bool:
+        """See the port."""
+        refuse_while(self._closing.is_set())
+        asked = self._clock.monotonic_s()
+        claimed = await self._storage.tasks.take(task, self._worker, self._rules.lease_s)
+        while claimed is None and any(job.task.thread_id == task.thread_id for job in self._held.all() if job.settling):
+            await self._clock.sleep(ENDING_S)
+            asked = self._clock.monotonic_s()
+            claimed = await self._storage.tasks.take(task, self._worker, self._rules.lease_s)
+        if claimed is None:
+            return False
+        job = Job(claimed, asked + self._rules.lease_s)
+        run = asyncio.get_running_loop().create_task(self._settled(job, handler), name=task.task_id)
+        self._beside.add(run)
+        run.add_done_callback(self._beside.discard)
+        return True
 
     async def serve(self, handler: Handler) -> None:
         """See the port."""
@@ -96,7 +115,7 @@ class PollingQueue:
         self._closed.set()
 
     async def _wait_for_spawned(self, within_s: float) -> None:
-        tasks = [task for _, task in self._spawned.values()]
+        tasks = [task for _, task in self._spawned.values()] + list(self._beside)
         if tasks:
             await asyncio.wait(tasks, timeout=within_s)
 
@@ -137,15 +156,25 @@ class PollingQueue:
         task = await self._storage.unclaimed_tasks.start(task_id, self._worker, self._rules.lease_s)
         if task is None:
             return
-        job = Job(task, asked + self._rules.lease_s)
-        self._held.add([job])
         self._running += 1
+        try:
+            await self._run_to_end(Job(task, asked + self._rules.lease_s), handler)
+        finally:
+            self._running -= 1
+
+    async def _settled(self, job: Job, handler: Handler) -> None:
+        try:
+            await self._run_to_end(job, handler)
+        except EvenkeelError as error:
+            LOG.warning("Task %s is left to the end of its lease: %s", job.task.task_id, error)
+
+    async def _run_to_end(self, job: Job, handler: Handler) -> None:
+        self._held.add([job])
         try:
             completion = await job.run(handler, self._backoff)
             job.settling = True
             settled = await self._storage.tasks.complete([completion] if completion else [])
         finally:
-            self._running -= 1
             self._held.remove([job])
         self._fenced += len(settled.fenced)
         self._meter.fenced(len(settled.fenced))

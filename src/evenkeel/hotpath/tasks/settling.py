@@ -39,7 +39,8 @@ class Settler:
         self._meter = meter
         self._on_settled = on_settled
         self._waiting: deque[Pair] = deque()
-        self._storing = 0
+        self._under_way: Sequence[Pair] = ()
+        self._stored_some = asyncio.Event()
         self._alone = 0  # how many of those that wait are to be stored one by one
         self._more = asyncio.Event()
         self._idle = asyncio.Event()
@@ -49,13 +50,29 @@ class Settler:
     @property
     def waiting(self) -> int:
         """Outcomes not stored yet."""
-        return len(self._waiting) + self._storing
+        return len(self._waiting) + len(self._under_way)
 
     def add(self, job: Job, completion: Completion) -> None:
         """Store this outcome with the next batch."""
         self._waiting.append((job, completion))
         self._idle.clear()
         self._more.set()
+
+    async def settled(self, thread_id: str, within_s: float) -> bool:
+        """Wait until the outcome of a task of this thread is stored; False = none waits for it, or not in time."""
+        if not thread_id or not self._of_thread(thread_id):
+            return False
+        try:
+            async with asyncio.timeout(within_s):
+                while self._of_thread(thread_id):
+                    self._stored_some.clear()
+                    await self._stored_some.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def _of_thread(self, thread_id: str) -> bool:
+        return any(job.task.thread_id == thread_id for job, _ in (*self._waiting, *self._under_way))
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -64,9 +81,10 @@ class Settler:
             self._more.clear()
             while self._waiting:
                 batch = self._next_batch()
-                self._storing = len(batch)
+                self._under_way = batch
                 await self._store(batch)
-                self._storing = 0
+                self._under_way = ()
+                self._stored_some.set()
             self._idle.set()
 
     async def drained(self, within_s: float) -> int:

@@ -33,11 +33,7 @@ class PostgresTasks:
 
     async def enqueue(self, tasks: Sequence[NewTask]) -> int:
         """See the port."""
-        bounds = self.access.settings.bounds
-        for task in tasks:
-            words = (task.task_id, task.thread_id, task.session_id, task.user_id, task.agent_id, task.request_id)
-            check_ids(bounds.id_bytes, *words)
-            check_payload("A task", task.payload, bounds.task_bytes)
+        self._check(tasks)
         new = await self.access.run.run("enqueue_tasks", lambda db: self._enqueue(db, tasks))
         self.access.meter.wrote("agent_tasks", new)
         return new
@@ -45,6 +41,18 @@ class PostgresTasks:
     async def claim(self, worker: str, limit: int, lease_s: float) -> list[ClaimedTask]:
         """See the port."""
         return claimed_tasks(await self.access.rows("claim_tasks", self.access.now(), worker, lease_s, limit))
+
+    async def take(self, task: NewTask, worker: str, lease_s: float) -> ClaimedTask | None:
+        """See the port."""
+        self._check([task])
+        values = (
+            *(self.access.now(), self.access.settings.task_ageing_s),
+            *(task.task_id, task.thread_id, task.user_id, task.agent_id, task.session_id),
+            *(task.priority, task.max_attempts, task.ttl_s, task.payload, task.request_id, worker, lease_s),
+        )
+        rows = await self.access.rows("take_task", *values)
+        self.access.meter.wrote("agent_tasks", len(rows))
+        return claimed_tasks(rows)[0] if rows else None
 
     async def heartbeat(self, held: Sequence[Held], lease_s: float) -> Beat:
         """See the port."""
@@ -134,6 +142,13 @@ class PostgresTasks:
         """See the port."""
         rows = await self.access.rows("start_task", self.access.now(), task_id, worker, lease_s)
         return claimed_tasks(rows)[0] if rows else None
+
+    def _check(self, tasks: Sequence[NewTask]) -> None:
+        bounds = self.access.settings.bounds
+        for task in tasks:
+            words = (task.task_id, task.thread_id, task.session_id, task.user_id, task.agent_id, task.request_id)
+            check_ids(bounds.id_bytes, *words)
+            check_payload("A task", task.payload, bounds.task_bytes)
 
     async def _enqueue(self, db: Connection, tasks: Sequence[NewTask]) -> int:
         """One statement, unless someone of a thread is in front: then the rest follows in the same transaction."""

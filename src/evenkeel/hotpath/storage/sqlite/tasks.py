@@ -32,18 +32,7 @@ class SqliteTasks:
 
     async def enqueue(self, tasks: Sequence[NewTask]) -> int:
         """See the port."""
-        bounds = self.access.settings.bounds
-        for task in tasks:
-            check_ids(
-                bounds.id_bytes,
-                task.task_id,
-                task.thread_id,
-                task.session_id,
-                task.user_id,
-                task.agent_id,
-                task.request_id,
-            )
-            check_payload("A task", task.payload, bounds.task_bytes)
+        self._check(tasks)
         new = await self.access.run.write("enqueue_tasks", lambda db: self._enqueue(db, tasks))
         self.access.meter.wrote("agent_tasks", new)
         return new
@@ -55,6 +44,15 @@ class SqliteTasks:
             lambda db: self.access.rows(db, "claim_tasks", worker=worker, limit=limit, lease_s=lease_s),
         )
         return claimed_tasks(rows)
+
+    async def take(self, task: NewTask, worker: str, lease_s: float) -> ClaimedTask | None:
+        """See the port."""
+        self._check([task])
+        values = {**self._new(task), "worker": worker, "lease_s": lease_s}
+        del values["delay_s"]
+        rows = await self.access.run.write("take_task", lambda db: self.access.rows(db, "take_task", **values))
+        self.access.meter.wrote("agent_tasks", len(rows))
+        return claimed_tasks(rows)[0] if rows else None
 
     async def heartbeat(self, held: Sequence[Held], lease_s: float) -> Beat:
         """See the port."""
@@ -162,27 +160,32 @@ class SqliteTasks:
 
     def _enqueue(self, db: apsw.Connection, tasks: Sequence[NewTask]) -> int:
         before = db.total_changes()
-        now, ageing_s = self.access.settings.now(), self.access.settings.task_ageing_s
-        rows = (
-            {
-                "task_id": task.task_id,
-                "thread_id": task.thread_id,
-                "user_id": task.user_id,
-                "agent_id": task.agent_id,
-                "session_id": task.session_id,
-                "payload": task.payload,
-                "request_id": task.request_id,
-                "priority": task.priority,
-                "delay_s": task.delay_s,
-                "ttl_s": task.ttl_s,
-                "max_attempts": task.max_attempts,
-                "ageing_s": ageing_s,
-                "now": now,
-            }
-            for task in tasks
-        )
-        db.executemany(self.access.sql["enqueue_task"], rows)
+        now = self.access.settings.now()
+        db.executemany(self.access.sql["enqueue_task"], ({**self._new(task), "now": now} for task in tasks))
         return db.total_changes() - before
+
+    def _check(self, tasks: Sequence[NewTask]) -> None:
+        bounds = self.access.settings.bounds
+        for task in tasks:
+            words = (task.task_id, task.thread_id, task.session_id, task.user_id, task.agent_id, task.request_id)
+            check_ids(bounds.id_bytes, *words)
+            check_payload("A task", task.payload, bounds.task_bytes)
+
+    def _new(self, task: NewTask) -> dict[str, object]:
+        return {
+            "task_id": task.task_id,
+            "thread_id": task.thread_id,
+            "user_id": task.user_id,
+            "agent_id": task.agent_id,
+            "session_id": task.session_id,
+            "payload": task.payload,
+            "request_id": task.request_id,
+            "priority": task.priority,
+            "delay_s": task.delay_s,
+            "ttl_s": task.ttl_s,
+            "max_attempts": task.max_attempts,
+            "ageing_s": self.access.settings.task_ageing_s,
+        }
 
     def _beat(self, db: apsw.Connection, held: Held, lease_s: float) -> bool | None:
         row = self.access.row(db, "heartbeat_task", task_id=held.task_id, attempt=held.attempt, lease_s=lease_s)

@@ -53,6 +53,21 @@ FROM picked WHERE t.task_id = picked.task_id
 RETURNING t.task_id, t.attempt, t.max_attempts, t.thread_id, t.session_id, t.user_id, t.agent_id, t.request_payload,
     t.created_at, t.updated_at, t.rank, t.seq;
 
+-- name: take_task
+-- Queued and claimed at once; the unique index on threads in turn says no as well.
+INSERT INTO agent_tasks
+    (task_id, thread_id, user_id, agent_id, session_id, status, ready, rank, priority, attempt, max_attempts,
+     retry_at, expires_at, worker, lease_until, request_payload, request_id, created_at, updated_at, started_at)
+SELECT $3::text, $4::text, $5::text, $6::text, $7::text, 'running', true,
+    @now + $8::smallint * $2::float8, $8::smallint, 1, $9::int,
+    @now, @now + $10::float8, $13::text, @now + $14::float8, $11::bytea, $12::text, @now, @now, @now
+WHERE $4::text = '' OR NOT EXISTS (
+    SELECT FROM agent_tasks AS w
+    WHERE w.thread_id = $4::text AND NOT w.ready AND w.status IN ('pending', 'retry'))
+ON CONFLICT DO NOTHING
+RETURNING task_id, attempt, max_attempts, thread_id, session_id, user_id, agent_id, request_payload, created_at,
+    updated_at, rank, seq;
+
 -- name: heartbeat_tasks
 -- The fence: only the current attempt of a running task is extended. No indexed column changes: heap-only updates.
 UPDATE agent_tasks AS t SET lease_until = @now + $2::float8

@@ -25,6 +25,19 @@ WHERE seq IN (
 RETURNING task_id, attempt, max_attempts, thread_id, session_id, user_id, agent_id, request_payload, created_at,
     updated_at, rank, seq;
 
+-- name: take_task
+-- Queued and claimed at once; the unique index on threads in turn says no as well.
+INSERT OR IGNORE INTO agent_tasks
+    (task_id, thread_id, user_id, agent_id, session_id, status, ready, rank, priority, attempt, max_attempts,
+     retry_at, expires_at, worker, lease_until, request_payload, request_id, created_at, updated_at, started_at)
+SELECT :task_id, :thread_id, :user_id, :agent_id, :session_id, 'running', 1,
+    @now + :priority * :ageing_s, :priority, 1, :max_attempts,
+    @now, @now + :ttl_s, :worker, @now + :lease_s, :payload, :request_id, @now, @now, @now
+WHERE :thread_id = '' OR NOT EXISTS (
+    SELECT 1 FROM agent_tasks WHERE thread_id = :thread_id AND NOT ready AND status IN ('pending', 'retry'))
+RETURNING task_id, attempt, max_attempts, thread_id, session_id, user_id, agent_id, request_payload, created_at,
+    updated_at, rank, seq;
+
 -- name: heartbeat_task
 -- The fence: only the current attempt of a running task is extended.
 UPDATE agent_tasks SET lease_until = @now + :lease_s
