@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
-from evenkeel.kernel.errors import InternalError
+from evenkeel.serve.agent.kit import Kit
+from evenkeel.serve.agent.metering import build_meter
+from evenkeel.serve.agent.models.catalogue import Models, open_models
+from evenkeel.serve.agent.runs import AgentRuns
 from evenkeel.serve.agent.settings import AgentSettings
+from evenkeel.serve.agent.tools.endings import ENDINGS
+from evenkeel.serve.agent.tools.files import workspace_tools
+from evenkeel.serve.agent.tools.kinds import Tool
+from evenkeel.serve.agent.tools.toolbox import Toolbox
+from evenkeel.serve.agent.worker import Worker
 from evenkeel.serve.ports.parts import Parts
 from evenkeel.serve.ports.runs import Runs
 
 
-def build_agent(parts: Parts, settings: AgentSettings) -> AbstractAsyncContextManager[Runs]:
+@asynccontextmanager
+async def build_agent(parts: Parts, settings: AgentSettings) -> AsyncIterator[Runs]:
     """The agent over the parts that a process opened; `settings` is section `agent` of the configuration.
 
     Entering opens the task queue (`parts.open_tasks`) and serves it, opens connections to models and starts what MCP
-    servers live on; nothing is asked of a model or of an MCP server before a run needs it. All of it works in a task
-    group of the agent's own: an error in it is raised where the block is left.
+    servers live on; nothing is asked of a model or of an MCP server before a run needs it. An error in
+    the background is told to the loop's exception handler at once, and raised where the block is left.
 
     Leaving stops intake (`submit` raises `OverloadedError`), lets runs finish up to the queue's `drain_s`, then stops
     the rest, stores what they said, and gives their leases and tasks back: another instance, or the next start, takes
@@ -23,4 +34,52 @@ def build_agent(parts: Parts, settings: AgentSettings) -> AbstractAsyncContextMa
 
     Raises `ConfigurationError` for settings that cannot hold (a model without `base_url`, say).
     """
-    raise InternalError(f"The agent of {parts.instance} is being built.", hint=f"Wait for {settings.model}.")
+    async with open_worker(parts, settings) as runs:
+        yield runs
+
+
+@asynccontextmanager
+async def open_worker(
+    parts: Parts, settings: AgentSettings, models_of: Callable[[Models], Models] = lambda models: models
+) -> AsyncIterator[AgentRuns]:
+    """As `build_agent`; `models_of` may put other models in the place of some, as tests do."""
+    meter = build_meter(parts.meters, parts.switches.profile)
+    async with (
+        open_models(settings, parts.lean, parts.clock) as models,
+        workspace_tools(settings.workspace, parts.clock) as files,
+    ):
+        kit = Kit(parts, settings, models_of(models), Toolbox((*ENDINGS, *files), _nothing_remote), meter)
+        async with _served(kit) as runs:
+            yield runs
+
+
+@asynccontextmanager
+async def _served(kit: Kit) -> AsyncIterator[AgentRuns]:
+    """The queue, served. Closing it ends `serve`, so the task that serves lives outside of it."""
+    worker = Worker(kit)
+    kit.meter.active.labels(kit.meter.path).set_function(lambda: len(worker.at_work))
+    serving: asyncio.Task[None] | None = None
+    try:
+        async with kit.parts.open_tasks() as queue:
+            serving = asyncio.get_running_loop().create_task(queue.serve(worker.handle), name="evenkeel-agent-queue")
+            serving.add_done_callback(_report)
+            runs = AgentRuns(kit, worker, queue)
+            try:
+                yield runs
+            finally:
+                await runs.drained()
+    finally:
+        if serving is not None:
+            await serving
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    """At once, for the block may be open for days; raised when it is left."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        task.get_loop().call_exception_handler(
+            {"message": "The agent's queue is no longer served.", "exception": error, "task": task}
+        )
+
+
+async def _nothing_remote() -> tuple[Tool, ...]:
+    return ()

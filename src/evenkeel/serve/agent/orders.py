@@ -1,0 +1,48 @@
+"""Orders: a request with what was decided about it. Encoded, an order is the payload of the run's task."""
+
+from __future__ import annotations
+
+import msgspec
+
+from evenkeel.hotpath.ports.agent_tasks import ClaimedTask
+from evenkeel.kernel.errors import UsageError
+from evenkeel.serve.ports.requests import RunRequest
+
+
+class Order(msgspec.Struct, frozen=True):
+    """`queued` = it waited, so the queue's events belong to its session's stream. Fields are only ever added."""
+
+    request: RunRequest
+    queued: bool = False
+
+    @property
+    def session_id(self) -> str:
+        """Chosen before the order was written."""
+        return self.request.session_id
+
+
+_ENCODER = msgspec.json.Encoder()
+_DECODER = msgspec.json.Decoder(Order)
+
+
+def payload_of(order: Order) -> bytes:
+    """For `NewTask.payload`."""
+    return _ENCODER.encode(order)
+
+
+def order_of(task: ClaimedTask) -> Order:
+    """Raises `UsageError` for a payload that is no order."""
+    try:
+        return _DECODER.decode(task.payload)
+    except msgspec.DecodeError as error:
+        raise UsageError(f"Task {task.task_id} holds no order: {error}.", hint="Cancel it; it cannot be run.") from None
+
+
+def thread_of(session_id: str) -> str:
+    """Runs of one session follow one another."""
+    return f"thread_{session_id}"
+
+
+def owner_of(task_id: str, attempt: int) -> str:
+    """The name under which a run holds its session's lease: each attempt is another owner."""
+    return f"{task_id}/{attempt}"
