@@ -19,10 +19,11 @@ from evenkeel.hotpath.ports.sessions import NewSession
 from evenkeel.hotpath.ports.task_queue import TaskQueue
 from evenkeel.hotpath.ports.threads import ThreadStatus
 from evenkeel.kernel.errors import OverloadedError
+from evenkeel.serve.agent.attempt import queue_data
 from evenkeel.serve.agent.kit import Kit, settings_for
 from evenkeel.serve.agent.orders import Order, owner_of, payload_of, thread_of
 from evenkeel.serve.agent.questions import checked
-from evenkeel.serve.agent.worker import Worker, queue_data
+from evenkeel.serve.agent.worker import Worker
 from evenkeel.serve.ports.failures import RunFailedError, RunRefusedError
 from evenkeel.serve.ports.requests import RunRequest
 from evenkeel.serve.ports.runs import Answer, Begun, Queued, RunState, Usage
@@ -100,7 +101,7 @@ class AgentRuns:
             return RunState.RUNNING
         if active:
             return RunState.QUEUED
-        return RunState.WAITING if session_id in self._worker.waiting else RunState.IDLE
+        return RunState.WAITING if session_id in self._worker.attempts.waiting else RunState.IDLE
 
     # admit
 

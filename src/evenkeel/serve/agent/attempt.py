@@ -1,0 +1,240 @@
+"""One attempt at an order, from the stream it opens to the last word it says: the part of a run that a cancel stops."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from evenkeel.hotpath.ports.agent_tasks import ClaimedTask, TaskStatus
+from evenkeel.hotpath.ports.bounded import MapRules
+from evenkeel.hotpath.ports.bus import Subscription
+from evenkeel.hotpath.ports.cancellation import CancelledBy, CancelToken
+from evenkeel.hotpath.ports.errors import FencedError
+from evenkeel.hotpath.ports.event_writer import Draft, RunWriter
+from evenkeel.hotpath.ports.limiter import Grant
+from evenkeel.hotpath.ports.task_queue import Outcome, TaskContext
+from evenkeel.hotpath.ports.threads import ThreadStatus
+from evenkeel.kernel.errors import EvenkeelError, UnavailableError
+from evenkeel.serve.agent.failures import told
+from evenkeel.serve.agent.history import History, Meta, Row
+from evenkeel.serve.agent.kit import Kit, Scene, settings_for
+from evenkeel.serve.agent.narration import Narrator
+from evenkeel.serve.agent.orders import Order
+from evenkeel.serve.agent.questions import content_of, parts_of, title_of
+from evenkeel.serve.agent.recovery import Left, left_by
+from evenkeel.serve.agent.tools.kinds import Place
+from evenkeel.serve.agent.turn import Begun as Start
+from evenkeel.serve.agent.turn import take_turn
+from evenkeel.serve.ports.runs import Begun, Usage
+
+LOG = logging.getLogger(__name__)
+WAITING = 10_000
+"""Sessions remembered as waiting for their user's answer: a hint for lists, such a session is idle."""
+STOPPED = frozenset({CancelledBy.USER, CancelledBy.ADMIN})
+
+
+@dataclass(slots=True)
+class AtWork:
+    """A turn in this process. `gone` is set when everything it held is given back."""
+
+    owner: str
+    voice: Narrator | None = None
+    cancelling: bool = False
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def ending(self) -> bool:
+        """It has said its last word, or is about to: the session will be free in a moment."""
+        return self.voice is not None and self.voice.ended
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One attempt at an order."""
+
+    task: ClaimedTask
+    context: TaskContext
+    order: Order
+    grant: Grant
+    hear: asyncio.Future[Begun] | None = None
+
+    @property
+    def session_id(self) -> str:
+        return self.order.session_id
+
+
+class Attempts:
+    """Carries attempts out. `waiting` = sessions whose last turn asked the user something."""
+
+    def __init__(self, kit: Kit) -> None:
+        self._kit, self._parts = kit, kit.parts
+        rules: MapRules[str, bool] = MapRules("agent_waiting", WAITING, ttl_s=86_400.0)
+        self.waiting = kit.parts.maps.map(rules)
+
+    async def work(self, turn: Turn, token: CancelToken, mine: AtWork) -> Outcome:
+        """To the end. Raises `CancelledError` when the process must let go of the run without a last word, and
+        `UnavailableError` when storage is away: then another attempt goes on from here.
+        """
+        try:
+            left = await self._left(turn)
+            if left.ended:
+                return await self._over(turn, left.ended, "")
+            opened = await self._opened(turn, left)
+        except (UnavailableError, FencedError):
+            raise
+        except EvenkeelError as error:
+            _tell(turn, error)
+            return Outcome(TaskStatus.FAILED, error.message)
+        run, user_round, rows, subscription = opened
+        mine.voice = voice = Narrator(run, user_round)
+        if turn.hear is not None and not turn.hear.done():
+            assert subscription is not None  # noqa: S101 opened for whoever hears
+            turn.hear.set_result(Begun(turn.session_id, user_round, subscription))
+        started, away = self._parts.clock.monotonic_s(), [0.0]
+        outcome = "stopped"
+        try:
+            outcome, reason = await self._turned(turn, token, voice, left, rows, away)
+            return await self._over(turn, outcome, reason)
+        finally:
+            self._kit.meter.ended(outcome, self._parts.clock.monotonic_s() - started, away[0])
+            with suppress(EvenkeelError):
+                await run.close()
+
+    async def _left(self, turn: Turn) -> Left:
+        """What an earlier attempt left; nothing for a first one."""
+        if turn.task.attempt == 1:
+            return Left()
+        history = self._history(turn)
+        rows = await history.window(self._kit.settings.history.messages)
+        return await left_by(turn.task.task_id, rows, self._parts.storage.events, turn.session_id)
+
+    async def _opened(self, turn: Turn, left: Left) -> tuple[RunWriter, int, tuple[Row, ...], Subscription | None]:
+        """The stream, the number of the round, the rows that the model is sent, and the caller's subscription."""
+        parts, request = self._parts, turn.order.request
+        history = self._history(turn)
+        user_round, rows = left.user_round, left.begun.rows
+        begin = parts.writer.begin(turn.session_id, request.user_id, fence=turn.context.fence)
+        if user_round:
+            return await begin, user_round, rows, None
+        user_round, before, run = await asyncio.gather(
+            parts.storage.sessions.next_round(turn.session_id, request.user_id, title_of(request)),
+            history.window(self._kit.settings.history.messages),
+            begin,
+        )
+        meta = Meta(history.run, user_round)
+        asked = history.row("user", content_of(request), meta, parts=parts_of(request))
+        keep: list[Coroutine[Any, Any, Any]] = [history.add([("user", asked)])]
+        if turn.hear is not None:
+            keep.append(parts.bus.subscribe(None, turn.session_id))
+        kept = await asyncio.gather(*keep)
+        return run, user_round, (*before, asked), kept[1] if len(kept) > 1 else None
+
+    def _history(self, turn: Turn) -> History:
+        request = turn.order.request
+        return History(self._parts.storage.chat, self._parts.clock, turn.session_id, request.user_id, turn.task.task_id)
+
+    async def _turned(
+        self, turn: Turn, token: CancelToken, voice: Narrator, left: Left, rows: tuple[Row, ...], away: list[float]
+    ) -> tuple[str, str]:
+        """The kind of the terminal event, and the error; whatever happens is told there, once."""
+        try:
+            scene = await self._introduced(turn, voice, left)
+            try:
+                await self._played(scene, left, rows)
+            finally:
+                away[0] = scene.away_s
+        except asyncio.CancelledError:
+            if token.reason in STOPPED or turn.context.cancelled:
+                await self._stopped(turn, voice)
+                return "cancelled", ""
+            raise
+        except FencedError:
+            return "cancelled", "superseded"  # whoever took the stream has said the last word
+        except UnavailableError:
+            raise  # the queue tries again, and the next attempt goes on from here
+        except Exception as error:
+            code, message, detail = told(error)
+            if code == "INTERNAL_ERROR":
+                LOG.warning("A turn of session %s failed.", turn.session_id, exc_info=error)
+            with suppress(FencedError):
+                await voice.failed(code, message, detail)
+            return "error", f"{code}: {message}"
+        return "final", ""
+
+    async def _introduced(self, turn: Turn, voice: Narrator, left: Left) -> Scene:
+        kit, request = self._kit, turn.order.request
+        if left.user_round:
+            voice.model_round = left.model_round
+            await voice.resumed(turn.task.attempt, len(left.begun.shown))
+            kit.meter.taken_up()
+        else:
+            if turn.order.queued:
+                await voice.queue("queue_start", _queue_data(turn, ""))
+                await self._parts.storage.threads.set_status(turn.session_id, ThreadStatus.BUSY)
+            await voice.started(self._parts.lean.cut(request.question, 65_536).text)
+        settings = settings_for(kit.settings, request.config_overrides)
+        model = kit.models.named(request.model_name, settings, kit.settings)
+        tools = await kit.toolbox.chosen(request.tool_names, settings.tools.default, skip=request.skip_tool_calls)
+        place = Place(request.user_id, request.agent_id, turn.session_id)
+        user_round = left.user_round or voice.user_round
+        return Scene(kit, request, settings, voice, self._history(turn), model, tools, place, user_round)
+
+    async def _played(self, scene: Scene, left: Left, rows: tuple[Row, ...]) -> None:
+        if left.answer is not None:  # it was kept, and the process died before it could say so
+            reason = "question_panel" if left.answer.questionPanel else "model_response"
+            await scene.voice.final(left.answer.content, Usage(), left.begun.spent, reason, {})
+            return
+        self.waiting.pop(scene.place.session_id, None)
+        ending = await take_turn(scene, left.begun if left.user_round else Start(rows))
+        if ending.stop_reason == "question_panel":
+            self.waiting[scene.place.session_id] = True
+
+    async def _stopped(self, turn: Turn, voice: Narrator) -> None:
+        """Keep what was shown, then say the last word, unless whoever cancelled has said it."""
+        text = "".join(voice.text)
+        if text:
+            meta = Meta(turn.task.task_id, voice.user_round, voice.model_round, stopped=True)
+            history = self._history(turn)
+            with suppress(EvenkeelError):
+                await history.add([(f"{voice.model_round}.answer", history.row("assistant", text, meta))])
+        with suppress(FencedError):
+            await voice.stopped()
+
+    async def _over(self, turn: Turn, kind: str, error: str) -> Outcome:
+        """The outcome is the terminal event; of a queued run the queue says so too."""
+        status = {"final": TaskStatus.SUCCESS, "cancelled": TaskStatus.CANCELLED}.get(kind, TaskStatus.FAILED)
+        if turn.order.queued:
+            said = "queue_finish" if kind == "final" else "queue_fail"
+            with suppress(EvenkeelError):
+                await self._parts.storage.threads.set_status(turn.session_id, ThreadStatus.IDLE)
+                await self._parts.writer.say(
+                    turn.session_id, turn.order.request.user_id, Draft(said, _queue_data(turn, error or kind))
+                )
+        return Outcome(status, error)
+
+
+def _tell(turn: Turn, error: EvenkeelError) -> None:
+    if turn.hear is not None and not turn.hear.done():
+        turn.hear.set_exception(error)
+
+
+def _queue_data(turn: Turn, error: str) -> dict[str, object]:
+    return queue_data(turn.task.task_id, turn.order, "" if error == "final" else error)
+
+
+def queue_data(task_id: str, order: Order, error: str = "") -> dict[str, object]:
+    """What the queue's events tell."""
+    data: dict[str, object] = {
+        "queue_id": task_id,
+        "thread_id": f"thread_{order.session_id}",
+        "session_id": order.session_id,
+        "agent_id": order.request.agent_id,
+        "user_id": order.request.user_id,
+    }
+    if error:
+        data["error"] = error
+    return data
