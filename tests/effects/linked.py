@@ -16,6 +16,7 @@ from evenkeel.audit.effects.loading import catalogue_files, parse_files
 from evenkeel.audit.model.effects import Effect
 from evenkeel.audit.model.facts import Call, FileFacts
 from evenkeel.audit.model.index import FunctionInfo, Index, Link, LinkedFunction
+from evenkeel.audit.model.packing import unpack
 from evenkeel.audit.source.cache import FactsCache
 from evenkeel.audit.source.extract import extract
 from evenkeel.audit.source.walk import walk
@@ -109,8 +110,8 @@ def link_tree(root: Path, files: dict[str, str]) -> Tree:
     index = build_index([(f.path, f.kind, f.facts) for f in read], catalogue(), jobs=1)
     decoded = {
         file.path: (
-            msgspec.msgpack.decode(file.facts, type=FileFacts),
-            msgspec.msgpack.decode(linked, type=tuple[LinkedFunction, ...]),
+            msgspec.msgpack.decode(unpack(file.facts), type=FileFacts),
+            msgspec.msgpack.decode(unpack(linked), type=tuple[LinkedFunction, ...]),
         )
         for file, linked in zip(read, index.linked, strict=True)
     }

@@ -16,6 +16,7 @@ from evenkeel.audit.effects.build import build_index
 from evenkeel.audit.effects.loading import catalogue_files, parse_files
 from evenkeel.audit.model.facts import FileFacts
 from evenkeel.audit.model.index import LinkedFunction
+from evenkeel.audit.model.packing import unpack
 from evenkeel.audit.source.cache import FactsCache
 from evenkeel.audit.source.extract import extract
 from evenkeel.audit.source.walk import walk
@@ -274,8 +275,8 @@ def _seen(root: Path) -> dict[tuple[str, int], set[str]]:
     found: dict[tuple[str, int], set[str]] = {}
     for file, linked in zip(files, index.linked, strict=True):
         name = file.path.removesuffix("_sample.py")
-        facts = msgspec.msgpack.decode(file.facts, type=FileFacts)
-        decoded = msgspec.msgpack.decode(linked, type=tuple[LinkedFunction, ...])
+        facts = msgspec.msgpack.decode(unpack(file.facts), type=FileFacts)
+        decoded = msgspec.msgpack.decode(unpack(linked), type=tuple[LinkedFunction, ...])
         for function, links in zip(facts.functions, decoded, strict=True):
             calls = (*function.calls, *links.implicit)
             for link in links.links:

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from evenkeel.audit.model.facts import FileFacts
+from evenkeel.audit.model.packing import unpack
 from evenkeel.audit.source import extract as extract_module
 from evenkeel.audit.source import languages
 from evenkeel.audit.source.cache import FactsCache
@@ -36,7 +37,7 @@ def run(root: Path, cache: Path | None = None, jobs: int = 2) -> Extracted:
 
 
 def facts(extracted: Extracted) -> dict[str, FileFacts]:
-    return {each.path: msgspec.msgpack.decode(each.facts, type=FileFacts) for each in extracted.files}
+    return {each.path: msgspec.msgpack.decode(unpack(each.facts), type=FileFacts) for each in extracted.files}
 
 
 @pytest.mark.parametrize("files", [0, 3, extract_module.FEW_FILES * 3])

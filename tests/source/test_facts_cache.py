@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from evenkeel.audit.model.packing import pack, unpack
 from evenkeel.audit.source import cache as cache_module
 from evenkeel.audit.source.cache import (
     FILE_NAME,
@@ -17,8 +18,6 @@ from evenkeel.audit.source.cache import (
     Seen,
     cache_folder,
     digest,
-    pack,
-    unpack,
 )
 from tests.source.trees import grow, state_of
 

@@ -126,7 +126,9 @@ def tracking(run: AuditRun) -> AuditRun:
     result = _known(run.result)
     say = wording_of(run.options.settings.lang)
     whole = _done(run, result, Receipt(created=True, note="this task"))
-    task = task_of(result, render(localised(whole, say), say), run.root.name, run.profile.board)
+    asked = not isinstance(run.options.tracker, NoTracker)  # else nobody would read the text
+    text = render(localised(whole, say), say) if asked else ""
+    task = task_of(result, text, run.root.name, run.profile.board)
     receipt = (
         _created(run.options.tracker, task) if task else Receipt(created=False, note="nothing to mend, so no task")
     )

@@ -50,7 +50,6 @@ def run_forked(
     if not can_fork():
         return [_in_process(index, work, on_progress) for index, work in enumerate(works)]
     context = multiprocessing.get_context("fork")
-    gc.collect()
     gc.freeze()  # a collection in a child would touch, and so copy, every page of the parent
     running: dict[Connection, _Running] = {}
     answers: dict[int, Answer] = {}

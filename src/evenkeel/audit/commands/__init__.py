@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import difflib
-from collections.abc import Sequence
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from evenkeel import __version__
@@ -37,7 +39,7 @@ def _audited_once(arguments: argparse.Namespace) -> int:
     _refuse_two_on_stdout(arguments)
     root = checked_root(arguments.path)
     options = options_of(root, arguments)
-    with terminal.progress_bar(enabled=not arguments.quiet) as progress:
+    with terminal.progress_bar(enabled=not arguments.quiet) as progress, without_collection():
         result = audit(root, options, progress)
     material = build_material(result, root, all_rules(), __version__, wording_of(options.settings.lang))
     for path, form in outputs:
@@ -47,6 +49,18 @@ def _audited_once(arguments: argparse.Namespace) -> int:
     form = arguments.format or ("plan" if arguments.plan else "terminal")
     _printed(result, "terminal" if outputs else form, material, quiet=arguments.quiet)
     return exit_status(result, options.settings.fail_on)
+
+
+@contextmanager
+def without_collection() -> Iterator[None]:
+    """An audit makes tables that live to its end: to look for cycles among them takes a tenth of its time and finds none."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def exit_status(result: AuditResult, fail_on: str | None) -> int:

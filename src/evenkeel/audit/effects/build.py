@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import msgspec
@@ -21,15 +21,17 @@ from evenkeel.audit.effects.resolve import Resolver
 from evenkeel.audit.effects.summary import Known, Summary, summarise
 from evenkeel.audit.effects.symbols import Symbols
 from evenkeel.audit.effects.types import Type
-from evenkeel.audit.model.facts import Function, Parameter
+from evenkeel.audit.model.facts import FileFacts, Function, Parameter
+from evenkeel.audit.model.finding import Remark
 from evenkeel.audit.model.index import FunctionInfo, Index, Role
+from evenkeel.audit.model.packing import pack
 from evenkeel.kernel.forks import Send, can_fork, run_forked
 
 PARALLEL_FROM = 60  # files; forking costs more than it saves below
 LONGEST_LINK_S = 900.0
 NEIGHBOURS = 48  # files that one process links together: neighbours import one another
 
-SourceFile = tuple[str, str, bytes]  # path, kind, encoded facts
+SourceFile = tuple[str, str, bytes]  # path, kind, encoded and packed facts
 
 
 class FileLinks(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -41,6 +43,7 @@ class FileLinks(msgspec.Struct, frozen=True, array_like=True, gc=False):
     local_kinds: tuple[str, ...]  # of its own calls, those that do not propagate included
     parts: tuple[Part, ...] = ()
     lines: int = 0
+    remarks: tuple[Remark, ...] = ()
 
 
 def build_index(files: Sequence[SourceFile], catalogue: Catalogue, *, jobs: int = 2) -> Index:
@@ -57,7 +60,7 @@ def build_index(files: Sequence[SourceFile], catalogue: Catalogue, *, jobs: int 
     known = Known({info.id: info.parameters for info in functions}, roles)
     results = _link_all(linker, known, jobs)
     summaries = [each for result in results for each in result.summaries]
-    _mark_entries(functions, symbols, results, summaries)
+    _mark_entries(functions, results, summaries)
     propagate(functions, summaries)
     return Index(
         files=tuple((path, kind) for path, kind, _ in files),
@@ -71,6 +74,7 @@ def build_index(files: Sequence[SourceFile], catalogue: Catalogue, *, jobs: int 
         unresolved=sum(each.unresolved for each in summaries),
         lasting=lasting_classes(part for each in results for part in each.parts),
         numbers={path: number for number, (path, _, _) in enumerate(files)},
+        remarks=tuple(remark for each in results for remark in each.remarks),
     )
 
 
@@ -148,7 +152,16 @@ def _link_file(linker: Linker, known: Known, file: int) -> FileLinks:
     )
     local = {effect.kind for each in linked for link in each.links for effect in link.effects}
     parts = kept_parts(linker.symbols, file, linked)
-    return FileLinks(msgspec.msgpack.encode(linked), summaries, entries, tuple(sorted(local)), parts, facts.lines)
+    packed, kinds, remarks = pack(msgspec.msgpack.encode(linked)), tuple(sorted(local)), tuple(_remarks(facts))
+    return FileLinks(packed, summaries, entries, kinds, parts, facts.lines, remarks)
+
+
+def _remarks(facts: FileFacts) -> Iterator[Remark]:
+    """What comments say to evenkeel. One whose statement the front end does not tell speaks of its own line."""
+    for number, (line, text) in enumerate(facts.suppressions):
+        spans = facts.suppressed_lines[number : number + 1]
+        first, last = spans[0] if spans else (line, line)
+        yield Remark(facts.path, line, text, first, last)
 
 
 def _link_all(linker: Linker, known: Known, jobs: int) -> list[FileLinks]:
@@ -170,14 +183,12 @@ def _link_chunk(linker: Linker, known: Known, files: Sequence[int], _: Send) -> 
     return msgspec.msgpack.encode([_link_file(linker, known, file) for file in files])
 
 
-def _mark_entries(
-    functions: list[FunctionInfo], symbols: Symbols, results: list[FileLinks], summaries: list[Summary]
-) -> None:
+def _mark_entries(functions: list[FunctionInfo], results: list[FileLinks], summaries: list[Summary]) -> None:
     for result in results:
         for function_id, role in result.entries:
             functions[function_id].entry = functions[function_id].entry or role
     for summary in summaries:
         info = functions[summary.id]
         info.holds_session = summary.holds_session
-        if not info.entry and info.kind == "code" and is_consumer(symbols.function(summary.id), summary):
+        if not info.entry and info.kind == "code" and is_consumer(summary):
             info.entry = "consumer"

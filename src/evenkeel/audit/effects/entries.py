@@ -98,10 +98,9 @@ def _view_methods(linker: Linker, function_id: int, function: Function, index: i
             yield int(method.name[4:])
 
 
-def is_consumer(function: Function, summary: Summary) -> bool:
+def is_consumer(summary: Summary) -> bool:
     """A loop that waits for work again and again: `while True` around a dequeue, or around a query and a sleep."""
-    endless = [block for block in function.blocks if block.kind == "while"]
-    if not endless:
+    if not summary.has_while:
         return False
     kinds = {own.effect.kind for own in summary.effects if own.looped}
     return bool(kinds & WAITS) or bool(kinds & SLEEPS and (kinds & {"db-read", "db-write"} or _calls_inside(summary)))

@@ -12,17 +12,26 @@ SETTINGS = "Meta"  # the nested class that names a serialiser's model
 def is_per_element(resolver: Resolver, function_id: int, function: Function) -> bool:
     """Whether a framework calls a method for each element: `get_total(self, order)` of a serialiser."""
     owner = resolver.owner(function_id) if function.owner >= 0 and len(function.parameters) == 2 else None
-    if owner is None:
-        return False
-    bases = (base for each in resolver.lineage(Type(owner.name)) for base in resolver.library.lineage(each.name))
-    patterns = {each for base in bases for each in resolver.library.type_spec(base).element_methods}
+    patterns = _patterns(resolver, owner.name) if owner is not None else ()
     return any(function.name == each or (each[-1] == "*" and function.name.startswith(each[:-1])) for each in patterns)
+
+
+def _patterns(resolver: Resolver, owner: str) -> set[str]:
+    """The names that a framework gives such methods of a class; they may end in `*`."""
+    bases = (base for each in resolver.lineage(Type(owner)) for base in resolver.library.lineage(each.name))
+    return {each for base in bases for each in resolver.library.type_spec(base).element_methods}
 
 
 def learn_elements(resolver: Resolver) -> None:
     """Tell the resolver what such methods are given: instances of the model that their class names in its `Meta`."""
-    for function_id, place in enumerate(resolver.symbols.places):
-        function = resolver.symbols.facts(place.file).functions[place.index]
+    symbols = resolver.symbols
+    modules = {
+        symbols.modules[each.place.file].name for each in symbols.classes.values() if _patterns(resolver, each.name)
+    }
+    for function_id, place in enumerate(symbols.places):
+        if symbols.modules[place.file].name not in modules:
+            continue
+        function = symbols.facts(place.file).functions[place.index]
         if function.owner < 0 or not is_per_element(resolver, function_id, function):
             continue
         owner = resolver.owner(function_id)

@@ -65,6 +65,7 @@ class Summary(msgspec.Struct, frozen=True, array_like=True, gc=False):
     unresolved: int = 0  # calls that nothing resolves
     holds_session: bool = False
     defaults: tuple[int, ...] = ()  # truth of each parameter's default, see model/flags.py
+    has_while: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,8 @@ def summarise(function: Function, linked: LinkedFunction, project: Known) -> Sum
     unresolved = sum(1 for index, call in enumerate(function.calls) if index not in known and "." in call.callee)
     holds = _holds_session(linked, calls, own, project.roles)
     defaults = defaults_of(function, own)
-    return Summary(linked.id, tuple(effects), tuple(edges), tuple(fetches), unresolved, holds, defaults)
+    has_while = any(each.kind == "while" for each in function.blocks)
+    return Summary(linked.id, tuple(effects), tuple(edges), tuple(fetches), unresolved, holds, defaults, has_while)
 
 
 def _travels(effect: Effect) -> bool:

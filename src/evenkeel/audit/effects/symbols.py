@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from evenkeel.audit.model.facts import Assignment, FileFacts, Function
+from evenkeel.audit.model.packing import unpack
 
 DECODED_FILES = 192  # about 40 MB of dense code; more costs memory, fewer costs decoding again
 
@@ -63,7 +64,7 @@ class Symbols:
     """Every module, class and function of the audited tree. Built once, then only read."""
 
     def __init__(self, files: Iterable[tuple[str, bytes]]) -> None:
-        """`files`: (kind, encoded FileFacts), in a stable order."""
+        """`files`: (kind, encoded and packed FileFacts), in a stable order."""
         self.encoded: list[bytes] = []
         self.modules: list[Module] = []
         self.by_module: dict[str, int] = {}
@@ -84,7 +85,7 @@ class Symbols:
         return facts if facts is not None else self._decode(file)
 
     def _decode(self, file: int) -> FileFacts:
-        facts = _decode(self.encoded[file])
+        facts = _decode(unpack(self.encoded[file]))
         self._times[file] += 1
         if self._times[file] > PASSES and len(self._pinned) < PINNED_FILES:
             self._pinned[file] = facts
@@ -112,7 +113,7 @@ class Symbols:
 
     def _add(self, kind: str, encoded: bytes) -> None:
         file = len(self.encoded)
-        facts = _decode(encoded)
+        facts = _decode(unpack(encoded))
         self.encoded.append(encoded)
         self._times.append(0)
         if len(self._decoded) < DECODED_FILES:

@@ -8,6 +8,7 @@ import msgspec
 
 from evenkeel.audit.model.effects import Effect
 from evenkeel.audit.model.facts import Call
+from evenkeel.audit.model.finding import Remark
 
 CallMode = Literal["", "offload", "spawn", "gather", "register"]
 ImplicitKind = Literal["", "iterate", "enter", "leave", "read", "set", "inject", "evaluate"]
@@ -120,7 +121,7 @@ class Entity(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Index(msgspec.Struct, gc=False):
-    """Everything the workers get beside the context store. `linked[i]` belongs to `facts[i]`, both encoded."""
+    """Everything the workers get beside the context store. `linked[i]` belongs to `facts[i]`, both encoded and packed."""
 
     files: tuple[tuple[str, str], ...]  # (path, kind)
     facts: list[bytes]
@@ -133,3 +134,4 @@ class Index(msgspec.Struct, gc=False):
     unresolved: int = 0  # calls on receivers that nothing types
     lasting: frozenset[str] = frozenset()  # project classes with an instance that lives as long as the process
     numbers: dict[str, int] = {}  # path -> its place in `files`
+    remarks: tuple[Remark, ...] = ()  # what comments say to evenkeel

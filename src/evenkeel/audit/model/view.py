@@ -17,6 +17,7 @@ from evenkeel.audit.model.facts import Block, FileFacts, Function
 from evenkeel.audit.model.finding import Step
 from evenkeel.audit.model.flow import ancestors, enclosing
 from evenkeel.audit.model.index import Entity, FunctionInfo, Index, Link, LinkedFunction, Reached
+from evenkeel.audit.model.packing import unpack
 
 __all__ = ["CallView", "FunctionView", "ModuleView", "Reach"]
 
@@ -119,14 +120,14 @@ class ModuleView:
     @cached_property
     def facts(self) -> FileFacts:
         """The file's facts."""
-        return _decode_facts(self._facts)
+        return _decode_facts(unpack(self._facts))
 
     @cached_property
     def functions(self) -> tuple[FunctionView, ...]:
         """Every function, the module's own code first."""
         return tuple(
             FunctionView(self, fact, linked)
-            for fact, linked in zip(self.facts.functions, _decode_links(self._linked), strict=True)
+            for fact, linked in zip(self.facts.functions, _decode_links(unpack(self._linked)), strict=True)
         )
 
     def function(self, info: FunctionInfo) -> FunctionView | None:

@@ -73,16 +73,6 @@ def digest(stamp: str, path: str, source: bytes) -> bytes:
     return state.digest()
 
 
-def pack(facts: bytes) -> bytes:
-    """Encoded facts as they are stored."""
-    return zlib.compress(facts, 1)
-
-
-def unpack(packed: bytes) -> bytes:
-    """The opposite of `pack`."""
-    return zlib.decompress(packed)
-
-
 def cache_folder() -> Path:
     """`EVENKEEL_CACHE_DIR`, else the user's cache folder."""
     return Path(os.environ.get("EVENKEEL_CACHE_DIR") or platformdirs.user_cache_dir("evenkeel", appauthor=False))

@@ -1,7 +1,7 @@
 """Files to encoded facts: from the cache what did not change, the rest read in processes of their own.
 
-A parser that crashes or hangs on a file costs that file, which becomes a gap. Facts travel and stay as msgpack bytes,
-never as objects.
+A parser that crashes or hangs on a file costs that file, which becomes a gap. Facts travel and stay as packed msgpack
+bytes, never as objects.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from pathlib import Path
 import msgspec
 
 from evenkeel.audit.model.finding import Gap
-from evenkeel.audit.source.cache import FactsCache, Record, Seen, digest, pack, unpack
+from evenkeel.audit.model.packing import pack
+from evenkeel.audit.source.cache import FactsCache, Record, Seen, digest
 from evenkeel.audit.source.classify import FileKind, is_generated
 from evenkeel.audit.source.decoding import is_binary, to_utf8
 from evenkeel.audit.source.languages import reader, version
@@ -30,12 +31,13 @@ LINES_SHOWN = 5  # of the lines with syntax errors that a gap names
 
 
 class ExtractedFile(msgspec.Struct, frozen=True, gc=False):
-    """One file's facts: `facts` is an encoded FileFacts. `kind` is the walk's, or "generated" where the first lines say
-    so: such a file is never judged, but others import from it."""
+    """One file's facts: `facts` is an encoded and packed FileFacts, `key` the digest of all it depends on. `kind` is the
+    walk's, or "generated" where the first lines say so: such a file is never judged, but others import from it."""
 
     path: str
     kind: FileKind
     facts: bytes
+    key: bytes = b""
 
 
 class Extracted(msgspec.Struct, frozen=True, gc=False):
@@ -48,10 +50,9 @@ class Extracted(msgspec.Struct, frozen=True, gc=False):
 
 
 class Reading(msgspec.Struct, frozen=True, gc=False):
-    """What reading one file gave: a record with its facts not packed, or why there is none."""
+    """What reading one file gave: a record, or why there is none."""
 
     record: Record | None = None
-    facts: bytes = b""
     gap: Gap | None = None
 
 
@@ -89,7 +90,7 @@ def _from_cache(files: Sequence[AuditedFile], cache: FactsCache, root: str) -> t
             record = _by_content(file, cache)
             moved.append(number)
         if record is not None:
-            found[number] = Reading(record, unpack(record.packed))
+            found[number] = Reading(record)
     return found, [each for each in moved if each in found]
 
 
@@ -146,7 +147,7 @@ def read_file(file: AuditedFile) -> Reading:
     encoded = msgspec.msgpack.encode(facts)
     key = digest(_stamp(file), file.path, source)
     generated = file.kind != "migration" and is_generated(source)  # a tool starts a migration, a hand goes on
-    return Reading(Record(key, file.path, len(source), pack(encoded), facts.errors, generated), encoded)
+    return Reading(Record(key, file.path, len(source), pack(encoded), facts.errors, generated))
 
 
 def _source(file: AuditedFile) -> bytes | Gap:
@@ -191,7 +192,7 @@ def _extracted(files: Sequence[AuditedFile], found: dict[int, Reading], cache: F
             gaps.append(reading.gap)
         if reading.record is not None:
             kind: FileKind = "generated" if reading.record.generated else file.kind
-            done.append(ExtractedFile(file.path, kind, reading.facts))
+            done.append(ExtractedFile(file.path, kind, reading.record.packed, reading.record.key))
             if reading.record.errors:
                 gaps.append(_syntax(file.path, reading.record.errors))
     return Extracted(tuple(done), tuple(gaps), tuple(cache.notes), cached)

@@ -18,10 +18,9 @@ from evenkeel.audit.model.index import Index
 from evenkeel.audit.model.rule import Rule
 from evenkeel.audit.rules import rules_of
 from evenkeel.audit.source.cache import FactsCache
-from evenkeel.audit.source.extract import extract
+from evenkeel.audit.source.extract import ExtractedFile, extract
 from evenkeel.audit.source.walk import walk
 from evenkeel.audit.workers.judging import judge
-from evenkeel.audit.workers.remarks import remarks_of
 from evenkeel.audit.workers.remembered import key_of, recall, remember
 from evenkeel.kernel.forks import Answer, Send, run_forked
 
@@ -66,8 +65,9 @@ def _key_parts(options: WorkerOptions) -> tuple[str, ...]:
 
 
 def _made(
-    files: list[SourceFile], context: ContextStore, options: WorkerOptions, progress: Progress
+    extracted: Sequence[ExtractedFile], context: ContextStore, options: WorkerOptions, progress: Progress
 ) -> tuple[WorkerReport, ...]:
+    files: list[SourceFile] = [(each.path, each.kind, each.facts) for each in extracted]
     index = build_index(files, load("python", options.effects), jobs=options.jobs)
     works = [
         partial(_work, name, title, _chosen(rules_of(name), options), index, context) for name, title, _ in CATEGORIES
@@ -80,16 +80,15 @@ def _made(
     )
     reports = [_report(name, title, answer) for (name, title, _), answer in zip(CATEGORIES, answers, strict=True)]
     first, *rest = _with_gaps(reports, _index_gaps(index))
-    return (msgspec.structs.replace(first, remarks=remarks_of(files)), *rest)
+    return (msgspec.structs.replace(first, remarks=index.remarks), *rest)
 
 
-def _read(root: Path, options: WorkerOptions, progress: Progress) -> tuple[list[SourceFile], list[Gap]]:
+def _read(root: Path, options: WorkerOptions, progress: Progress) -> tuple[tuple[ExtractedFile, ...], list[Gap]]:
     tree = walk(root, exclude=options.exclude)
     wanted = [each for each in tree.files if each.kind in JUDGED_KINDS]
     with FactsCache.open(enabled=options.use_cache) as cache:
         extracted = extract(wanted, cache=cache, jobs=options.jobs, progress=partial(progress, "Reading"))
-    files: list[SourceFile] = [(each.path, each.kind, each.facts) for each in extracted.files]
-    return files, [*tree.gaps, *extracted.gaps]
+    return extracted.files, [*tree.gaps, *extracted.gaps]
 
 
 def _chosen(rules: Iterable[Rule], options: WorkerOptions) -> tuple[Rule, ...]:

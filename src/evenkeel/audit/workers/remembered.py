@@ -16,24 +16,24 @@ from pathlib import Path
 import msgspec
 
 import evenkeel
-from evenkeel.audit.effects.build import SourceFile
 from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.finding import WorkerReport
 from evenkeel.audit.source.cache import cache_folder
+from evenkeel.audit.source.extract import ExtractedFile
 
 KEPT = 40  # results; the oldest go first
 _decoder = msgspec.msgpack.Decoder(tuple[WorkerReport, ...])
 
 
-def key_of(files: Sequence[SourceFile], context: ContextStore, options: Iterable[str]) -> str:
+def key_of(files: Sequence[ExtractedFile], context: ContextStore, options: Iterable[str]) -> str:
     """The key of a run, 32 hexadecimal digits."""
     state = hashlib.blake2b(_own_state(), digest_size=16)
     for text in options:
         state.update(text.encode(errors="surrogatepass") + b"\0")
     state.update(msgspec.json.encode(context))
-    for path, kind, facts in files:
-        state.update(f"{path}\0{kind}\0".encode(errors="surrogatepass"))
-        state.update(facts)
+    for each in files:
+        state.update(f"{each.path}\0{each.kind}\0".encode(errors="surrogatepass"))
+        state.update(each.key)
     return state.hexdigest()
 
 
