@@ -24,6 +24,7 @@ from evenkeel.audit.effects.types import Type
 from evenkeel.audit.model.facts import FileFacts, Function, Parameter
 from evenkeel.audit.model.finding import Remark
 from evenkeel.audit.model.index import FunctionInfo, Index, Role
+from evenkeel.audit.model.mentions import mentions_of
 from evenkeel.audit.model.packing import pack
 from evenkeel.kernel.forks import Send, can_fork, run_forked
 
@@ -44,6 +45,7 @@ class FileLinks(msgspec.Struct, frozen=True, array_like=True, gc=False):
     parts: tuple[Part, ...] = ()
     lines: int = 0
     remarks: tuple[Remark, ...] = ()
+    mentions: bytes = b""
 
 
 def build_index(files: Sequence[SourceFile], catalogue: Catalogue, *, jobs: int = 2) -> Index:
@@ -75,6 +77,7 @@ def build_index(files: Sequence[SourceFile], catalogue: Catalogue, *, jobs: int 
         lasting=lasting_classes(part for each in results for part in each.parts),
         numbers={path: number for number, (path, _, _) in enumerate(files)},
         remarks=tuple(remark for each in results for remark in each.remarks),
+        mentions=[each.mentions for each in results],
     )
 
 
@@ -153,7 +156,7 @@ def _link_file(linker: Linker, known: Known, file: int) -> FileLinks:
     local = {effect.kind for each in linked for link in each.links for effect in link.effects}
     parts = kept_parts(linker.symbols, file, linked)
     packed, kinds, remarks = pack(msgspec.msgpack.encode(linked)), tuple(sorted(local)), tuple(_remarks(facts))
-    return FileLinks(packed, summaries, entries, kinds, parts, facts.lines, remarks)
+    return FileLinks(packed, summaries, entries, kinds, parts, facts.lines, remarks, mentions_of(facts))
 
 
 def _remarks(facts: FileFacts) -> Iterator[Remark]:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from evenkeel.audit.model.facts import Assignment, Value
+from evenkeel.audit.model.mentions import mentioning
 from evenkeel.audit.model.places import at_assignment
 from evenkeel.audit.model.view import CallView, FunctionView, ModuleView
 
@@ -113,8 +114,8 @@ def growths(module: ModuleView, container: Container) -> Iterator[Growth]:
     """Every place where the container grows: in the module that defines it, and in those that import it."""
     yield from _growths_in(module, container, _chains(container))
     if container.scope == "module":
-        for other in _mentioning(module, container):
-            yield from _growths_in(other, container, tuple(_imported(other, f"{module.facts.module}.{container.name}")))
+        for other, names in _importing(module, container):
+            yield from _growths_in(other, container, names)
 
 
 def _growths_in(module: ModuleView, container: Container, names: tuple[str, ...]) -> Iterator[Growth]:
@@ -139,12 +140,30 @@ def _imported(module: ModuleView, target: str) -> Iterator[str]:
             yield f"{each.name}.{name}"
 
 
-def _mentioning(module: ModuleView, container: Container) -> Iterator[ModuleView]:
-    """The other modules in which the container's name stands."""
-    name = container.name.encode()
-    for number, (path, _) in enumerate(module.index.files):
-        if path != module.path and name in module.index.facts[number]:
-            yield ModuleView(module.index, number)
+def _importing(module: ModuleView, container: Container) -> Iterator[tuple[ModuleView, tuple[str, ...]]]:
+    """The other modules that import the container or its module, with the names that they write for it."""
+    home = module.facts.module
+    for path in _elsewhere(module, container):
+        other = module.neighbour(path)
+        names = tuple(_imported(other, f"{home}.{container.name}")) if other is not None else ()
+        if other is not None and names:
+            yield other, names
+
+
+def _elsewhere(module: ModuleView, container: Container) -> Iterator[str]:
+    """Paths of the other files that may mention the container."""
+    paths = (module.index.files[number][0] for number in mentioning(module.index, container.name))
+    return (each for each in paths if each != module.path)
+
+
+def _shrinks_elsewhere(module: ModuleView, container: Container) -> bool:
+    for path in _elsewhere(module, container):
+        other = ModuleView(module.index, module.index.numbers[path])
+        found = any(_shrinks(function, container, elsewhere=True) for function in other.functions)
+        other.release()  # there may be thousands
+        if found:
+            return True
+    return False
 
 
 def _by_call(container: Container, call: CallView, names: tuple[str, ...]) -> Iterator[Growth]:
@@ -189,8 +208,7 @@ def may_shrink(module: ModuleView, container: Container) -> bool:
         return True
     if container.scope != "module" and container.name.startswith("_"):
         return False  # private to its class
-    others = _mentioning(module, container)
-    return any(_shrinks(function, container, elsewhere=True) for other in others for function in other.functions)
+    return _shrinks_elsewhere(module, container)
 
 
 def _shrinks(function: FunctionView, container: Container, *, elsewhere: bool = False) -> bool:

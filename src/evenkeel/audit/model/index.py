@@ -134,4 +134,5 @@ class Index(msgspec.Struct, gc=False):
     unresolved: int = 0  # calls on receivers that nothing types
     lasting: frozenset[str] = frozenset()  # project classes with an instance that lives as long as the process
     numbers: dict[str, int] = {}  # path -> its place in `files`
+    mentions: list[bytes] = []  # a filter of each file's words, see model/mentions.py
     remarks: tuple[Remark, ...] = ()  # what comments say to evenkeel
