@@ -1,6 +1,7 @@
 # Every target works on a fresh clone with nothing but Python 3.11+, git and make: the tools are put into .venv first.
 #
 #   make audit REPO=../your-backend     audit a backend (default: the example in examples/job_board)
+#   make prove ARGS="S1 --quick"        put the server under load, each remedy against its old way
 #   make test                           run the tests (brings its own PostgreSQL)
 
 REPO ?= examples/job_board
@@ -16,13 +17,16 @@ PY_TREES := src tests tools examples
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help audit test check lint types contracts docs docs-check lock bench-audit bench-parts census clean
+.PHONY: help audit prove test check lint types contracts docs docs-check lock bench-audit bench-parts census clean
 
 help: ## print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 audit: $(VENV)/.base ## audit REPO (default: the example backend); more options in ARGS
 	@$(BIN)/evenkeel audit "$(patsubst ~/%,$(HOME)/%,$(REPO))" $(ARGS)
+
+prove: $(VENV)/.dev ## put the server under load on both paths; scenarios and options in ARGS
+	@$(BIN)/evenkeel prove $(ARGS)
 
 test: $(VENV)/.dev ## run the tests; options for pytest in ARGS
 	@$(BIN)/pytest -n $(JOBS) $(ARGS)

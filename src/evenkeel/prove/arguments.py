@@ -14,10 +14,10 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = commands.add_parser(
         "prove",
         help="put the server under load, each remedy against its old way, and say what it is worth",
-        description="Runs scenarios S1 to S4 on both paths in one session, and judges the ratios.",
+        description="Runs scenarios S1 to S4, or `parts`, on both paths in one session, and judges the ratios.",
     )
     add = parser.add_argument
-    add("scenarios", nargs="*", metavar="S1|S2|S3|S4", help="what to run (default: all four scenarios)")
+    add("scenarios", nargs="*", metavar="S1|S2|S3|S4|parts", help="what to run (default: all four scenarios)")
     add("--database", choices=("sqlite", "postgres"), default="sqlite", help="default: sqlite")
     add("--dsn", default=os.environ.get("EVENKEEL_TEST_DSN", ""), metavar="DSN",
         help="a PostgreSQL on which databases may be created (default: $EVENKEEL_TEST_DSN, or a cluster of its own)")  # fmt: skip

@@ -62,7 +62,7 @@ def _plan(arguments: argparse.Namespace, scenarios: list[str]) -> Plan:
         known = ", ".join(each.name for each in SWITCHES)
         raise UsageError(f"There is no switch {arguments.switch}.", hint=f"Switches: {known}.")
     changes = dict(arguments.set)
-    known_sizes = {name for key in scenarios for name in scenario(key).sizes["standard"]}
+    known_sizes = {name for key in scenarios for name in scenario(key, arguments.database).sizes["standard"]}
     if unknown := sorted(changes.keys() - known_sizes):
         raise UsageError(f"No scenario here has {unknown[0]}.", hint=f"Known: {', '.join(sorted(known_sizes))}.")
     if arguments.hours:

@@ -26,7 +26,7 @@ from evenkeel.prove.load.model import Simulator, simulator
 from evenkeel.prove.load.script import Pace
 from evenkeel.prove.load.servers import OURS, Recipe, Server, wait_ready
 from evenkeel.prove.measure.values import AGAINST, OPTIMISED, ROLLBACK, Observation
-from evenkeel.prove.scenarios import SCENARIOS, scenario
+from evenkeel.prove.scenarios import PARTS, SCENARIOS, scenario
 from evenkeel.prove.scenarios.scenario import Place, Scenario, Size, Stage
 from evenkeel.prove.scenarios.soak import GROWING, WARM_UP
 from evenkeel.prove.verdict import Growth, growth, judge, rule
@@ -142,7 +142,7 @@ class Session:
         ours, theirs = self.plan.arms()
         found = []
         for key, runs in self.runs.items():
-            wanted = scenario(key)
+            wanted = scenario(key, self.plan.database)
             checks = [rule(check, runs, ours.name) for check in wanted.checks]
             checks += [rule(check, runs, theirs.name) for check in wanted.checks if check.both_arms]
             found.append(
@@ -214,10 +214,10 @@ async def _session(session: Session) -> None:
         async with simulator(Pace(), plan.seed, plan.model_port) as model:
             if plan.against:
                 session.show.line(f"The other server must use {model.model_url} as its model.")
-            for arm in plan.arms():
+            for arm in plan.arms() if set(plan.scenarios) != {PARTS} else ():
                 session.switches[arm.name] = await _health(arm, stores, model, session.folder)
             for key in plan.scenarios:
-                await session.play(scenario(key), stores, model)
+                await session.play(scenario(key, plan.database), stores, model)
 
 
 async def _health(arm: Arm, stores: Databases, model: Simulator, folder: Path) -> dict[str, object]:
@@ -244,8 +244,8 @@ def described(arm: Arm) -> str:
 def check_names(names: Sequence[str]) -> list[str]:
     """Scenario keys as given, in any case. UsageError for an unknown one."""
     known = [each.key for each in SCENARIOS]
-    wanted = [name.upper() for name in names] or known
+    wanted = [PARTS if name.lower() == PARTS else name.upper() for name in names] or known
     for name in wanted:
-        if name not in known:
-            raise UsageError(f"There is no scenario {name}.", hint=f"Scenarios: {', '.join(known)}.")
+        if name not in {*known, PARTS}:
+            raise UsageError(f"There is no scenario {name}.", hint=f"Scenarios: {', '.join(known)}; or {PARTS}.")
     return wanted
