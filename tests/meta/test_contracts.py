@@ -13,13 +13,13 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "evenkeel"
-STARS = ("evenkeel", "evenkeel.audit", "evenkeel.hotpath", "evenkeel.serve")
+STARS = ("evenkeel", "evenkeel.audit", "evenkeel.hotpath", "evenkeel.serve", "evenkeel.prove")
 DRIVERS = {  # third party, and the only rooms that may import it
-    "apsw": ("evenkeel.hotpath.storage",),
+    "apsw": ("evenkeel.hotpath.storage", "evenkeel.prove.load"),
     "argon2": ("evenkeel.hotpath.passwords",),
-    "asyncpg": ("evenkeel.hotpath.storage",),
-    "prometheus_client": ("evenkeel.kernel", "evenkeel.hotpath", "evenkeel.serve.operations"),
-    "rich": ("evenkeel.audit.report",),
+    "asyncpg": ("evenkeel.hotpath.storage", "evenkeel.prove.load"),
+    "prometheus_client": ("evenkeel.kernel", "evenkeel.hotpath", "evenkeel.serve.operations", "evenkeel.prove.measure"),
+    "rich": ("evenkeel.audit.report", "evenkeel.prove"),
     "tree_sitter": ("evenkeel.audit.source",),
     "yaml": ("evenkeel.audit.discovery",),
 }

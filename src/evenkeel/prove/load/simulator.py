@@ -19,11 +19,11 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 from typing import Any
 
 import msgspec
 
+from evenkeel.prove.load import chunks
 from evenkeel.prove.load.script import Pace, Request, Script, script
 from evenkeel.prove.load.wire import HttpProtocol, Incoming, Reply
 from evenkeel.prove.measure.tokens import word
@@ -159,7 +159,9 @@ async def _whole(model: Model, plan: Script, reply: Reply, call: Call) -> None:
     message: dict[str, object] = {"role": "assistant", "content": text}
     if plan.tool:
         message |= (
-            {"content": _tool_text(plan)} if plan.as_text else {"content": None, "tool_calls": [_tool_call(plan)]}
+            {"content": chunks.tool_text(plan)}
+            if plan.as_text
+            else {"content": None, "tool_calls": [chunks.tool_call(plan)]}
         )
     body = {
         "id": f"chatcmpl-{plan.turn}",
@@ -167,7 +169,7 @@ async def _whole(model: Model, plan: Script, reply: Reply, call: Call) -> None:
         "created": int(time.time()),
         "model": "simulated",
         "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls" if plan.tool else "stop"}],
-        "usage": _usage(plan),
+        "usage": chunks.usage(plan),
     }
     reply.whole(200, msgspec.json.encode(body))
     call.first = call.last = model.clock()
@@ -176,10 +178,10 @@ async def _whole(model: Model, plan: Script, reply: Reply, call: Call) -> None:
 
 async def _stream(model: Model, plan: Script, reply: Reply, call: Call) -> None:
     loop = asyncio.get_running_loop()
-    head, tail = _chunk_ends(plan)
+    head, tail = chunks.chunk_ends(plan)
     reply.begin(200, b"text/event-stream")
     due = loop.time()
-    pieces = _pieces(plan)
+    pieces = chunks.pieces(plan)
     stop = len(plan.gaps) // 2 if plan.fault in {"stall", "cut"} else -1
     for number, gap in enumerate(plan.gaps):
         if number == stop:
@@ -197,7 +199,7 @@ async def _stream(model: Model, plan: Script, reply: Reply, call: Call) -> None:
         call.first = call.first or now
         call.last = now
         call.words += not pieces
-    reply.part(_last_chunks(plan))
+    reply.part(chunks.last_chunks(plan))
     reply.end()
     call.last = model.clock()
 
@@ -207,70 +209,6 @@ async def _break(plan: Script, reply: Reply, call: Call) -> None:
     if plan.fault == "stall":
         await reply.until(asyncio.sleep(STALL_S))
     reply.cut()
-
-
-def _pieces(plan: Script) -> list[bytes]:
-    """Parts of a tool call, one a token; nothing for an answer in words."""
-    if not plan.tool:
-        return []
-    text = _tool_text(plan) if plan.as_text else msgspec.json.encode(_arguments(plan)).decode()
-    count = len(plan.gaps)
-    bounds = [len(text) * number // count for number in range(count + 1)]
-    parts = [text[one:other] for one, other in pairwise(bounds)]
-    if plan.as_text:
-        return [msgspec.json.encode(part)[1:-1] for part in parts]
-    call = {"index": 0, "id": f"call_{plan.turn}_{plan.call}", "type": "function"}
-    first = {**call, "function": {"name": plan.tool, "arguments": parts[0]}}
-    return [
-        msgspec.json.encode([first if not number else {"index": 0, "function": {"arguments": part}}])
-        for number, part in enumerate(parts)
-    ]
-
-
-def _chunk_ends(plan: Script) -> tuple[bytes, bytes]:
-    start = msgspec.json.encode(
-        {
-            "id": f"chatcmpl-{plan.turn}",
-            "object": "chat.completion.chunk",
-            "created": int(time.time()),
-            "model": "simulated",
-        }
-    )[:-1]
-    key = b'"tool_calls":' if plan.tool and not plan.as_text else b'"content":"'
-    close = b"" if plan.tool and not plan.as_text else b'"'
-    head = b"data: " + start + b',"choices":[{"index":0,"delta":{' + key
-    return head, close + b'},"finish_reason":null}]}\n\n'
-
-
-def _last_chunks(plan: Script) -> bytes:
-    reason = "tool_calls" if plan.tool and not plan.as_text else "stop"
-    base = {
-        "id": f"chatcmpl-{plan.turn}",
-        "object": "chat.completion.chunk",
-        "created": int(time.time()),
-        "model": "simulated",
-    }
-    end = {**base, "choices": [{"index": 0, "delta": {}, "finish_reason": reason}]}
-    usage = {**base, "choices": [], "usage": _usage(plan)}
-    return b"".join(b"data: " + msgspec.json.encode(each) + b"\n\n" for each in (end, usage)) + b"data: [DONE]\n\n"
-
-
-def _usage(plan: Script) -> dict[str, int]:
-    return {"prompt_tokens": 100, "completion_tokens": len(plan.gaps), "total_tokens": 100 + len(plan.gaps)}
-
-
-def _arguments(plan: Script) -> dict[str, object]:
-    return {"text": f"turn {plan.turn}"}
-
-
-def _tool_call(plan: Script) -> dict[str, object]:
-    function = {"name": plan.tool, "arguments": msgspec.json.encode(_arguments(plan)).decode()}
-    return {"id": f"call_{plan.turn}_{plan.call}", "type": "function", "function": function}
-
-
-def _tool_text(plan: Script) -> str:
-    call = {"name": plan.tool, "arguments": _arguments(plan)}
-    return f"<tool_call>{msgspec.json.encode(call).decode()}</tool_call>"
 
 
 async def serve(model: Model, port: int) -> asyncio.Server:
