@@ -1,4 +1,4 @@
-"""Bottlenecks: the findings of one rule, and how urgent they are together."""
+"""Bottlenecks: the findings that have one answer, and how urgent they are together."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _SEVERE: frozenset[Severity] = frozenset({"CRITICAL", "HIGH"})
 
 
 class Bottleneck(msgspec.Struct, frozen=True, gc=False):
-    """All findings of a rule, the worst first. P0: one of them at least is severe and on the hot path.
+    """All findings with one answer, the worst first. P0: one of them at least is severe and on the hot path.
 
-    `entry` is the entry of the tables that answers them: the rule, or what it names for other cases."""
+    `entry` is the entry of the tables that answers them: the rule, or what the rule names for some of its findings."""
 
     rule: str
     entry: str
@@ -43,11 +43,11 @@ def is_urgent(finding: Finding) -> bool:
 
 
 def bottlenecks(findings: Iterable[Finding]) -> tuple[Bottleneck, ...]:
-    """One for each rule that found something: P0 before P1, then by severity, number of findings and rule."""
-    by_rule: dict[str, list[Finding]] = {}
+    """One for each answer that something was found for: P0 before P1, then by severity, number of findings and name."""
+    by_entry: dict[str, list[Finding]] = {}
     for each in worst_first(findings):
-        by_rule.setdefault(each.rule, []).append(each)
-    return tuple(sorted((_of(rule, found) for rule, found in by_rule.items()), key=_order))
+        by_entry.setdefault(_entry(each), []).append(each)
+    return tuple(sorted((_of(entry, found) for entry, found in by_entry.items()), key=_order))
 
 
 def place_of(finding: Finding) -> str:
@@ -69,16 +69,15 @@ def entry_points(findings: Iterable[Finding]) -> tuple[Step, ...]:
     return tuple(first[name] for name in names)
 
 
-def _of(rule: str, found: list[Finding]) -> Bottleneck:
+def _of(entry: str, found: list[Finding]) -> Bottleneck:
     priority: Priority = "P0" if any(is_urgent(each) for each in found) else "P1"
-    entry = _entry(rule, found)
-    return Bottleneck(rule, entry, priority, tuple(found), remedies().get(entry, UNKNOWN))
+    return Bottleneck(found[0].rule, entry, priority, tuple(found), remedies().get(entry, UNKNOWN))
 
 
-def _entry(rule: str, found: list[Finding]) -> str:
-    remedy = remedies().get(rule, UNKNOWN)
-    return rule if not remedy.when or any(remedy.when in each.issue for each in found) else remedy.otherwise
+def _entry(finding: Finding) -> str:
+    remedy = remedies().get(finding.rule, UNKNOWN)
+    return remedy.instead if remedy.when and remedy.when in finding.issue else finding.rule
 
 
 def _order(each: Bottleneck) -> tuple[str, int, int, str]:
-    return each.priority, SEVERITIES.index(each.severity), -len(each.findings), each.rule
+    return each.priority, SEVERITIES.index(each.severity), -len(each.findings), each.entry

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal
 
@@ -13,7 +14,9 @@ from evenkeel.audit.planning.bottlenecks import Bottleneck, bottlenecks, entry_p
 from evenkeel.audit.planning.remedies import ScenarioName, StageName
 
 Risk = Literal["low", "medium", "high"]
-STAGES: tuple[tuple[StageName, Risk, tuple[int, int]], ...] = (  # name, risk, from and to how many days
+HOURS: Mapping[Effort, tuple[float, float]] = {"S": (0.0, 1.0), "M": (1.0, 4.0), "L": (4.0, 16.0)}  # least and most
+HOURS_A_DAY = 8
+STAGES: tuple[tuple[StageName, Risk, tuple[int, int]], ...] = (  # name, risk, days that it takes at least, from and to
     ("A", "low", (1, 3)),
     ("B", "medium", (3, 7)),
     ("C", "high", (7, 14)),
@@ -76,13 +79,21 @@ def _stages(found: Sequence[Bottleneck]) -> Iterable[Stage]:
     for name, risk, days in STAGES:
         members = tuple(each for each in found if each.remedy.stage == name)
         if members:
-            yield Stage(name, risk, days, members, _efforts(members))
+            efforts = _efforts(members)
+            yield Stage(name, risk, _days(days, efforts), members, efforts)
 
 
 def _efforts(members: Iterable[Bottleneck]) -> tuple[tuple[Effort, int], ...]:
     efforts: tuple[Effort, ...] = ("S", "M", "L")
     given = [finding.effort for each in members for finding in each.findings]
     return tuple((each, given.count(each)) for each in efforts if each in given)
+
+
+def _days(usual: tuple[int, int], efforts: Iterable[tuple[Effort, int]]) -> tuple[int, int]:
+    """The usual span, or that of the findings' efforts where it is longer; in working days of one person."""
+    given = list(efforts)
+    least, most = (sum(HOURS[effort][end] * count for effort, count in given) / HOURS_A_DAY for end in (0, 1))
+    return max(usual[0], math.ceil(least)), max(usual[1], math.ceil(most))
 
 
 def _figures(found: Iterable[Bottleneck]) -> tuple[tuple[str, tuple[Step, ...]], ...]:

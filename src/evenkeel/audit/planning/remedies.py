@@ -15,8 +15,8 @@ ScenarioName = Literal["S1", "S2", "S3", "S4"]
 
 class Remedy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The answer to one rule. `part` is a room of `evenkeel.hotpath`, `switch` the switch that turns it back; "" where
-    there is none. `page` is the page whose figures the gain quotes word for word in `quotes`. `when` are words that an
-    issue must hold for this to be the answer, and `otherwise` the entry that answers when none does."""
+    there is none. `page` is the page whose figures the gain quotes word for word in `quotes`. A finding whose issue holds
+    the words of `when` is answered by the entry `instead`."""
 
     stage: StageName
     figures: tuple[str, ...]
@@ -26,7 +26,7 @@ class Remedy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     page: str = ""
     quotes: tuple[str, ...] = ()
     when: str = ""
-    otherwise: str = ""
+    instead: str = ""
 
 
 UNKNOWN = Remedy("A", (), ())  # of a rule that the table does not have
@@ -34,5 +34,5 @@ UNKNOWN = Remedy("A", (), ())  # of a rule that the table does not have
 
 @cache
 def remedies() -> Mapping[str, Remedy]:
-    """Every entry: one for each rule, and those that others name in `otherwise`."""
+    """Every entry: one for each rule, and those that others name in `instead`."""
     return msgspec.toml.decode((Path(__file__).parent / "remedies.toml").read_bytes(), type=dict[str, Remedy])

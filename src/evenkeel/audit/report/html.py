@@ -12,10 +12,13 @@ from pathlib import Path
 
 from evenkeel.audit.model.finding import SEVERITIES
 from evenkeel.audit.model.result import AuditResult, CategoryResult, worst_first
+from evenkeel.audit.report.html_controls import controls
 from evenkeel.audit.report.html_findings import block, place
+from evenkeel.audit.report.html_plan import hot_paths, stages
 from evenkeel.audit.report.html_text import escaped, rich, web_link
 from evenkeel.audit.report.material import Material
 from evenkeel.audit.report.summary import band_words, tally, view_sentences
+from evenkeel.audit.wording import Wording
 
 _FOLDER = Path(__file__).parent / "page"
 
@@ -23,10 +26,10 @@ _FOLDER = Path(__file__).parent / "page"
 def render(material: Material) -> str:
     """The whole page. The same result gives the same text."""
     style, script = (_asset(name) for name in ("style.css", "behaviour.js"))
-    title = escaped(f"Persistence & Performance Audit: {material.name}")
+    title = escaped(material.say(f"Persistence & Performance Audit: {material.name}"))
     body = "\n".join(part for section in SECTIONS for part in section(material))
     return f"""<!doctype html>
-<html lang="en">
+<html lang="{material.say.tag}">
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="{_policy(style, script)}">
@@ -36,7 +39,7 @@ def render(material: Material) -> str:
 <style>{style}</style>
 </head>
 <body>
-<a class="skip" href="#findings">To the findings</a>
+<a class="skip" href="#findings">{escaped(material.say("To the findings"))}</a>
 <header>
 <h1>{title}</h1>
 <p class="quiet">{escaped(material.result.date)}</p>
@@ -64,12 +67,12 @@ def _policy(style: str, script: str) -> str:
 
 
 def _scores(material: Material) -> Iterator[str]:
-    result = material.result
+    result, say = material.result, material.say
     yield f"<p>{rich(result.summary)}</p>"
-    yield '<h2>Scores</h2>\n<ul class="cards">'
-    yield _card("Overall", result.overall_score, _overall_note(result))
+    yield f'<h2>{say("Scores")}</h2>\n<ul class="cards">'
+    yield _card(say("Overall"), result.overall_score, _overall_note(result, say))
     for each in result.categories:
-        yield _card(each.category, each.score, _category_note(each))
+        yield _card(each.category, each.score, _category_note(each, say))
     yield "</ul>"
 
 
@@ -84,27 +87,28 @@ def _card(title: str, score: float | None, note: str) -> str:
     return f'<li>{escaped(title)}<strong>{shown}</strong>{bar}<span class="quiet">{escaped(note)}</span></li>'
 
 
-def _overall_note(result: AuditResult) -> str:
-    return "no category ran" if result.overall_score is None else band_words(result.overall_score, result.scored)
+def _overall_note(result: AuditResult, say: Wording) -> str:
+    ran = result.overall_score is not None
+    return say(band_words(result.overall_score or 0.0, result.scored) if ran else "no category ran")
 
 
-def _category_note(category: CategoryResult) -> str:
+def _category_note(category: CategoryResult, say: Wording) -> str:
     if category.score is None:
-        return f"failed: {category.note}"
-    return tally(category.counts) or "no findings"
+        return say(f"failed: {category.note}")
+    return say(tally(category.counts) or "no findings")
 
 
 def _severities(material: Material) -> Iterator[str]:
     counts = material.result.counts
     most = max((counts.of(each) for each in SEVERITIES), default=0) or 1
-    yield '<h2>Severities</h2>\n<dl class="chart">'
+    yield f'<h2>{material.say("Severities")}</h2>\n<dl class="chart">'
     for each in SEVERITIES:
         width = round(100 * counts.of(each) / most, 1)
         bar = (
             '<svg viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true"><rect class="ground" width="100" '
             f'height="10"/><rect class="{each.lower()}" width="{width}" height="10"/></svg>'
         )
-        name = f'<dt class="severity {each.lower()}">{each}</dt>'
+        name = f'<dt class="severity {each.lower()}">{material.say(each)}</dt>'
         yield f'<div>{name}<dd>{bar}</dd><dd class="number">{counts.of(each):,}</dd></div>'
     yield "</dl>"
 
@@ -112,78 +116,60 @@ def _severities(material: Material) -> Iterator[str]:
 def _findings(material: Material) -> Iterator[str]:
     result = material.result
     category_of = {each.fingerprint: category for category in result.categories for each in category.findings}
-    yield '<h2 id="findings">Findings, the worst first</h2>'
-    yield from (f'<p class="quiet">{rich(each)}</p>' for each in view_sentences(result))
+    yield f'<h2 id="findings">{material.say("Findings, the worst first")}</h2>'
+    yield from (f'<p class="quiet">{rich(each)}</p>' for each in view_sentences(result, material.say))
     if not result.findings:
-        yield "<p>No findings.</p>"
+        yield f"<p>{material.say('No findings.')}</p>"
         return
-    yield _controls(result)
+    yield controls(result, material.say)
     for number, each in enumerate(worst_first(result.findings)):
         yield block(each, category_of[each.fingerprint], material, opened=number == 0)
-
-
-def _controls(result: AuditResult) -> str:
-    boxes = "".join(
-        f'<label><input type="checkbox" name="severity" value="{each.lower()}" checked> '
-        f"{each.title()} ({result.counts.of(each):,})</label>"
-        for each in SEVERITIES
-        if result.counts.of(each)
-    )
-    options = "".join(
-        f'<option value="{escaped(each.worker)}">{escaped(each.category)}</option>'
-        for each in result.categories
-        if each.findings
-    )
-    return (
-        '<div class="controls" id="controls" hidden role="search" aria-label="Filter the findings">'
-        '<label class="field" for="words">Words<input type="search" id="words" autocomplete="off" '
-        'placeholder="file, rule, function"></label>'
-        f'<label class="field" for="category">Category<select id="category"><option value="">All</option>{options}'
-        "</select></label>"
-        f"<fieldset><legend>Severity</legend>{boxes}</fieldset>"
-        '<fieldset><legend>Place</legend><label><input type="checkbox" id="hot"> Hot path only</label></fieldset>'
-        '<button type="button" id="open">Open or close all</button>'
-        '<span id="shown" class="quiet" role="status"></span></div>'
-    )
 
 
 def _advisories(material: Material) -> Iterator[str]:
     rows = [
         (
-            each.severity,
+            material.say(each.severity),
             place(each),
             rich(each.issue),
-            rich(f"{each.advisory.reason}: {'; '.join(each.advisory.evidence)}"),
+            rich(f"{each.advisory.reason}: {material.say.semicolon.join(each.advisory.evidence)}"),
         )
         for category in material.result.categories
         for each in category.advisories
         if each.advisory
     ]
-    yield from _table("Advisories, at no cost", ("Severity", "Place", "Issue", "Why"), rows)
+    yield from _table("Advisories, at no cost", ("Severity", "Place", "Issue", "Why"), rows, material.say)
 
 
 def _unsettled(material: Material) -> Iterator[str]:
     rows = [
-        (each.severity, place(each), rich(each.issue), rich(each.settled_by))
+        (material.say(each.severity), place(each), rich(each.issue), rich(each.settled_by))
         for category in material.result.categories
         for each in category.unsettled
     ]
-    yield from _table("In need of context, at no cost", ("Severity", "Place", "Issue", "Settled by"), rows)
+    yield from _table(
+        "In need of context, at no cost", ("Severity", "Place", "Issue", "Settled by"), rows, material.say
+    )
 
 
 def _suppressed(material: Material) -> Iterator[str]:
     rows = [
-        (each.finding.severity, place(each.finding), rich(each.finding.issue), rich(f"{each.by} {each.reason}"))
+        (
+            material.say(each.finding.severity),
+            place(each.finding),
+            rich(each.finding.issue),
+            rich(f"{each.by} {each.reason}"),
+        )
         for each in material.result.suppressed
     ]
-    yield from _table("Suppressed", ("Severity", "Place", "Issue", "By"), rows)
+    yield from _table("Suppressed", ("Severity", "Place", "Issue", "By"), rows, material.say)
 
 
 def _notices(material: Material) -> Iterator[str]:
     rows = [
         (f"<code>{escaped(f'{each.file}:{each.line}')}</code>", rich(each.what)) for each in material.result.notices
     ]
-    yield from _table("Notices", ("Place", "What"), rows)
+    yield from _table("Notices", ("Place", "What"), rows, material.say)
 
 
 def _stale(material: Material) -> Iterator[str]:
@@ -192,22 +178,22 @@ def _stale(material: Material) -> Iterator[str]:
         (f"<code>{escaped(each.rule)}</code>", f"<code>{escaped(each.file)}</code>", rich(each.issue))
         for each in (view.stale if view else ())
     ]
-    yield from _table("Stale baseline entries", ("Rule", "File", "Issue"), rows)
+    yield from _table("Stale baseline entries", ("Rule", "File", "Issue"), rows, material.say)
 
 
 def _gaps(material: Material) -> Iterator[str]:
     rows = [
-        (escaped(each.kind), f"<code>{escaped(each.what)}</code>", rich(each.why), f"{each.count:,}")
+        (escaped(material.say(each.kind)), f"<code>{escaped(each.what)}</code>", rich(each.why), f"{each.count:,}")
         for each in material.result.gaps
     ]
-    yield from _table("Not analysed", ("Kind", "What", "Why", "Count"), rows)
+    yield from _table("Not analysed", ("Kind", "What", "Why", "Count"), rows, material.say)
 
 
 def _pages(material: Material) -> Iterator[str]:
     named = {each.rule for each in material.result.findings}
     rules = [each for each in material.rules if each.slug in named]
     if rules:
-        yield "<h2>Rules</h2>"
+        yield f"<h2>{material.say('Rules')}</h2>"
     for each in rules:
         summary = f'<summary><span class="top"><code>{escaped(each.slug)}</code> {escaped(each.title)}</span></summary>'
         page = "\n".join(escaped(line, keep=True) for line in each.page.strip().splitlines())
@@ -217,13 +203,15 @@ def _pages(material: Material) -> Iterator[str]:
 
 def _sources(material: Material) -> Iterator[str]:
     if material.result.sources:
-        yield "<h2>Sources</h2>"
-        yield _list(f"{web_link(each.title, each.url)} ({escaped(each.origin)})" for each in material.result.sources)
+        yield f"<h2>{material.say('Sources')}</h2>"
+        yield _list(
+            f"{web_link(each.title, each.url)} ({escaped(material.say(each.origin))})" for each in material.result.sources
+        )
 
 
 def _done(material: Material) -> Iterator[str]:
     if material.result.definition_of_done:
-        yield "<h2>Definition of done</h2>"
+        yield f"<h2>{material.say('Definition of done')}</h2>"
         yield _list(
             f"{'✓' if each.done else '✗'} {escaped(each.item)}{f': {rich(each.note)}' if each.note else ''}"
             for each in material.result.definition_of_done
@@ -231,14 +219,16 @@ def _done(material: Material) -> Iterator[str]:
 
 
 SECTIONS: tuple[Callable[[Material], Iterator[str]], ...] = (
-    _scores, _severities, _findings, _advisories, _unsettled, _suppressed, _stale, _notices, _gaps, _pages, _sources, _done,
+    _scores, _severities, stages, hot_paths, _findings, _advisories, _unsettled, _suppressed, _stale, _notices, _gaps,
+    _pages, _sources, _done,
 )  # fmt: skip
 
 
-def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+def _table(name: str, columns: Sequence[str], rows: Sequence[Sequence[str]], say: Wording) -> Iterator[str]:
     if not rows:
         return
-    head = "".join(f'<th scope="col">{each}</th>' for each in columns)
+    title = escaped(say(name))
+    head = "".join(f'<th scope="col">{escaped(say(each))}</th>' for each in columns)
     body = "\n".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
     yield f"<h2>{title}</h2>"
     yield f'<div class="table" tabindex="0" role="region" aria-label="{title}">'

@@ -10,6 +10,7 @@ from evenkeel.audit.model.names import local_name
 from evenkeel.audit.model.result import CategoryResult
 from evenkeel.audit.report.html_text import escaped, rich
 from evenkeel.audit.report.material import Material, way
+from evenkeel.audit.wording import Wording
 
 AROUND = 2  # lines before and after the finding's own
 LONGEST = 12  # lines of one excerpt
@@ -22,7 +23,7 @@ def block(finding: Finding, category: CategoryResult, material: Material, *, ope
     return (
         f'<details class="finding" id="f-{escaped(finding.fingerprint)}" data-severity="{severity}" '
         f'data-category="{escaped(category.worker)}" data-hot="{hot}"{" open" if opened else ""}>'
-        f"<summary>{_summary(finding)}</summary>"
+        f"<summary>{_summary(finding, material.say)}</summary>"
         f'<div class="inside">{"".join(_inside(finding, category, material))}</div></details>'
     )
 
@@ -32,10 +33,10 @@ def place(finding: Finding) -> str:
     return f"<code>{escaped(f'{finding.file}:{finding.line}')}</code> {escaped(finding.rule)}"
 
 
-def _summary(finding: Finding) -> str:
-    marks = '<span class="mark hot">hot path</span>' if finding.hot_path else ""
-    marks += '<span class="mark">likely</span>' if finding.confidence == "likely" else ""
-    severity = f'<span class="severity {finding.severity.lower()}">{finding.severity}</span>'
+def _summary(finding: Finding, say: Wording) -> str:
+    marks = f'<span class="mark hot">{say("hot path")}</span>' if finding.hot_path else ""
+    marks += f'<span class="mark">{say("likely")}</span>' if finding.confidence == "likely" else ""
+    severity = f'<span class="severity {finding.severity.lower()}">{say(finding.severity)}</span>'
     return (
         f'<span class="top">{severity}<code>{escaped(f"{finding.file}:{finding.line}")}</code>'
         f"<span>{escaped(finding.rule)}</span>{marks}</span>"
@@ -46,13 +47,14 @@ def _summary(finding: Finding) -> str:
 def _inside(finding: Finding, category: CategoryResult, material: Material) -> Iterator[str]:
     yield _excerpt(finding, material)
     yield from _way(way(finding), material)
-    yield f"<p><strong>Instead:</strong> {rich(finding.recommendation)} (effort {finding.effort})</p>"
+    say = material.say
+    yield f"<p><strong>{say('Instead:')}</strong> {rich(finding.recommendation)} ({say('effort')} {finding.effort})</p>"
     named = any(each.slug == finding.rule for each in material.rules)
     rule = escaped(finding.rule)
     page = f'<a href="#rule-{rule}">{rule}</a>' if named else rule
     function = escaped(local_name(finding.function, finding.file))
-    yield f'<p class="quiet">{page} · {escaped(category.category)} · in <code>{function}</code> · '
-    yield f"fingerprint <code>{escaped(finding.fingerprint)}</code></p>"
+    yield f'<p class="quiet">{page} · {escaped(category.category)} · <code>{function}</code> · '
+    yield f"{say('fingerprint')} <code>{escaped(finding.fingerprint)}</code></p>"
 
 
 def _excerpt(finding: Finding, material: Material) -> str:
@@ -65,7 +67,7 @@ def _excerpt(finding: Finding, material: Material) -> str:
         f'<span class="{"own" if number in own else "near"}"><i>{number}</i>{escaped(text, keep=True)}</span>'
         for number, text in _dedented(lines)
     )
-    return f'<pre tabindex="0" aria-label="Code">{shown}</pre>'
+    return f'<pre tabindex="0" aria-label="{escaped(material.say("Code"))}">{shown}</pre>'
 
 
 def _dedented(lines: Sequence[tuple[int, str]]) -> list[tuple[int, str]]:
@@ -76,7 +78,7 @@ def _dedented(lines: Sequence[tuple[int, str]]) -> list[tuple[int, str]]:
 
 def _way(steps: tuple[Step, ...], material: Material) -> Iterator[str]:
     if steps:
-        yield f'<h3>The way</h3><ol class="way">{"".join(_step(each, material) for each in steps)}</ol>'
+        yield f'<h3>{material.say("The way")}</h3><ol class="way">{"".join(_step(each, material) for each in steps)}</ol>'
 
 
 def _step(step: Step, material: Material) -> str:

@@ -201,7 +201,7 @@ def _place(finding: Finding) -> str:
 def _issue(finding: Finding, say: Wording) -> str:
     marks = [say("hot path")] if finding.hot_path else []
     marks += [say("likely")] if finding.confidence == "likely" else []
-    return f"{prose(finding.issue)} ({', '.join([code(finding.rule), *marks])})"
+    return f"{prose(finding.issue)} ({say.pause.join([code(finding.rule), *marks])})"
 
 
 def _path_line(finding: Finding, say: Wording) -> str:

@@ -12,13 +12,23 @@ from dataclasses import dataclass
 from evenkeel.audit.model.finding import Finding, Step
 from evenkeel.audit.model.names import local_name
 from evenkeel.audit.model.result import AuditResult
-from evenkeel.audit.planning import Bottleneck, Plan, PlanTexts, RuleTexts, Stage, build_plan, place_of, texts
+from evenkeel.audit.planning import (
+    Bottleneck,
+    Plan,
+    PlanTexts,
+    RuleTexts,
+    Stage,
+    build_plan,
+    entry_points,
+    place_of,
+    texts,
+)
 from evenkeel.audit.report.localised import localised
 from evenkeel.audit.report.summary import view_sentences
 from evenkeel.audit.report.text import code, plural, prose
 from evenkeel.audit.wording import Language, Wording, wording_of
 
-EVIDENCE = 12  # places that are listed of one bottleneck; the report lists all
+TOLD = 6  # findings of one bottleneck that are told with their issue; the others are listed by file
 NAMED = 4  # entry points that the background names
 
 
@@ -82,7 +92,7 @@ def _goals(page: _Page) -> Iterator[str]:
 
 
 def _entry_goal(page: _Page, urgent: Iterable[Bottleneck]) -> Iterator[str]:
-    entries = list(dict.fromkeys(_entry(finding) for each in urgent for finding in each.urgent))
+    entries = entry_points(finding for each in urgent for finding in each.urgent)
     if entries:
         shown = ", ".join(f"`{local_name(each.function, each.file)}`" for each in entries[:NAMED])
         more = f" and {len(entries) - NAMED} more" if len(entries) > NAMED else ""
@@ -119,23 +129,24 @@ def _bottlenecks(page: _Page) -> Iterator[str]:
 
 
 def _evidence(page: _Page, each: Bottleneck) -> Iterator[str]:
-    for finding in each.findings[:EVIDENCE]:
+    for finding in each.findings[:TOLD]:
         place = f"{code(place_of(finding), cell=False)} {page.say(finding.severity)}"
-        yield f"- {place}{_hot(page, finding)}: {_issue(page, finding)}"
-    if len(each.findings) > EVIDENCE:
-        yield f"- {page.say(f'and {len(each.findings) - EVIDENCE:,} more, which the report lists')}"
+        yield f"- {place}{_hot(page, finding)}{page.say.colon}{_issue(page, finding)}"
+    by_file: dict[str, list[str]] = {}
+    for finding in each.findings[TOLD:]:
+        by_file.setdefault(finding.file, []).append(str(finding.line))
+    for file, lines in sorted(by_file.items()):
+        yield f"- {code(file, cell=False)}{page.say.colon}{page.say.comma.join(sorted(lines, key=int))}"
 
 
 def _hot(page: _Page, finding: Finding) -> str:
     if not finding.hot_path:
         return ""
-    step = _entry(finding)
+    if not finding.entry_path:
+        return f"{page.say.pause}{page.say('hot path')}"
+    step = finding.entry_path[0]
     name = code(local_name(step.function, step.file), cell=False)
-    return f", {page.say('hot from')} {name} ({code(f'{step.file}:{step.line}', cell=False)})"
-
-
-def _entry(finding: Finding) -> Step:
-    return finding.entry_path[0] if finding.entry_path else Step(finding.file, finding.line, finding.function)
+    return f"{page.say.pause}{page.say('hot from')} {name} ({code(f'{step.file}:{step.line}', cell=False)})"
 
 
 def _issue(page: _Page, finding: Finding) -> str:
@@ -166,6 +177,9 @@ def _stages(page: _Page) -> Iterator[str]:
     last = ("D", proving, say("low risk"), say("as long as the scenarios run"), "")
     columns = [say(each) for each in ("Stage", "What", "Risk", "Duration", "Effort of the findings")]
     yield _table(columns, [*rows, last])
+    yield say(
+        "Durations are working days of one person: the usual span of the stage, or what the efforts add up to if more."
+    )
 
 
 def _members(page: _Page, stage: Stage) -> str:
@@ -202,9 +216,11 @@ def _scenarios(page: _Page) -> Iterator[str]:
         own = page.words.scenarios[each.name]
         load = own.load.replace("{entries}", _entries(page, each.entries))
         lines = [f"- {prose(own.hold, cell=False)}"] if each.floor else []
-        lines += [f"- {_named(page, one)}: {prose(page.of(one).accept, cell=False)}" for one in each.bottlenecks]
+        lines += [
+            f"- {_named(page, one)}{say.colon}{prose(page.of(one).accept, cell=False)}" for one in each.bottlenecks
+        ]
         yield f"### {each.name}"
-        yield f"{say('Load:')} {prose(load, cell=False)}"
+        yield f"{say('Load:')}{say.space}{prose(load, cell=False)}"
         yield "\n".join([say("What must hold:"), "", *lines])
 
 
@@ -240,9 +256,8 @@ def _this_week(page: _Page) -> Iterator[str]:
 
 def _task(page: _Page, finding: Finding) -> str:
     place, rule = code(place_of(finding), cell=False), code(finding.rule, cell=False)
-    return (
-        f"- [ ] {place} {rule}: {prose(page.say(finding.recommendation, finding.rule), cell=False)} ({finding.effort})"
-    )
+    what = prose(page.say(finding.recommendation, finding.rule), cell=False)
+    return f"- [ ] {place} {rule}{page.say.colon}{what} ({finding.effort})"
 
 
 def _not_covered(page: _Page) -> Iterator[str]:

@@ -18,6 +18,9 @@ SHARED = "shared"  # the table of what several rules say
 REPORT = "report"  # the table of everything that no rule says
 REMEMBERED = 4_096  # messages; recommendations repeat
 _SPAN = re.compile(r"`([^`]+)`")
+_AFTER_PUNCTUATION = re.compile(
+    r"(?<=[\uff08\uff09\u3001\u3002\uff0c\uff1a\uff1b]) +"
+)  # wide punctuation is its own space
 _WIDE = re.compile(r"[\u4e00-\u9fff]")  # characters, not punctuation
 
 
@@ -38,6 +41,13 @@ class Wording:
     comma: str = ", "
     semicolon: str = "; "
     space: str = " "  # between sentences
+    pause: str = ", "  # between parts of a sentence
+    colon: str = ": "
+
+    @property
+    def tag(self) -> str:
+        """The language as HTML names it."""
+        return {"zh": "zh-Hans"}.get(self.language, self.language)
 
     def __call__(self, message: str, rule: str = "") -> str:
         """The message in this language, or as it is when no template fits. `rule`: who says it; "": the report."""
@@ -87,7 +97,7 @@ def wording_of(language: str) -> Wording:
         for name, table in tomllib.loads(path.read_text(encoding="utf-8")).items():
             messages.setdefault(name, {}).update(table)
     tables = {name: _table(each) for name, each in messages.items()}
-    return Wording("zh", tables, comma="、", semicolon="；", space="")
+    return Wording("zh", tables, comma="、", semicolon="；", space="", pause="，", colon="：")
 
 
 def _table(messages: Mapping[str, str]) -> Table:
@@ -121,4 +131,5 @@ def spaced(text: str) -> str:
         parts[number - 1] = before + (" " if _WIDE.search(before[-1:]) else parts[number - 1][len(before) :])
         gap = parts[number + 1][: len(parts[number + 1]) - len(after)]
         parts[number + 1] = (" " if _WIDE.search(after[:1]) else gap) + after
+    parts[::2] = [_AFTER_PUNCTUATION.sub("", part) for part in parts[::2]]
     return "".join(f"`{part}`" if number % 2 else part for number, part in enumerate(parts)).strip()

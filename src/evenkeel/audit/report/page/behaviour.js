@@ -24,7 +24,9 @@
       each.hidden = !fits;
       if (fits) count += 1;
     });
-    shown.textContent = count === findings.length ? `${count} findings` : `${count} of ${findings.length} findings`;
+    const all = findings.length === 1 ? shown.dataset.one : shown.dataset.all;
+    const text = count === findings.length ? all : shown.dataset.some;
+    shown.textContent = text.replace("%shown", String(count)).replace("%all", String(findings.length));
   };
   const openTarget = () => {
     const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
