@@ -10,21 +10,22 @@ from evenkeel.audit.model.result import worst_first
 from evenkeel.audit.report.json import indented
 from evenkeel.audit.report.material import Material
 from evenkeel.audit.report.text import printable
+from evenkeel.audit.wording import Wording
 
 SEVERITIES: Mapping[Severity, str] = {"CRITICAL": "blocker", "HIGH": "critical", "MEDIUM": "major", "LOW": "minor"}
 
 
 def render(material: Material) -> str:
     """Findings, the worst first; then advisories as information."""
-    folder = material.in_repository
+    folder, say = material.in_repository, material.say
     advisories = [each for category in material.result.categories for each in category.advisories]
-    items = [_item(each, SEVERITIES[each.severity], folder) for each in worst_first(material.result.findings)]
-    return indented([*items, *(_item(each, "info", folder) for each in worst_first(advisories))])
+    items = [_item(each, SEVERITIES[each.severity], folder, say) for each in worst_first(material.result.findings)]
+    return indented([*items, *(_item(each, "info", folder, say) for each in worst_first(advisories))])
 
 
-def _item(finding: Finding, severity: str, folder: str) -> dict[str, Any]:
+def _item(finding: Finding, severity: str, folder: str, say: Wording) -> dict[str, Any]:
     return {
-        "description": printable(f"{finding.issue}. {finding.recommendation}"),
+        "description": printable(f"{finding.issue}{say.stop}{finding.recommendation}"),
         "check_name": finding.rule,
         "fingerprint": finding.fingerprint,
         "severity": severity,

@@ -205,7 +205,8 @@ def _sources(material: Material) -> Iterator[str]:
     if material.result.sources:
         yield f"<h2>{material.say('Sources')}</h2>"
         yield _list(
-            f"{web_link(each.title, each.url)} ({escaped(material.say(each.origin))})" for each in material.result.sources
+            f"{web_link(each.title, each.url)} ({escaped(material.say(each.origin))})"
+            for each in material.result.sources
         )
 
 

@@ -79,7 +79,7 @@ def _result(finding: Finding, material: Material, numbers: Mapping[str, int]) ->
         result["ruleIndex"] = numbers[finding.rule]
     result |= {
         "level": "note" if finding.advisory else LEVELS[finding.severity],
-        "message": {"text": printable(f"{finding.issue}. {finding.recommendation}")},
+        "message": {"text": printable(f"{finding.issue}{material.say.stop}{finding.recommendation}")},
         "locations": [_location(finding.file, _region(finding, material), finding.function, material)],
         "partialFingerprints": {
             "primaryLocationLineHash": finding.fingerprint,

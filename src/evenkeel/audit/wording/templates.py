@@ -6,8 +6,15 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-_HOLE = re.compile(r"\{(?P<name>[a-z_]\w*)(?::(?P<kind>number|list|semicolons))?\}")
-_PATTERNS = {"number": r"[\d,.]+", "code": r"[^`]+", "text": r".+?", "list": r".+?", "semicolons": r".+?"}
+_HOLE = re.compile(r"\{(?P<name>[a-z_]\w*)(?::(?P<kind>number|word|list|semicolons))?\}")
+_PATTERNS = {
+    "number": r"[\d,.]+",
+    "word": r"\S+",
+    "code": r"[^`]+",
+    "text": r".+?",
+    "list": r".+?",
+    "semicolons": r".+?",
+}
 _SEPARATORS = {"list": ", ", "semicolons": "; "}
 
 
@@ -17,7 +24,7 @@ class Template:
 
     source: str
     target: str
-    kinds: dict[str, str]  # hole -> number, code, text, list, semicolons
+    kinds: dict[str, str]  # hole -> number, word, code, text, list, semicolons
     strict: re.Pattern[str]
     loose: re.Pattern[str]
 

@@ -17,6 +17,7 @@ LANGUAGES: tuple[Language, ...] = get_args(Language)
 SHARED = "shared"  # the table of what several rules say
 REPORT = "report"  # the table of everything that no rule says
 REMEMBERED = 4_096  # messages; recommendations repeat
+_COMMAS = re.compile(r", (?![^(]*\))")  # not those within brackets
 _SPAN = re.compile(r"`([^`]+)`")
 _AFTER_PUNCTUATION = re.compile(
     r"(?<=[\uff08\uff09\u3001\u3002\uff0c\uff1a\uff1b]) +"
@@ -43,6 +44,7 @@ class Wording:
     space: str = " "  # between sentences
     pause: str = ", "  # between parts of a sentence
     colon: str = ": "
+    stop: str = ". "
 
     @property
     def tag(self) -> str:
@@ -64,12 +66,8 @@ class Wording:
         return self.comma.join(self(each) for each in parts)
 
     def notes(self, message: str) -> str:
-        """A message, or things that stand in a row with commas or semicolons between them, each for itself."""
-        whole = self.said(message)
-        if whole is not None:
-            return whole
-        parts = message.split("; ")
-        return self.semicolon.join(self(each, "") if ", " not in each else self._row(each) for each in parts)
+        """Things that stand in a row with commas or semicolons between them, each said for itself."""
+        return self.semicolon.join(self._row(each) for each in message.split("; "))
 
     def sentences(self, parts: Iterable[str]) -> str:
         """Sentences one after the other."""
@@ -77,7 +75,7 @@ class Wording:
 
     def _row(self, text: str) -> str:
         whole = self.said(text)
-        return whole if whole is not None else self.list(text.split(", "))
+        return whole if whole is not None else self.list(_COMMAS.split(text))
 
     def __hash__(self) -> int:
         return hash(self.language)
@@ -97,7 +95,7 @@ def wording_of(language: str) -> Wording:
         for name, table in tomllib.loads(path.read_text(encoding="utf-8")).items():
             messages.setdefault(name, {}).update(table)
     tables = {name: _table(each) for name, each in messages.items()}
-    return Wording("zh", tables, comma="、", semicolon="；", space="", pause="，", colon="：")
+    return Wording("zh", tables, comma="、", semicolon="；", space="", pause="，", colon="：", stop="。")
 
 
 def _table(messages: Mapping[str, str]) -> Table:
