@@ -18,7 +18,7 @@ DRIVERS = {  # third party, and the only rooms that may import it
     "apsw": ("evenkeel.hotpath.storage", "evenkeel.prove.load"),
     "argon2": ("evenkeel.hotpath.passwords",),
     "asyncpg": ("evenkeel.hotpath.storage", "evenkeel.prove.load"),
-    "prometheus_client": ("evenkeel.kernel", "evenkeel.hotpath", "evenkeel.serve.operations", "evenkeel.prove.measure"),
+    "prometheus_client": ("evenkeel.kernel", "evenkeel.hotpath", "evenkeel.serve", "evenkeel.prove.measure"),
     "rich": ("evenkeel.audit.report", "evenkeel.prove"),
     "tree_sitter": ("evenkeel.audit.source",),
     "yaml": ("evenkeel.audit.discovery",),

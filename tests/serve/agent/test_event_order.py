@@ -1,24 +1,26 @@
-"""A plain answer and a tool round, event by event, as the contract has them."""
+"""What a turn says, event by event, as sections 1.2 and 1.3 of the contract have it."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from tests.serve.agent.agents import Script, agent, kinds, one, text_of
+import pytest
+
+from evenkeel.hotpath.ports.users import NewUser
+from evenkeel.serve.agent.models.calls import ModelFailedError, Piece, ToolCall
+from evenkeel.serve.agent.settings import ModelSettings
+from evenkeel.serve.ports.failures import RunFailedError
+from evenkeel.serve.ports.requests import NO_TOOLS, Attachment
+from evenkeel.serve.ports.runs import RunState
+from tests.serve.agent.agents import Script, Told, agent, kinds, one, settings_in, text_of
 from tests.storages import Place
 
-PLAIN = [
-    "progress(start)",
-    "context_usage",
-    "progress(llm_call)",
-    "llm_request",
-    "llm_output_delta",
-    "llm_output",
-    "token_usage",
-    "round_usage",
-    "final",
-]
+ASKED = ["context_usage", "progress(llm_call)", "llm_request"]
+SAID = ["llm_output_delta", "llm_output", "token_usage"]
+PLAIN = ["progress(start)", *ASKED, *SAID, "round_usage", "final"]
 LIVE_ONLY = {"token_usage", "llm_stream_retry", "a2ui"}
+FUNCTIONS = ModelSettings(provider="offline", tool_call_mode="function_call", retries=0)
 
 
 def seen_by(place: Place, kinds: list[str]) -> list[str]:
@@ -26,13 +28,275 @@ def seen_by(place: Place, kinds: list[str]) -> list[str]:
     return kinds if place.profile == "optimised" else [kind for kind in kinds if kind not in LIVE_ONLY]
 
 
+def block(name: str, arguments: str = "{}") -> str:
+    return f'<tool_call>{{"name":"{name}","arguments":{arguments}}}</tool_call>'
+
+
+def fields(told: list[Told]) -> dict[str, set[str]]:
+    return {each.kind: set(each.data) for each in told}
+
+
 async def test_a_plain_answer(place: Place, tmp_path: Path) -> None:
-    async with agent(place, tmp_path, Script([["Hello ", "Ann", "."]])) as one_agent:
-        told = await one_agent.told("Who am I?")
+    async with agent(place, tmp_path, Script([["Hello ", "Ann", "."]])) as mine:
+        told = await mine.told("Who am I?")
         assert kinds(told) == seen_by(place, PLAIN)
         assert text_of(told) == "Hello Ann."
         assert [each.event_id for each in told] == sorted({each.event_id for each in told})
-        assert kinds(await one_agent.stored()) == [kind for kind in PLAIN if kind not in LIVE_ONLY]
+        stored = await mine.stored()
+        assert kinds(stored) == [kind for kind in PLAIN if kind not in LIVE_ONLY]
+        assert text_of(stored) == "Hello Ann."
         final = one(told, "final")
         assert final["answer"] == "Hello Ann."
         assert final["stop_reason"] == "model_response"
+        assert final["usage"] == final["round_usage"] == {"input_tokens": 7, "output_tokens": 3, "total_tokens": 10}
+
+
+async def test_the_fields_of_each_event(database: Place, tmp_path: Path) -> None:
+    rounds = {"user_round", "model_round"}
+    usage = {"input_tokens", "output_tokens", "total_tokens"}
+    timing = {"prefill_duration_s", "decode_duration_s"}
+    async with agent(database, tmp_path, Script([[Piece("Hi", "hm")]])) as mine:
+        told = await mine.told("Who am I?")
+        assert told[0].data == {
+            "stage": "start",
+            "summary": "Request received.",
+            "question": "Who am I?",
+            "user_round": 1,
+        }
+        assert fields(told[1:]) == {
+            "context_usage": {"context_tokens", "message_count"} | rounds,
+            "progress": {"stage", "summary"} | rounds,
+            "llm_request": {"provider", "model", "base_url", "stream", "payload_omitted"} | rounds,
+            "llm_output_delta": {"delta", "reasoning_delta"} | rounds,
+            "llm_output": {"content", "reasoning", "usage", "tool_calls"} | timing | rounds,
+            "token_usage": usage | timing | rounds,
+            "round_usage": usage | {"user_round"},
+            "final": {"answer", "usage", "round_usage", "stop_reason"} | rounds,
+        }
+        assert one(told, "llm_output")["tool_calls"] is None
+        assert one(told, "llm_output")["reasoning"] == "hm"
+
+
+@pytest.mark.parametrize("functions", [False, True], ids=["tool_call", "function_call"])
+async def test_a_tool_round(place: Place, tmp_path: Path, functions: bool) -> None:
+    """Both tool protocols say the same: all calls, then each result in the order of the calls, then the next round."""
+    write = '{"path":"a.txt","content":"one"}'
+    texts: list[object] = ["I look. ", block("write_file", write), block("nonsense"), block("list_files")]
+    calls: list[object] = [
+        "I look. ",
+        ToolCall("x1", "write_file", {"path": "a.txt", "content": "one"}),
+        ToolCall("x2", "nonsense", {}),
+        ToolCall("x3", "list_files", {}),
+    ]
+    script = Script([calls if functions else texts, ["Done."]])
+    if functions:
+        script.settings = FUNCTIONS
+    async with agent(place, tmp_path, script) as mine:
+        told = await mine.told("Write and look")
+        tools = ["tool_call"] * 3 + ["tool_result", "workspace_update", "tool_result", "tool_result"]
+        expected = ["progress(start)", *ASKED, *SAID, *tools, *ASKED, *SAID, "round_usage", "final"]
+        assert kinds(told) == seen_by(place, expected)
+        assert text_of(told) == "I look. Done."
+        results = [each.data for each in told if each.kind == "tool_result"]
+        assert [(each["tool"], each["ok"]) for each in results] == [
+            ("write_file", True),
+            ("nonsense", False),
+            ("list_files", True),
+        ]
+        assert "There is no tool 'nonsense'" in results[1]["error"]
+        assert set(results[0]["meta"]) >= {"duration_ms", "truncated", "output_chars", "workspace_version"}
+        assert one(told, "round_usage")["total_tokens"] == 20
+        assert [each.data["content"] for each in told if each.kind == "llm_output"] == ["I look. ", "Done."]
+        if functions:
+            assert [message["role"] for message in script.calls[1].messages][-4:] == ["assistant", *["tool"] * 3]
+            assert script.calls[1].messages[-1]["tool_call_id"] == "x3"
+        else:
+            last = script.calls[1].messages[-1]
+            assert last["role"] == "user"
+            assert str(last["content"]).startswith("tool_response: ")
+        assert [row["role"] for row in await mine.rows()] == ["user", "assistant", *["tool"] * 3, "assistant"]
+
+
+async def test_the_next_turn_sees_the_one_before(database: Place, tmp_path: Path) -> None:
+    """Lesson k: rounds are counted in storage, and so is what was said."""
+    script = Script([[block("list_files")], ["First."], ["Second."]])
+    async with agent(database, tmp_path, script) as mine:
+        await mine.told("one")
+    async with agent(database, tmp_path, script) as mine:
+        told = await mine.told("two")
+        assert told[0].data["user_round"] == 2
+        assert min(each.event_id for each in told) > 10  # lesson c: ids go on
+    roles = [message["role"] for message in script.calls[2].messages]
+    assert roles == ["system", "user", "assistant", "user", "assistant", "user"]
+
+
+@pytest.mark.parametrize("name", ["final_response", "最终回复"])
+async def test_the_final_answer_tool_ends_the_turn_silently(place: Place, tmp_path: Path, name: str) -> None:
+    script = Script([["thinking ", block(name, '{"content":"The answer."}')]])
+    async with agent(place, tmp_path, script) as mine:
+        told = await mine.told("?")
+        assert kinds(told) == seen_by(place, PLAIN)
+        assert one(told, "final")["answer"] == "The answer."
+        assert one(told, "final")["stop_reason"] == "final_tool"
+        assert (await mine.rows())[-1]["content"] == "The answer."
+
+
+async def test_a2ui_ends_the_turn(database: Place, tmp_path: Path) -> None:
+    script = Script([[block("a2ui", '{"uid":"u1","a2ui":[{"beginRendering":{}}],"content":"Look"}')]])
+    async with agent(database, tmp_path, script) as mine:
+        answer = await mine.runs.outcome(await mine.ask("show"))
+        assert (answer.answer, answer.stop_reason) == ("Look", "a2ui")
+        assert answer.extra == {"uid": "u1", "a2ui": [{"beginRendering": {}}]}
+        assert "tool_call" not in kinds(await mine.stored())
+
+
+async def test_a_question_to_the_user_ends_the_turn_and_leaves_the_session_idle(place: Place, tmp_path: Path) -> None:
+    script = Script([["Which? ", block("问询面板", '{"question":"Tea?","options":["yes","no"]}')], ["Tea it is."]])
+    async with agent(place, tmp_path, script) as mine:
+        told = await mine.told("serve me")
+        names = [each.kind for each in told]
+        assert names[-5:] == ["tool_call", "question_panel", "tool_result", "round_usage", "final"]
+        assert one(told, "final")["stop_reason"] == "question_panel"
+        assert one(told, "tool_call")["tool"] == "问询面板"
+        assert (await mine.rows())[-1]["questionPanel"]["question"] == "Tea?"
+        assert await mine.runs.states(["s"]) == {"s": RunState.WAITING}
+        assert one(await mine.told("yes"), "final")["answer"] == "Tea it is."
+
+
+async def test_a_plan_is_shown(database: Place, tmp_path: Path) -> None:
+    script = Script([[block("update_plan", '{"plan":[{"step":"look","status":"in_progress"}]}')], ["ok"]])
+    async with agent(database, tmp_path, script) as mine:
+        told = await mine.told("plan")
+        assert one(told, "plan_update")["plan"] == [{"step": "look", "status": "in_progress"}]
+        names = [each.kind for each in told]
+        assert names.index("tool_call") < names.index("plan_update") < names.index("tool_result")
+
+
+async def test_rounds_are_bounded(database: Place, tmp_path: Path) -> None:
+    script = Script([["again ", block("list_files")]], ModelSettings(provider="offline", max_rounds=3))
+    async with agent(database, tmp_path, script) as mine:
+        told = await mine.told("go on for ever")
+        assert one(told, "final")["stop_reason"] == "max_rounds"
+        assert script.at == 3
+        assert [each.kind for each in told].count("tool_result") == 3
+
+
+async def test_no_tools_means_none(database: Place, tmp_path: Path) -> None:
+    script = Script([[block("list_files")]])
+    async with agent(database, tmp_path, script) as mine:
+        for more in ({"skip_tool_calls": True}, {"tool_names": (NO_TOOLS,)}):
+            told = await mine.told("list", **more)
+            assert one(told, "final")["answer"] == block("list_files")  # text like any other
+        assert all(not call.tools for call in script.calls)
+
+
+async def test_named_tools_are_the_only_ones(database: Place, tmp_path: Path) -> None:
+    script = Script([["ok"]])
+    async with agent(database, tmp_path, script) as mine:
+        await mine.told("?", tool_names=("列出文件", "read_file", "unheard-of"))
+        assert [spec.name for spec in script.calls[0].tools] == ["list_files", "read_file"]
+
+
+async def test_quota_is_told_and_kept(place: Place, tmp_path: Path) -> None:
+    script = Script([[block("list_files")], ["one"], ["two"]])
+    async with agent(place, tmp_path, script) as mine:
+        await mine.parts.storage.users.create(NewUser("ann", "ann", "hash", daily_quota=3))
+        told = await mine.told("?")
+        quota = [each.data for each in told if each.kind == "quota_usage"]
+        assert [(each["used"], each["remaining"], each["daily_quota"]) for each in quota] == [(1, 2, 3), (2, 1, 3)]
+        names = kinds(told)
+        at = names.index("quota_usage")
+        assert (names[at - 1], names[at + 1]) == ("progress(llm_call)", "llm_request")
+        await mine.told("?")
+        with pytest.raises(RunFailedError) as raised:
+            await mine.runs.outcome(await mine.ask("once more"))
+        assert raised.value.code == "USER_QUOTA_EXCEEDED"
+        assert raised.value.status == 429
+        assert raised.value.detail["used"] == 3
+        assert script.at == 3
+        assert one(await mine.told("as admin", is_admin=True), "final")["answer"] == "two"
+
+
+async def test_a_failed_call_is_made_again_and_no_text_is_shown_twice(place: Place, tmp_path: Path) -> None:
+    broken = ModelFailedError("cut off", passing=True)
+    script = Script(
+        [["Hello ", "An", broken], ["Hello", " Ann", ", at last"]],
+        ModelSettings(provider="offline", retries=2, retry_s=0.01),
+    )
+    async with agent(place, tmp_path, script) as mine:
+        told = await mine.told("?")
+        assert text_of(told) == "Hello Ann, at last"
+        if place.profile == "optimised":
+            retry = one(told, "llm_stream_retry")
+            assert (retry["attempt"], retry["max_attempts"], retry["will_retry"]) == (1, 2, True)
+        assert one(told, "final")["model_round"] == 1
+
+
+async def test_another_text_after_a_retry_is_another_model_round(database: Place, tmp_path: Path) -> None:
+    """Clients replace a round's text by its output: what was shown of the try that broke off stands in a round of its
+    own.
+    """
+    broken = ModelFailedError("cut off", passing=True)
+    script = Script([["Hello An", broken], ["Good day"]], ModelSettings(provider="offline", retries=1, retry_s=0.01))
+    async with agent(database, tmp_path, script) as mine:
+        told = await mine.told("?")
+        shown: dict[int, str] = {}
+        for each in told:
+            if each.kind == "llm_output_delta":
+                shown[each.data["model_round"]] = shown.get(each.data["model_round"], "") + each.data["delta"]
+        assert shown == {1: "Hello An", 2: "Good day"}
+        assert one(told, "llm_output")["content"] == one(told, "final")["answer"] == "Good day"
+        assert one(told, "llm_output")["model_round"] == 2
+
+
+async def test_a_model_that_keeps_failing_ends_the_run(database: Place, tmp_path: Path) -> None:
+    script = Script(
+        [[ModelFailedError("no", passing=True)]], ModelSettings(provider="offline", retries=1, retry_s=0.01)
+    )
+    async with agent(database, tmp_path, script) as mine:
+        told = await mine.told("?")
+        assert told[-1].data["code"] == "INTERNAL_ERROR"
+        assert script.at == 2
+        assert [row["role"] for row in await mine.rows()] == ["user"]  # it was stored when the turn began
+
+
+async def test_an_unknown_model_is_unavailable(database: Place, tmp_path: Path) -> None:
+    async with agent(database, tmp_path, Script([["x"]])) as mine:
+        with pytest.raises(RunFailedError) as raised:
+            await mine.runs.outcome(await mine.ask("?", model_name="unheard-of"))
+        assert (raised.value.code, raised.value.status) == ("LLM_UNAVAILABLE", 400)
+
+
+async def test_a_debug_payload_shows_what_is_sent(database: Place, tmp_path: Path) -> None:
+    async with agent(database, tmp_path, Script([["x"]])) as mine:
+        shown = one(await mine.told("secret plan", debug_payload=True), "llm_request")
+        assert "secret plan" in str(shown["payload"])
+        assert "payload_omitted" not in shown
+
+
+async def test_a_long_tool_result_is_cut_once_for_all(database: Place, tmp_path: Path) -> None:
+    script = Script([[block("read_file", '{"path":"long.txt"}')], ["ok"]])
+    settings = settings_in(tmp_path)
+    async with agent(database, tmp_path, script, settings=settings) as mine:
+        await mine.told("x", tool_names=(NO_TOOLS,))
+        script.says[0:0] = [[block("write_file", '{"path":"long.txt","content":"' + "z" * 100_000 + '"}')], ["w"]]
+        script.at = 0
+        await mine.told("write")
+        told = await mine.told("read")
+        result = one(told, "tool_result")
+        assert result["meta"]["truncated"] is True
+        assert result["meta"]["output_chars"] > 100_000
+        size = settings.tools.result_bytes
+        assert len(result["data"]["truncated_json"]) <= size
+        asked = str(script.calls[-1].messages[-1]["content"])
+        assert result["data"]["truncated_json"][:1000].replace('"', '\\"') in asked
+        assert len(asked) < 2 * size
+
+
+async def test_attachments_reach_the_model(database: Place, tmp_path: Path) -> None:
+    picture = "data:image/png;base64,AAAA"
+    async with agent(database, tmp_path, script := Script([["x"]])) as mine:
+        await mine.told("look", attachments=(Attachment("a.txt", "the text"), Attachment("p", picture, "image/png")))
+        content: Any = script.calls[0].messages[-1]["content"]
+        assert content[0] == {"type": "text", "text": "look\n\n[a.txt]\nthe text"}
+        assert content[1]["image_url"]["url"] == picture

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from evenkeel.serve.agent.kit import Kit
 from evenkeel.serve.agent.metering import build_meter
-from evenkeel.serve.agent.models.catalogue import Models, open_models
+from evenkeel.serve.agent.models.catalogue import Models, completed, open_models
 from evenkeel.serve.agent.runs import AgentRuns
 from evenkeel.serve.agent.settings import AgentSettings
 from evenkeel.serve.agent.tools.endings import ENDINGS
@@ -43,6 +43,7 @@ async def open_worker(
     parts: Parts, settings: AgentSettings, models_of: Callable[[Models], Models] = lambda models: models
 ) -> AsyncIterator[AgentRuns]:
     """As `build_agent`; `models_of` may put other models in the place of some, as tests do."""
+    settings = completed(settings)
     meter = build_meter(parts.meters, parts.switches.profile)
     async with (
         open_models(settings, parts.lean, parts.clock) as models,
@@ -63,6 +64,7 @@ async def _served(kit: Kit) -> AsyncIterator[AgentRuns]:
         async with kit.parts.open_tasks() as queue:
             serving = asyncio.get_running_loop().create_task(queue.serve(worker.handle), name="evenkeel-agent-queue")
             serving.add_done_callback(_report)
+            await asyncio.sleep(0)  # it serves before it can be closed
             runs = AgentRuns(kit, worker, queue)
             try:
                 yield runs

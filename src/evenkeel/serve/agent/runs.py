@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from evenkeel.hotpath.ports.agent_tasks import NewTask
+from evenkeel.hotpath.ports.agent_tasks import UNFINISHED, NewTask
 from evenkeel.hotpath.ports.bus import Event, Live, Replayed, Settled
 from evenkeel.hotpath.ports.cancellation import CancelledBy
 from evenkeel.hotpath.ports.errors import SessionBusyError
@@ -91,15 +91,27 @@ class AgentRuns:
         held, active = await asyncio.gather(
             self._parts.storage.leases.live(session_ids), self._parts.storage.tasks.active(session_ids)
         )
-        return {name: self._state(name, held=name in held, active=name in active) for name in session_ids}
+        queued = [name for name in session_ids if name in active and name not in held]
+        settling = {name for name in queued if not await self._waits_in_line(name)}
+        return {name: self._state(name, held=name in held, active=name in active - settling) for name in session_ids}
+
+    async def _waits_in_line(self, session_id: str) -> bool:
+        """Whether a task of the session waits. One that has just ended here is no longer at work, though its outcome may
+        not be stored yet.
+        """
+        if session_id not in self._worker.ended:
+            return True
+        records = await self._parts.storage.tasks.of_session(session_id)
+        ended = self._worker.ended.get(session_id)
+        return any(record.status in UNFINISHED and record.task_id != ended for record in records)
 
     def _state(self, session_id: str, *, held: bool, active: bool) -> RunState:
         here = self._worker.at_work.get(session_id)
-        if here is not None and here.cancelling:
-            return RunState.CANCELLING
-        if held or here is not None:
+        if here is not None and not here.ending:
+            return RunState.CANCELLING if here.cancelling else RunState.RUNNING
+        if held and here is None:
             return RunState.RUNNING
-        if active:
+        if active and here is None:
             return RunState.QUEUED
         return RunState.WAITING if session_id in self._worker.attempts.waiting else RunState.IDLE
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 
 from evenkeel.hotpath.ports.agent_tasks import ClaimedTask, TaskStatus
+from evenkeel.hotpath.ports.bounded import MapRules
 from evenkeel.hotpath.ports.cancellation import CancelToken
 from evenkeel.hotpath.ports.errors import SessionBusyError, UnknownSessionError
 from evenkeel.hotpath.ports.limiter import Admission, Grant
@@ -21,6 +22,8 @@ from evenkeel.serve.ports.runs import Begun
 
 SESSION_WAIT_S = 5.0
 """How long a queued run waits at a time for a session that someone holds; then it looks who that is."""
+ENDED, ENDED_S = 10_000, 30.0
+"""Sessions remembered after a run ended here, until its outcome is stored for certain."""
 
 
 class Worker:
@@ -31,6 +34,8 @@ class Worker:
         self._parts = kit.parts
         self.at_work: dict[str, AtWork] = {}  # by session; bounded by the limiter and the queue's workers
         self.attempts = Attempts(kit)
+        rules: MapRules[str, str] = MapRules("agent_ended", ENDED, ttl_s=ENDED_S)
+        self.ended = kit.parts.maps.map(rules)  # session -> its last task here
 
     async def handle(self, task: ClaimedTask, context: TaskContext) -> Outcome:
         """A queued run, or one that another process left."""
@@ -96,6 +101,7 @@ class Worker:
             finally:
                 if self.at_work.get(turn.session_id) is mine:
                     del self.at_work[turn.session_id]
+                self.ended[turn.session_id] = turn.task.task_id
                 await turn.grant.release()
                 mine.gone.set()
 

@@ -44,9 +44,14 @@ class Models:
                 hint=f"Name one of: {', '.join(sorted(self.models))}.",
             )
         changed = settings.models.get(wanted)
-        if changed is None or settings is given or changed == model.settings:
+        if changed is None or settings is given or changed == given.models.get(wanted):
             return model
         return _made(wanted, changed, self.http, self.lean, self.clock)
+
+
+def completed(settings: AgentSettings) -> AgentSettings:
+    """With the entry that is always there."""
+    return msgspec.structs.replace(settings, models={OFFLINE: BUILT_IN, **settings.models})
 
 
 @asynccontextmanager
@@ -54,7 +59,7 @@ async def open_models(settings: AgentSettings, lean: LeanMessages, clock: Clock)
     """Raises `ConfigurationError` for an entry that cannot be used, or a default that has none."""
     limits = httpx2.Limits(max_connections=settings.connections, max_keepalive_connections=settings.connections)
     async with httpx2.AsyncClient(follow_redirects=False, trust_env=False, limits=limits) as http:
-        entries = {OFFLINE: BUILT_IN, **settings.models}
+        entries = settings.models
         if settings.model not in entries:
             raise ConfigurationError(
                 f"agent.model is {settings.model!r}, and agent.models has no such entry.",
