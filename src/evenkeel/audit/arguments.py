@@ -16,6 +16,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     _add_audit(commands.add_parser("audit", help="audit the backend at PATH: scores, findings, what to do"))
     _add_baseline(commands.add_parser("baseline", help="write down what is found now, so that audits report the rest"))
     _add_explain(commands.add_parser("explain", help="say why FILE:LINE was reported, or why it was not"))
+    _add_mcp(commands.add_parser("mcp", help="serve audit, explain, plan and rule as tools to coding agents (MCP)"))
     discover = commands.add_parser("discover", help="print what is known of PATH before any code is judged")
     discover.add_argument("path", type=Path, metavar="PATH")
     discover.add_argument("--format", choices=("text", "json"), default="text")
@@ -90,6 +91,25 @@ def _add_explain(parser: argparse.ArgumentParser) -> None:
     )
     _add_run(parser)
     parser.set_defaults(run=f"{COMMANDS}.explaining:run_explain")
+
+
+def _add_mcp(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--transport", choices=("stdio", "http"), default="stdio", help="how clients connect (default: stdio)")
+    add("--host", default="127.0.0.1", metavar="HOST", help="for http (default: 127.0.0.1, this machine alone)")
+    add("--port", type=_port, default=8765, metavar="PORT", help="for http; its path is /mcp (default: 8765)")
+    add("--root", type=Path, action="append", default=[], metavar="FOLDER",
+        help="what may be audited; may be repeated (default: the working directory)")  # fmt: skip
+    add("--audits", type=_positive, default=2, metavar="N", help="audits that run at once (default: 2)")
+    add("--timeout", type=_seconds, default=900.0, metavar="S", help="seconds that one audit may take (default: 900)")
+    add("--research", action="store_true", help="let audits ask documentation servers")
+    parser.set_defaults(run="evenkeel.audit.toolserver:run_mcp")
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 65_535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 1 to 65535")
+    return int(text)
 
 
 def _date(text: str) -> date:
