@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 MODE = os.environ.get("EVENKEEL_RESEARCH_MODE", "")
-LOG = Path(os.environ["EVENKEEL_RESEARCH_LOG"])
+LOG = Path(os.environ.get("EVENKEEL_RESEARCH_LOG", os.devnull))
 SEARCH = {
     "name": "search_documentation",
     "inputSchema": {"type": "object", "properties": {"query": {"type": "string"}}, "required": ["query"]},

@@ -14,8 +14,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO
 
-import anyio.to_thread
-
 from evenkeel.kernel.errors import OverloadedError, UnavailableError
 
 WAITING = 8  # calls that wait for their turn; one more is refused
@@ -104,7 +102,7 @@ class Runs:
 
     async def _in_thread(self, child: _Child) -> Finished:
         try:
-            return await anyio.to_thread.run_sync(child.run, abandon_on_cancel=True)
+            return await asyncio.to_thread(child.run)
         except asyncio.CancelledError:
             threading.Thread(target=child.end, daemon=True).start()
             raise

@@ -130,7 +130,9 @@ def _add_rule(server: MCPServer, bench: _Bench) -> None:
     @server.tool(title="A rule's page", annotations=_READS)
     async def rule(
         context: Context[Any, Any],
-        slug: Annotated[str, Field(pattern=r"^([a-z][a-z0-9-]{0,79})?$", description="empty: the list of all rules")] = "",
+        slug: Annotated[
+            str, Field(pattern=r"^([a-z][a-z0-9-]{0,79})?$", description="empty: the list of all rules")
+        ] = "",
     ) -> dict[str, str]:
         """What a rule finds, what it costs, what to do instead, when to leave it."""
         return {"page": await bench.text(context, ["rule", "--", slug] if slug else ["rules"])}
