@@ -181,5 +181,5 @@ def test_the_report_of_a_whole_run(packages: Path, backend: Path, evenkeel: Run)
         run = evenkeel("audit", backend, "--research", "--format", "markdown", env=given)
     assert run.returncode == 0, run.stderr
     assert "context7 is rate-limited, so it was not asked again" in run.stdout
-    assert "Session basics](https://docs.sqlalchemy.org/x) (ref, retrieved 20" in run.stdout
+    assert "Session basics](<https://docs.sqlalchemy.org/x>) (ref, retrieved 20" in run.stdout
     assert "(handbook: built-in, not refreshed)" in run.stdout
