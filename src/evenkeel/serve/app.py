@@ -31,13 +31,14 @@ from evenkeel.hotpath.tasks import build_tasks
 from evenkeel.hotpath.writes import build_event_writer
 from evenkeel.kernel.clock import SystemClock
 from evenkeel.kernel.metrics import Meters
+from evenkeel.kernel.process import watched_process
 from evenkeel.serve.agent import build_agent
 from evenkeel.serve.api import Api, ApiOptions, build_api, has_key
 from evenkeel.serve.api.health import Gather
 from evenkeel.serve.channels import build_channels
 from evenkeel.serve.channels.replies import Replies
 from evenkeel.serve.console import build_console
-from evenkeel.serve.operations import Traced, open_tracing, watching_process
+from evenkeel.serve.operations import Traced, capped_pool, open_tracing
 from evenkeel.serve.ports.parts import Parts
 from evenkeel.serve.ports.runs import Runs
 from evenkeel.serve.settings import Settings
@@ -82,7 +83,8 @@ async def open_parts(settings: Settings, door: QueueDoor) -> AsyncIterator[Parts
     async with AsyncExitStack() as stack:
         enter = stack.enter_async_context
         # First, since it gives the loop the thread pool that others close with.
-        await enter(watching_process(meters, settings.profile, clock, settings.operations.sample_s))
+        await enter(capped_pool(meters, settings.profile, settings.operations.pool_threads))
+        await enter(watched_process(meters, clock=clock))
         storage = await enter(build_storage(settings.storage, switches, meters))
         maps = await enter(build_bounded(switches, meters, clock=clock))
         limiter = await enter(build_limiter(settings.limiter, switches, meters, storage=storage))

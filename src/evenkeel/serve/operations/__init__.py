@@ -1,24 +1,15 @@
-"""Operations: what whoever runs the server needs. Logs, traces, figures of the process, and a doctor.
+"""Operations: what whoever runs the server needs. Logs, traces, a capped thread pool, and a doctor.
 
-Nothing here is on the way of a request: logs leave through a queue, traces through a batch, the process is looked at
-twice a second.
+Nothing here is on the way of a request: logs leave through a queue, traces through a batch. Figures of the process are
+`kernel.process`'s.
 """
 
 from __future__ import annotations
 
-from evenkeel.serve.operations.doctor import Check, Subject, diagnose
+from evenkeel.serve.operations.doctor import Check, diagnose
 from evenkeel.serve.operations.logs import open_logs
-from evenkeel.serve.operations.process import watching_process
+from evenkeel.serve.operations.pool import capped_pool
 from evenkeel.serve.operations.settings import OperationsSettings
 from evenkeel.serve.operations.tracing import Traced, open_tracing
 
-__all__ = [
-    "Check",
-    "OperationsSettings",
-    "Subject",
-    "Traced",
-    "diagnose",
-    "open_logs",
-    "open_tracing",
-    "watching_process",
-]
+__all__ = ["Check", "OperationsSettings", "Traced", "capped_pool", "diagnose", "open_logs", "open_tracing"]

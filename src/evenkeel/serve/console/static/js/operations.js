@@ -9,7 +9,7 @@ const EVERY_MS = 2000;
 const KEPT = 150;
 
 const FIRST_EVENT = "evenkeel_api_first_event_seconds";
-const LAG = "evenkeel_process_loop_lag_seconds";
+const LAG = "evenkeel_process_lag_seconds";
 const gauge = (name, labels) => (now) => sum(now, name, labels);
 const perSecond = (name, labels) => (now, before, seconds) => rate(now, before, seconds, name, labels);
 const milliseconds = (q, name, labels) => (now, before) => {
@@ -25,7 +25,7 @@ const PANELS = [
   ["queues", {
     tasks_waiting: gauge("evenkeel_tasks_queue_items", { state: "waiting" }),
     tasks_running: gauge("evenkeel_tasks_queue_items", { state: "running" }),
-    outbox_waiting: gauge("evenkeel_outbox_in_flight_items"),
+    outbox_waiting: gauge("evenkeel_outbox_queue_items"),
     writes_waiting: gauge("evenkeel_writes_waiting_items"),
   }],
   ["streams", {
@@ -47,7 +47,7 @@ const PANELS = [
     statements: perSecond("evenkeel_storage_call_seconds_count"),
     rows: perSecond("evenkeel_storage_rows_written_total"),
   }],
-  ["process", { memory: scaled(1 / 1048576, gauge("process_resident_memory_bytes")) }],
+  ["process", { memory: scaled(1 / 1048576, gauge("evenkeel_process_resident_bytes")) }],
   ["loop", { threads: gauge("evenkeel_process_threads_items"), tasks: gauge("evenkeel_process_tasks_items"), lag: milliseconds(0.99, LAG) }],
 ];
 

@@ -55,7 +55,7 @@ const WORDS = {
   figures: ["Figures", "指标"],
   tasks_waiting: ["tasks waiting", "等待的任务"],
   tasks_running: ["tasks running", "执行中的任务"],
-  outbox_waiting: ["being sent", "发送中"],
+  outbox_waiting: ["outbox", "发件箱"],
   writes_waiting: ["events to store", "待存事件"],
   sockets: ["WebSocket", "WebSocket"],
   sse: ["SSE", "SSE"],

@@ -1,37 +1,38 @@
-"""The process looks at itself, and traces leave for a collector."""
+"""The loop's pool is capped, and traces leave for a collector."""
 
 from __future__ import annotations
 
 import asyncio
+import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 
 import pytest
-from prometheus_client import generate_latest
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from evenkeel.kernel.clock import SystemClock
 from evenkeel.kernel.metrics import Meters
-from evenkeel.serve.operations import OperationsSettings, open_tracing, watching_process
+from evenkeel.serve.operations import OperationsSettings, capped_pool, open_tracing
 from evenkeel.serve.operations.tracing import Traced
+from tests.queues import until
 
 
-async def test_the_process_is_measured_while_it_is_watched() -> None:
+async def test_the_pool_has_a_cap_and_is_counted() -> None:
     meters = Meters()
-    async with watching_process(meters, "optimised", SystemClock(), 0.01):
-        await asyncio.to_thread(lambda: None)
-        await asyncio.sleep(0.1)
-        text = (await asyncio.to_thread(generate_latest, meters.registry)).decode()
-        assert meters.registry.get_sample_value("evenkeel_process_pool_threads_items", {"path": "optimised"}) == 1
-        seen = meters.registry.get_sample_value("evenkeel_process_loop_lag_seconds_count", {"path": "optimised"})
-        assert seen is not None
-        assert seen >= 2
-    for name in ("process_resident_memory_bytes", "process_open_fds", "evenkeel_process_threads_items"):
-        assert f"\n{name}" in text
+
+    def value(name: str) -> float | None:
+        return meters.registry.get_sample_value(f"evenkeel_process_{name}_items", {"path": "optimised"})
+
+    release = threading.Event()
+    async with capped_pool(meters, "optimised", 2):
+        calls = [asyncio.ensure_future(asyncio.to_thread(release.wait, 10)) for _ in range(5)]
+        await until(lambda: value("pool_waiting") == 3)
+        assert value("pool_threads") == 2
+        release.set()
+        assert await asyncio.gather(*calls) == [True] * 5
 
 
 @pytest.mark.blocking_allowed("the collector of this test and the SDK's sender run in threads of their own")
