@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -38,7 +38,7 @@ class Inbound(msgspec.Struct, frozen=True):
     type: str
     request_id: str | None = None
     session_id: str | None = None
-    payload: msgspec.Raw | None = None
+    payload: msgspec.Raw = msgspec.Raw(b"")
 
     @property
     def kind(self) -> str:
@@ -48,7 +48,7 @@ class Inbound(msgspec.Struct, frozen=True):
     @property
     def has_payload(self) -> bool:
         """Whether there is one."""
-        return self.payload is not None and bytes(self.payload) not in {b"", b"null"}
+        return bytes(self.payload) not in {b"", b"null"}
 
 
 class Version(msgspec.Struct, frozen=True):
@@ -105,8 +105,7 @@ def optional_payload(message: Inbound, shape: type[T]) -> T:
 
 
 def _converted(message: Inbound, shape: type[T]) -> T:
-    raw: Any = message.payload
     try:
-        return msgspec.json.decode(raw, type=shape)
+        return msgspec.json.decode(message.payload, type=shape)
     except (msgspec.DecodeError, UnicodeError) as error:
         raise SocketError("INVALID_PAYLOAD", f"The payload of {message.kind} does not fit: {error}.") from None

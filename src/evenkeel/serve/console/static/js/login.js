@@ -18,14 +18,14 @@ function draw(main, mode, setupToken, entered) {
   const other = mode === "log_in" ? "register" : "log_in";
   const form = element("form", { class: "card" }, element("h1", {}, "evenkeel"),
     mode === "set_up" ? element("p", {}, word("set_up_why")) : null,
-    mode === "set_up" ? null : element("label", {}, word("username"), name), element("label", {}, word("password"), password), error, submit,
+    element("label", {}, word("username"), name), element("label", {}, word("password"), password), error, submit,
     mode === "set_up" ? null : element("button", { type: "button", class: "quiet", onclick: () => draw(main, other, "", entered) }, word(mode === "log_in" ? "to_register" : "to_log_in")));
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     submit.disabled = true;
     error.textContent = "";
     try {
-      const body = setupToken ? { secret: setupToken, password: password.value } : { username: name.value, password: password.value };
+      const body = setupToken ? { token: setupToken, username: name.value, password: password.value } : { username: name.value, password: password.value };
       entered(await call(PATHS[mode], { method: "POST", body }));
     } catch (failure) {
       error.textContent = failure.message;
@@ -33,5 +33,5 @@ function draw(main, mode, setupToken, entered) {
     submit.disabled = false;
   });
   main.replaceChildren(form);
-  (mode === "set_up" ? password : name).focus();
+  name.focus();
 }

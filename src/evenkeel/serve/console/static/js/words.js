@@ -12,7 +12,7 @@ const WORDS = {
   to_register: ["No account yet? Create one", "还没有账号？注册一个"],
   to_log_in: ["Have an account? Log in", "已有账号？登录"],
   set_up: ["Set up the first administrator", "设置首个管理员"],
-  set_up_why: ["This link works once. Choose a password that nobody else knows.", "此链接只能使用一次。请设置只有您知道的密码。"],
+  set_up_why: ["This link works once. Choose a name, and a password that nobody else knows.", "此链接只能使用一次。请选择用户名和只有您知道的密码。"],
   username: ["User name", "用户名"],
   password: ["Password", "密码"],
   new_chat: ["New chat", "新对话"],
