@@ -95,11 +95,18 @@ class LibraryEffects:
                 and each.parent >= 0
             ):
                 yield index
+        receiver = (
+            call.receiver if depth else -1
+        )  # the steps of a statement in a variable: `insert(T).from_select(...)`
+        while receiver >= 0:
+            yield receiver
+            receiver = function.calls[receiver].receiver
         argument = self.library.argument(call, max(spec.statement, 0), spec)
         if depth < 2 and argument is not None and argument.kind == "name":
             for binding in self.resolver.scope(function_id).get(argument.text, ()):
                 value = getattr(binding.payload, "value", None)
                 if binding.kind == "assign" and value is not None and value.kind == "call" and value.call >= 0:
+                    yield value.call
                     yield from self._statement_calls(
                         function_id, function, function.calls[value.call], NO_CALL, depth + 1
                     )

@@ -10,7 +10,9 @@ import re
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
+from evenkeel.audit.model.ends import calls_at
 from evenkeel.audit.model.facts import Block, Value
+from evenkeel.audit.model.finding import Step
 from evenkeel.audit.model.loop_data import IDENTIFIER, bound_call
 from evenkeel.audit.model.view import CallView, FunctionView
 
@@ -179,17 +181,20 @@ def loads(steps: tuple[str, ...], relation: str) -> Loading:
         return "eager"
     for each in loaders:
         inside = each.partition("(")[2]
-        if re.search(rf"\b{re.escape(relation)}\b", inside) or "*" in inside or inside.strip() == ")":
+        if re.search(rf"\b{re.escape(relation)}(?:\b|__)", inside) or "*" in inside or inside.strip() == ")":
             return "eager"
         if len(each) >= LONGEST_STEP or re.fullmatch(r"\w+\(\w+\)", each):
             return "unknown"
     return "lazy"
 
 
-def managed_loading(call: CallView) -> Loading | None:
+def managed_loading(call: CallView, end: Step | None = None) -> Loading | None:
     """Whether the query behind `author` serves `author.book_set.all()`; None when the call does not go through that.
 
-    A method of the element (`author.summary()`) may read what was loaded along: unknown as soon as the query loads any."""
+    A method of the element (`author.summary()`) may read what was loaded along: unknown as soon as the query loads any.
+    So may a function that is given an element from elsewhere, when what it reads (at `end`) is a whole relation."""
+    if end is not None and call.targets and _is_given(call) and _reads_relation(call, end):
+        return "unknown"
     chain = next(iter(IDENTIFIER.findall(call.fact.callee.partition("> ")[2] or call.fact.callee)), "")
     root, *rest = chain.split(".")
     if not rest or call.fact.callee.startswith("<call>"):
@@ -202,6 +207,20 @@ def managed_loading(call: CallView) -> Loading | None:
         loaded = origin is not None and any(LOADERS.search(each) for each in (origin.query or chain_steps(origin)))
         return "unknown" if loaded else None
     return _loading(rest[0], origin) if len(rest) > 1 and rest[-1] in WHOLE else None
+
+
+def _is_given(call: CallView) -> bool:
+    """Whether the elements that a call is given come from outside the function: nothing here tells how they were loaded."""
+    function = call.function
+    roots = {each.value.text.partition(".")[0] for each in call.fact.arguments if each.value.kind == "name"}
+    elements = {t for block in function.fact.blocks if block.kind in {"for", "comprehension"} for t in block.targets}
+    passed = [each for each in roots & elements if function.module.entity(function.types.get(each, "")) is not None]
+    return bool(passed) and all(_origin_of_name(function, each, call.fact.position, 0) is None for each in passed)
+
+
+def _reads_relation(call: CallView, end: Step) -> bool:
+    """Whether the read at the end of a way is of a whole related collection, `document.tags.all()`, that a prefetch serves."""
+    return any(each.name in WHOLE and "Manager[" in each.link.receiver for each in calls_at(call.function.module, end))
 
 
 def _is_asynchronous(call: CallView) -> bool:

@@ -18,10 +18,11 @@ SELDOM_S = 60.0  # a pause from here on is a schedule, not a poll
 SCHEDULES = re.compile(r"hour|day|daily|week|minute|3600|86400|cleanup|cron|retention|prune|purge", re.IGNORECASE)
 DRAINS = re.compile(r"^[A-Za-z_][\w.]*$")
 EMPTY = re.compile(r"^not \w|is None|== 0|== \[\]|< 1\b")
-WAITS_FOR_DATABASE = re.compile(r"connect|ping|ready|SELECT 1\b(?! FROM)|wait_for_db", re.IGNORECASE)
+WAITS_FOR_DATABASE = re.compile(r"connect|ping|ready|migrat|SELECT 1\b(?! FROM)|wait_for_db", re.IGNORECASE)
 WAKES = re.compile(r"event|wake|hint|signal|notif|condition|changed", re.IGNORECASE)
 STOPS = re.compile(r"stop|shut|exit|quit|cancel|clos|terminat|done|abort", re.IGNORECASE)  # wake to end, not to look
 DEADLINES = re.compile(r"time\(\)|monotonic\(\)|deadline|timeout|perf_counter\(\)")
+RECEIVES = re.compile(r"^(recv|receive)(_|$)")
 NUMBER = re.compile(r"[\d_]+(\.\d*)?|\.\d+")
 
 
@@ -43,7 +44,7 @@ def polls(function: FunctionView) -> Iterator[Poll]:
         pause = _pause(function, index)
         if pause is None or _is_retry(function, pause, index) or _is_drain(function, index):
             continue
-        if _is_woken(function, index) or _is_bounded_command(function, block):
+        if _is_woken(function, index) or _is_fed(function, index) or _is_bounded_command(function, block):
             continue
         query = _query(function, index)
         if query is not None and not _reaches_out(function, query[0]) and not _empties(function, index, query[0]):
@@ -95,6 +96,12 @@ def _is_woken(function: FunctionView, loop: int) -> bool:
     """Whether the loop also waits for somebody to wake it: then the poll is the fall-back that it should be."""
     waits = (each for each in function.calls if each.name == "wait" and inside(function.fact, each.fact.block, loop))
     return any(WAKES.search(each.holder) and not STOPS.search(each.holder) for each in waits)
+
+
+def _is_fed(function: FunctionView, loop: int) -> bool:
+    """Whether each pass takes a message that somebody sends: `data = await websocket.recv()`. It waits for that."""
+    inside_loop = (each for each in function.calls if _inside_innermost(function, each, loop))
+    return any(each.has("dequeue") or RECEIVES.match(each.name) for each in inside_loop)
 
 
 def _is_bounded_command(function: FunctionView, block: Block) -> bool:

@@ -11,7 +11,7 @@ from evenkeel.audit.model.regions import SAVEPOINT, WRITES, ends_transaction, re
 from evenkeel.audit.model.view import CallView, FunctionView
 
 REPEATABLE = re.compile(
-    r"(^|_)(get_or_create|find_or_create|ensure|upsert|update_or_create|create_or_update)"
+    r"(^|_)(ensure|upsert|\w+_or_(get|create|update|insert|add|restore|reactivate))"
     r"|^_*(get|find|load|fetch|lookup|resolve)_"
 )  # done again, it changes nothing; a lookup that makes what it misses
 AUTOCOMMIT = ("django.", "tortoise.", "peewee.")  # outside a transaction block each write commits by itself
@@ -42,7 +42,9 @@ def _units(function: FunctionView, counts: Callable[[CallView], bool]) -> Iterat
             continue
         writes = call.reaches(*WRITES)
         commits = _commits(call)
-        if writes and (commits or _autocommits(call)):
+        if _autocommits(call):  # by itself alone: what waits for a commit waits on
+            yield _unit(function, [call], call)
+        elif writes and commits:
             yield _unit(function, [*pending, call], call)
             pending = []
         elif commits and pending:

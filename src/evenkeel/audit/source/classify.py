@@ -94,6 +94,8 @@ def file_kind(folder: FileKind, name: str) -> FileKind:
         return "test"
     if GENERATED_FILE.fullmatch(name):
         return "generated"
+    if folder == "code" and name == "migrations.py":
+        return "migration"
     return "script" if folder == "code" and name in SCRIPT_FILES else folder
 
 

@@ -37,3 +37,9 @@ def copy(connection: sqlite3.Connection, meters: list[int]) -> None:
         connection.execute("INSERT INTO metered (event) SELECT id FROM events WHERE meter = ?", (meter,))
     for meter in meters:
         connection.execute("INSERT INTO metered (event) VALUES (?)", (meter,))  # flagged
+
+
+def backfill_by_name(session: Session, meters: list[int]) -> None:
+    for meter in meters:
+        statement = insert(Metered).from_select(["event"], select(Event.id).where(Event.meter == meter))
+        session.execute(statement)

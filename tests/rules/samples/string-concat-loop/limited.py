@@ -29,3 +29,10 @@ def report(checks) -> dict[str, object]:
     for check in checks:
         found["downtimes"] += check.count
     return found
+
+
+def totals(checks) -> dict[str, object]:
+    found: dict[str, str] = {}
+    for check in checks:
+        found["all"] += 1
+    return found

@@ -217,7 +217,7 @@ def _findings(function: FunctionView) -> Iterator[Finding]:
     for each in accesses:
         if each.access.kind not in KINDS or (each.access.kind == "refresh" and each.repetition.loop in inserting):
             continue
-        loading = managed_loading(each.call)
+        loading = managed_loading(each.call, each.access.reach.path[-1])
         if loading != "eager":
             yield _query(function, each, "" if loading != "unknown" else PREFETCHED)
     yield from (_same(function, each) for each in repeated_questions(function))

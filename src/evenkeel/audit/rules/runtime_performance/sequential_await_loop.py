@@ -299,7 +299,7 @@ def _finding(function: FunctionView, loop: int, call: CallView, reach: Reach) ->
     what = {"network": "a network call", "file": "a file operation", "subprocess": "a subprocess"}[reach.effect.kind]
     through = f" over `{block.subject.text[:60]}`" if block.subject is not None else ""
     return call.finding(
-        "MEDIUM",
+        "LOW" if runs_once(function.info) else "MEDIUM",
         f"`{call.written}` awaits {what} for each element of the loop{through} in `{function.fact.name}`, "
         "one after the other although none needs the last one's result",
         "Run a bounded number at once (`asyncio.TaskGroup` or `gather` with a semaphore); use a pipeline or bulk call "

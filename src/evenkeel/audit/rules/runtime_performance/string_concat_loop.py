@@ -194,6 +194,8 @@ def _starts_anew(function: FunctionView, assignment: Assignment, loop: int) -> b
 
 def _kind(function: FunctionView, assignment: Assignment) -> Text:
     """Whether text or bytes grow: from what is added, or from what the target was given elsewhere."""
+    if assignment.value.kind == "number":
+        return ""
     return _of_value(function, assignment.value) or _of_target(function, assignment.targets[0])
 
 

@@ -90,7 +90,7 @@ from collections.abc import Iterator
 from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.effects import EffectKind
 from evenkeel.audit.model.finding import Finding, Severity
-from evenkeel.audit.model.regions import regions
+from evenkeel.audit.model.regions import WRITES, regions
 from evenkeel.audit.model.repeats import NEAR
 from evenkeel.audit.model.rule import Rule
 from evenkeel.audit.model.singles import snake
@@ -99,6 +99,7 @@ from evenkeel.audit.model.view import FunctionView, ModuleView
 
 RULE = Rule(title="What belongs together is committed apart", severity="HIGH", needs=frozenset({"db-write", "commit"}))
 RECORD = re.compile(r"(^|_)(event|log|audit|history|activity|trail|revision|changelog)s?(_|$)")
+DEEPEST = 3  # steps of a witness path: the call, a service, a repository
 OUTSIDE: tuple[EffectKind, ...] = ("network", "subprocess", "sleep")
 
 
@@ -152,10 +153,14 @@ def _severity(function: FunctionView, first: CommittedUnit, second: CommittedUni
 
 
 def _question(first: CommittedUnit, second: CommittedUnit) -> str:
-    """One transaction around both would stay open during what reaches outside the process in between."""
+    """One transaction around both would stay open during what reaches outside the process in between; and rows that
+    callees of callees write are rarely what the two have to do with each other."""
     call = first.commit
     for other in call.function.calls:
         between = call.fact.position < other.fact.position <= second.commit.fact.position
         if between and other.follows(call) and any(r.effect.detail not in NEAR for r in other.reaches(*OUTSIDE)):
             return f"whether `{other.name}` on line {other.line}, which reaches outside the process, must see the first commit"
+    for unit in (first, second):
+        if all(len(each.path) > DEEPEST for each in unit.write.reaches(*WRITES)):
+            return f"whether what `{unit.write.name}` writes, deep inside, belongs to one unit of work with the rest"
     return ""
