@@ -17,7 +17,7 @@ PY_TREES := src tests tools examples
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help audit prove test check lint types contracts docs docs-check lock bench-audit bench-parts census clean
+.PHONY: help audit serve prove test check lint types contracts docs docs-check lock bench-audit bench-parts census clean
 
 help: ## print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -27,6 +27,9 @@ audit: $(VENV)/.base ## audit REPO (default: the example backend); more options 
 
 prove: $(VENV)/.dev ## put the server under load on both paths; scenarios and options in ARGS
 	@$(BIN)/evenkeel prove $(ARGS)
+
+serve: $(VENV)/.serve ## start the agent backend to try it out, on this machine only; options in ARGS
+	@$(BIN)/evenkeel serve $(if $(ARGS),$(ARGS),--demo)
 
 test: $(VENV)/.dev ## run the tests; options for pytest in ARGS
 	@$(BIN)/pytest -n $(JOBS) $(ARGS)
@@ -74,6 +77,9 @@ clean: ## remove .venv and every cache
 
 $(VENV)/.base: requirements.lock pyproject.toml tools/bootstrap.sh
 	@VENV="$(VENV)" PYTHON="$(PYTHON)" sh tools/bootstrap.sh requirements.lock
+	@touch $@
+
+$(VENV)/.serve: $(VENV)/.dev # the lock of everything: the server's dependencies have no lock of their own
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.base

@@ -17,7 +17,12 @@ from evenkeel.serve.settings import Settings, read_settings
 from tests.storages import Place
 
 KEY = "the-servers-key"
-CHEAP = {"passwords.memory_kib": 64, "passwords.time_cost": 1, "passwords.per_address": 10_000}
+CHEAP = {
+    "passwords.memory_kib": 64,
+    "passwords.time_cost": 1,
+    "passwords.per_address": 10_000,
+    "storage.synchronous": "normal",  # no test cuts the power
+}
 
 
 @dataclass(frozen=True)

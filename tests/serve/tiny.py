@@ -16,7 +16,6 @@ from evenkeel.hotpath.ports.chat_log import ChatMessage
 from evenkeel.hotpath.ports.event_writer import Draft, RunWriter
 from evenkeel.hotpath.ports.limiter import Admission, Grant, Refusal
 from evenkeel.hotpath.ports.sessions import NewSession
-from evenkeel.hotpath.ports.stream_events import Cursor
 from evenkeel.serve.channels.replies import Replies
 from evenkeel.serve.ports.failures import RunFailedError, RunRefusedError
 from evenkeel.serve.ports.parts import Parts
@@ -48,8 +47,7 @@ class TinyRuns:
                 return Queued(session_id, "task_1", f"thread_{session_id}")
             raise RunRefusedError("USER_BUSY", "The session is busy.")
         number = await parts.storage.sessions.next_round(session_id, request.user_id, request.question[:20])
-        tail = await parts.storage.events.read_tail(session_id, limit=1)
-        subscription = await parts.bus.subscribe(Cursor(session_id, tail.last_id), session_id)
+        subscription = await parts.bus.subscribe(None, session_id)
         task = asyncio.get_running_loop().create_task(self._work(request, session_id, number, grant, owner))
         self.works.add(task)
         task.add_done_callback(self.works.discard)

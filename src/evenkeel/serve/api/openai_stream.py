@@ -109,6 +109,8 @@ class CompletionStream(Response):
         yield self._completion.chunk({"role": "assistant", "content": ""})
         async for delivery in self._begun.subscription:
             if isinstance(delivery, Settled):
+                if not after_id:
+                    continue  # the silence before the run's first word
                 return
             if isinstance(delivery, HistoryLost):
                 continue

@@ -82,6 +82,8 @@ class EventStream(Response):
         reading, asked_at, after_id = self._reading, self._reading.asked_at, self._reading.after_id
         async for delivery in reading.subscription:
             if isinstance(delivery, Settled):
+                if reading.own_run and not after_id:
+                    continue  # the silence before a run's first word, as it was when its reader was opened
                 return
             if isinstance(delivery, HistoryLost):
                 yield sse_plain("history_lost", lost_data(delivery)), 1

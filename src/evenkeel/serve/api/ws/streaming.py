@@ -97,8 +97,8 @@ class Streaming:
         try:
             async for delivery in subscription:
                 if isinstance(delivery, Settled):
-                    if stays:
-                        continue
+                    if stays or (own_run and not after_id):
+                        continue  # the silence before a run's first word, as it was when its reader was opened
                     return
                 if isinstance(delivery, HistoryLost):
                     await self._event("history_lost", lost_data(delivery))
