@@ -17,7 +17,7 @@ PY_TREES := src tests tools examples
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help audit serve prove test check lint types contracts docs docs-check lock bench-audit bench-parts census clean
+.PHONY: help audit serve prove test check lint types contracts docs docs-check lock bench-audit bench-parts census strangers-path clean
 
 help: ## print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -63,6 +63,9 @@ bench-parts: $(VENV)/.competitors ## the parts of evenkeel.hotpath against PgQue
 
 census: $(VENV)/.dev ## a million sessions opened and closed: what is left in the process
 	@$(BIN)/python tools/bench_parts.py census $(ARGS)
+
+strangers-path: $(VENV)/.dev ## the built wheel in an empty environment: audit, suppress, baseline, diff, explain, plan
+	@bash tools/strangers_path.sh
 
 # requirements.lock: the audit and what installs it. requirements-dev.lock: that, every extra, and what tests and checks
 # need, at the same versions. UPGRADE=1 takes the newest versions; without it, pins that still fit are kept.
