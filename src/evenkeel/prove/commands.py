@@ -55,6 +55,7 @@ def _run(plan: Plan, arguments: argparse.Namespace, console: Console) -> Evidenc
 
 def _plan(arguments: argparse.Namespace, scenarios: list[str]) -> Plan:
     from evenkeel.hotpath.switches import SWITCHES  # noqa: PLC0415
+    from evenkeel.prove.load.servers import environment  # noqa: PLC0415
     from evenkeel.prove.runner import Plan  # noqa: PLC0415
     from evenkeel.prove.scenarios import scenario  # noqa: PLC0415
 
@@ -70,7 +71,8 @@ def _plan(arguments: argparse.Namespace, scenarios: list[str]) -> Plan:
         scenarios = ["S4"]
     return Plan(
         scenarios=scenarios, database=arguments.database, dsn=arguments.dsn, size=arguments.size, seed=arguments.seed,
-        pairs=arguments.pairs, equals=arguments.aa, changes=changes, settings=tuple(map(_setting, arguments.setting)),
+        pairs=arguments.pairs, equals=arguments.aa, changes=changes,
+        settings=tuple(environment(dict(map(_setting, arguments.setting))).items()),
         switch=arguments.switch, against=arguments.against, against_key=arguments.against_key,
         model_port=arguments.model_port,
     )  # fmt: skip
@@ -80,7 +82,7 @@ def _setting(text: str) -> tuple[str, str]:
     key, found, value = text.partition("=")
     if not found or "." not in key:
         raise UsageError(f"{text!r} is not a setting.", hint="Write it as SECTION.KEY=VALUE.")
-    return "EVENKEEL_" + key.upper().replace(".", "__"), value
+    return key, value
 
 
 def _finish(evidence: Evidence, arguments: argparse.Namespace, console: Console) -> int:

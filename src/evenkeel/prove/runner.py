@@ -24,13 +24,14 @@ from evenkeel.prove.evidence.record import FORMAT, Evidence, Judged, machine, ve
 from evenkeel.prove.load.database import Databases, databases
 from evenkeel.prove.load.model import Simulator, simulator
 from evenkeel.prove.load.script import Pace
-from evenkeel.prove.load.servers import OURS, Recipe, Server, wait_ready
+from evenkeel.prove.load.servers import OURS, Recipe, Server, environment, wait_ready
 from evenkeel.prove.measure.values import AGAINST, OPTIMISED, ROLLBACK, Observation
 from evenkeel.prove.scenarios import PARTS, SCENARIOS, scenario
 from evenkeel.prove.scenarios.scenario import Place, Scenario, Size, Stage
 from evenkeel.prove.scenarios.soak import GROWING, WARM_UP
 from evenkeel.prove.verdict import Growth, growth, judge, rule
 
+FAILURES = (EvenkeelError, aiohttp.ClientError, OSError, TimeoutError)
 MAX_FAILED = 3  # runs in a row that could not be done
 
 
@@ -109,7 +110,7 @@ class Session:
             try:
                 runs.append(await wanted.run(stage))
                 failed = 0
-            except EvenkeelError as error:
+            except FAILURES as error:
                 failed += 1
                 self.notes.append(f"{wanted.key}, run {number + 1} ({arm.name}) could not be done: {error}")
                 self.show.line(self.notes[-1])
@@ -127,7 +128,8 @@ class Session:
         def tell(what: str, part: float) -> None:
             self.show.step(wanted.key, at[0], at[1], f"{place.phase} {place.arm}: {what}", part)
 
-        return Stage(place, arm.recipe, stores, model, folder, size, tell, arm.against)
+        recipe = replace(arm.recipe, settings={**environment(wanted.settings), **arm.recipe.settings})
+        return Stage(place, recipe, stores, model, folder, size, tell, arm.against)
 
     def _told(self, wanted: Scenario, run: Observation) -> None:
         first = wanted.figures[1 if wanted.key == "S1" else 0]
@@ -227,7 +229,7 @@ async def _health(arm: Arm, stores: Databases, model: Simulator, folder: Path) -
         await wait_ready(servers.servers[0])
         with suppress(aiohttp.ClientError, msgspec.DecodeError, TimeoutError):
             headers = {"X-API-Key": stage.api_key}
-            async with session.get(f"{servers.urls[0]}/health", headers=headers) as answer:
+            async with session.get(f"{servers.urls[0]}/health/ready", headers=headers) as answer:
                 found = msgspec.json.decode(await answer.read())
                 return found if isinstance(found, dict) else {}
     return {}

@@ -132,7 +132,7 @@ def _gaps(chance: random.Random, count: int, mean_s: float, shape: float) -> lis
 
 def _tool(request: Request, wanted: str) -> str:
     offered = [each.function.name for each in request.tools]
-    return wanted if wanted or not offered else offered[0]
+    return wanted if not offered or wanted in offered else offered[0]
 
 
 def _fault(chance: random.Random, ordered: str, pace: Pace, call: int) -> str:

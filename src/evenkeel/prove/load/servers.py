@@ -34,6 +34,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """Settings as `section.key` into the names under which a server reads them from its environment."""
+    return {f"EVENKEEL_{key.upper().replace('.', '__')}": value for key, value in settings.items()}
+
+
 @dataclass(frozen=True)
 class Recipe:
     """How a server of one arm is started. `command` before the options; `settings` go into the environment."""
@@ -128,7 +133,13 @@ class Fleet:
 
     async def _launch(self, server: Server, port: int) -> None:
         log = server.log or self.folder / "server.log"
-        server.process = await asyncio.to_thread(_launched, self.recipe, port, self.database, self.model_url, log)
+        starting = asyncio.ensure_future(
+            asyncio.to_thread(_launched, self.recipe, port, self.database, self.model_url, log)
+        )
+        try:
+            await asyncio.shield(starting)
+        finally:  # also when interrupted: a process that nobody remembers would outlive the run
+            server.process = await starting
         await wait_ready(server)
 
     async def metrics(self) -> Reading:
@@ -149,6 +160,7 @@ def _launched(recipe: Recipe, port: int, database: Database, model_url: str, log
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
+            cwd=log.parent,  # files of the agent's workspaces go where the logs are
             env=recipe.environment(),
             start_new_session=True,  # Ctrl-C reaches the instrument alone, which then stops it in order
         )

@@ -16,6 +16,7 @@ import random
 import re
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -120,7 +121,8 @@ class Queue:
         size, model = self.stage.size, self.stage.simulator
         self.began = self.stage.clock()
         await model.release(self.gate)
-        killing = asyncio.create_task(self._kill(post)) if size["kill_every_s"] and self.servers.ours else None
+        over = asyncio.Event()
+        killing = asyncio.create_task(self._kill(post, over)) if size["kill_every_s"] and self.servers.ours else None
         done = 0
         try:
             while post.now < size["limit_s"]:
@@ -138,15 +140,17 @@ class Queue:
                     self.drained = True
                     break
         finally:
+            over.set()
             if killing:
-                killing.cancel()
-                await asyncio.gather(killing, return_exceptions=True)
-        await self._all_back()
+                await killing  # what it killed is up again afterwards
 
-    async def _kill(self, post: Post) -> None:
+    async def _kill(self, post: Post, over: asyncio.Event) -> None:
         chance = random.Random(self.stage.place.seed)  # noqa: S311 - a load, not secrets
         while True:
-            await asyncio.sleep(self.stage.size["kill_every_s"])
+            with suppress(TimeoutError):
+                await asyncio.wait_for(over.wait(), self.stage.size["kill_every_s"])
+            if over.is_set():
+                return
             victim = chance.choice(self.servers.servers)
             victim.kill()
             self.kills.append(self.stage.clock())
@@ -154,11 +158,6 @@ class Queue:
             await asyncio.sleep(DOWN_S)
             await self.servers.restart(victim)
             post.mark("back")
-
-    async def _all_back(self) -> None:
-        for each in self.servers.servers:
-            if each.process and not each.pids:
-                await self.servers.restart(each)
 
     async def ledger(self) -> Ledger:
         """What the sessions hold, once what was under way has been stored."""

@@ -19,6 +19,13 @@ from evenkeel.prove.measure.values import Check, Figure, Mark, Observation
 
 Size = Mapping[str, float]
 SIZES = ("quick", "standard", "full")
+# A load generator is one address with few accounts: limits that are meant for people must not be what is measured.
+ROOM = {
+    "limiter.max_active": "2000",
+    "passwords.per_address": "1000000",
+    "passwords.per_account": "1000000",
+    "passwords.overall": "1000000",
+}
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,7 @@ class Scenario:
     run: Callable[[Stage], Awaitable[Observation]]
     pairs: Mapping[str, tuple[int, int]]  # by size: how many pairs of A/A and of A/B
     slopes: bool = False  # judged by growth over time as well
+    settings: Mapping[str, str] = field(default_factory=dict)  # of the servers; `--setting` wins
 
 
 @dataclass(frozen=True)

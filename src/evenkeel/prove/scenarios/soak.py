@@ -22,8 +22,8 @@ from evenkeel.prove.load.sockets import Socket
 from evenkeel.prove.load.sse import HttpClient, Turn, client_session, question
 from evenkeel.prove.measure.histograms import encoded, histogram, quantiles_ms
 from evenkeel.prove.measure.values import Check, Figure, Observation
-from evenkeel.prove.scenarios.scenario import Post, Scenario, Stage, watched
-from evenkeel.prove.scenarios.streams import missing, overheads
+from evenkeel.prove.scenarios.scenario import ROOM, Post, Scenario, Stage, watched
+from evenkeel.prove.scenarios.streams import TOOL, missing, overheads
 
 WARM_UP = 0.25
 MIX = (("turn", 0.7), ("socket", 0.2), ("cancel", 0.05), ("login", 0.05))
@@ -114,7 +114,7 @@ class Soak:
             self._fail(f"{kind}: {type(error).__name__}")
 
     async def _turn(self, turn: Turn, number: int) -> None:
-        text = question(turn.turn, tools=int(number % 3 == 0), tokens=20, ttft=200, gap=10)
+        text = question(turn.turn, tools=int(number % 3 == 0), tool=TOOL, tokens=20, ttft=200, gap=10)
         await self.client.turn(turn, f"{self.user}-{number % 5_000}", text)
         if turn.outcome != "final":
             self._fail(f"turn: {turn.outcome}")
@@ -187,6 +187,7 @@ SCENARIO = Scenario(
         "full": {"rate": 30, "seconds": 1800, "drain_s": 15},
     },
     run=run,
+    settings=ROOM,
     pairs={"quick": (0, 1), "standard": (0, 1), "full": (0, 1)},
     slopes=True,
 )

@@ -20,7 +20,7 @@ from evenkeel.prove.load.sse import HttpClient, client_session, question
 from evenkeel.prove.measure.follow import Answer
 from evenkeel.prove.measure.histograms import encoded, histogram, quantiles_ms
 from evenkeel.prove.measure.values import Better, Check, Figure, Observation
-from evenkeel.prove.scenarios.scenario import Post, Scenario, Stage, watched
+from evenkeel.prove.scenarios.scenario import ROOM, Post, Scenario, Stage, watched
 
 USERS = 20
 STORM_PART = 0.2
@@ -292,5 +292,6 @@ SCENARIO = Scenario(
         "full": {"connections": 3000, "streams": 500, "tokens": 40, "words_per_s": 6.7, "seconds": 60, "drain_s": 20},
     },
     run=run,
+    settings=ROOM,
     pairs={"quick": (1, 1), "standard": (2, 5), "full": (3, 8)},
 )

@@ -18,9 +18,10 @@ from evenkeel.prove.load.simulator import Call
 from evenkeel.prove.load.sse import HttpClient, Turn, client_session, question
 from evenkeel.prove.measure.histograms import encoded, histogram, quantiles_ms
 from evenkeel.prove.measure.values import Better, Check, Figure, Observation
-from evenkeel.prove.scenarios.scenario import Post, Scenario, Stage, watched
+from evenkeel.prove.scenarios.scenario import ROOM, Post, Scenario, Stage, watched
 
 TOOL_PART = 0.3  # of the turns call one tool before they answer
+TOOL = "list_files"  # a server that does not know it says so, and its turn has two model calls all the same
 
 
 async def run(stage: Stage) -> Observation:
@@ -98,7 +99,7 @@ class Load:
     async def _ask(self, turn: Turn, user: int, tools: int) -> None:
         self.open += 1
         try:
-            await self.client.turn(turn, f"prove-user-{user}", question(turn.turn, tools=tools))
+            await self.client.turn(turn, f"prove-user-{user}", question(turn.turn, tools=tools, tool=TOOL))
         finally:
             self.open -= 1
             self.free.append(user)
@@ -200,5 +201,6 @@ SCENARIO = Scenario(
         "full": {"streams": 300, "ramp_s": 10, "seconds": 60, "drain_s": 30},
     },
     run=run,
+    settings=ROOM,
     pairs={"quick": (1, 1), "standard": (3, 6), "full": (5, 10)},
 )
