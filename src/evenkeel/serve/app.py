@@ -117,9 +117,9 @@ async def open_parts(settings: Settings, door: QueueDoor) -> AsyncIterator[Parts
         )
 
 
-def the_agent(parts: Parts, settings: Settings, _replies: Replies) -> AbstractAsyncContextManager[Runs]:
+def the_agent(parts: Parts, settings: Settings, replies: Replies) -> AbstractAsyncContextManager[Runs]:
     """The agent that ships."""
-    return build_agent(parts, settings.agent)
+    return build_agent(parts, settings.agent, replies.settled)
 
 
 @asynccontextmanager

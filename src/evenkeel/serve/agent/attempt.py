@@ -29,11 +29,14 @@ from evenkeel.serve.agent.recovery import Left, left_by
 from evenkeel.serve.agent.tools.kinds import Place
 from evenkeel.serve.agent.turn import Begun as Start
 from evenkeel.serve.agent.turn import take_turn
-from evenkeel.serve.ports.runs import Begun, Usage
+from evenkeel.serve.ports.failures import RunFailedError
+from evenkeel.serve.ports.runs import Answer, Begun, Usage
 
 LOG = logging.getLogger(__name__)
 WAITING = 10_000
 """Sessions remembered as waiting for their user's answer: a hint for lists, such a session is idle."""
+REPORTED = 20
+"""How far back the answer of a run is looked for: it is the newest of its rows."""
 STOPPED = frozenset({CancelledBy.USER, CancelledBy.ADMIN})
 
 
@@ -206,6 +209,8 @@ class Attempts:
 
     async def _over(self, turn: Turn, kind: str, error: str) -> Outcome:
         """The outcome is the terminal event; of a queued run the queue says so too."""
+        if kind != "cancelled" and self._kit.on_end is not None and turn.order.request.reply_to is not None:
+            await self._kit.on_end(turn.order.request, turn.task.task_id, await self._told(turn, kind, error))
         status = {"final": TaskStatus.SUCCESS, "cancelled": TaskStatus.CANCELLED}.get(kind, TaskStatus.FAILED)
         if turn.order.queued:
             said = "queue_finish" if kind == "final" else "queue_fail"
@@ -215,6 +220,15 @@ class Attempts:
                     turn.session_id, turn.order.request.user_id, Draft(said, _queue_data(turn, error or kind))
                 )
         return Outcome(status, error)
+
+    async def _told(self, turn: Turn, kind: str, error: str) -> Answer | RunFailedError:
+        """How the run ended, from what is stored: an attempt that only closes what another began knows no more."""
+        if kind != "final":
+            code, _, message = error.partition(": ")
+            return RunFailedError(code if message else "INTERNAL_ERROR", message or error or "The run failed.")
+        rows = await self._history(turn).window(REPORTED)
+        mine = [row for row in rows if row.role == "assistant" and row.meta.run == turn.task.task_id and row.content]
+        return Answer(turn.session_id, mine[-1].content if mine else "", Usage(), "unknown")
 
 
 def _tell(turn: Turn, error: EvenkeelError) -> None:

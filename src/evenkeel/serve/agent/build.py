@@ -17,12 +17,13 @@ from evenkeel.serve.agent.tools.kinds import Tool
 from evenkeel.serve.agent.tools.toolbox import Toolbox
 from evenkeel.serve.agent.worker import Worker
 from evenkeel.serve.ports.parts import Parts
-from evenkeel.serve.ports.runs import Runs
+from evenkeel.serve.ports.runs import OnEnd, Runs
 
 
 @asynccontextmanager
-async def build_agent(parts: Parts, settings: AgentSettings) -> AsyncIterator[Runs]:
+async def build_agent(parts: Parts, settings: AgentSettings, on_end: OnEnd | None = None) -> AsyncIterator[Runs]:
     """The agent over the parts that a process opened; `settings` is section `agent` of the configuration.
+    `on_end` is told how runs ended whose request has `reply_to`.
 
     Entering opens the task queue (`parts.open_tasks`) and serves it, opens connections to models and starts what MCP
     servers live on; nothing is asked of a model or of an MCP server before a run needs it. An error in
@@ -34,13 +35,16 @@ async def build_agent(parts: Parts, settings: AgentSettings) -> AsyncIterator[Ru
 
     Raises `ConfigurationError` for settings that cannot hold (a model without `base_url`, say).
     """
-    async with open_worker(parts, settings) as runs:
+    async with open_worker(parts, settings, on_end=on_end) as runs:
         yield runs
 
 
 @asynccontextmanager
 async def open_worker(
-    parts: Parts, settings: AgentSettings, models_of: Callable[[Models], Models] = lambda models: models
+    parts: Parts,
+    settings: AgentSettings,
+    models_of: Callable[[Models], Models] = lambda models: models,
+    on_end: OnEnd | None = None,
 ) -> AsyncIterator[AgentRuns]:
     """As `build_agent`; `models_of` may put other models in the place of some, as tests do."""
     settings = completed(settings)
@@ -49,7 +53,7 @@ async def open_worker(
         open_models(settings, parts.lean, parts.clock) as models,
         workspace_tools(settings.workspace, parts.clock) as files,
     ):
-        kit = Kit(parts, settings, models_of(models), Toolbox((*ENDINGS, *files), _nothing_remote), meter)
+        kit = Kit(parts, settings, models_of(models), Toolbox((*ENDINGS, *files), _nothing_remote), meter, on_end)
         async with _served(kit) as runs:
             yield runs
 

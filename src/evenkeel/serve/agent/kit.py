@@ -18,17 +18,19 @@ from evenkeel.serve.agent.tools.toolbox import RunTools, Toolbox
 from evenkeel.serve.ports.failures import RunRefusedError
 from evenkeel.serve.ports.parts import Parts
 from evenkeel.serve.ports.requests import RunRequest
+from evenkeel.serve.ports.runs import OnEnd
 
 
 @dataclass(frozen=True, slots=True)
 class Kit:
-    """Opened once for the whole agent."""
+    """Opened once for the whole agent. `on_end` hears of runs that are answered elsewhere, too."""
 
     parts: Parts
     settings: AgentSettings
     models: Models
     toolbox: Toolbox
     meter: AgentMeter
+    on_end: OnEnd | None = None
 
 
 @dataclass(slots=True)

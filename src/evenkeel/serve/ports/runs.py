@@ -6,13 +6,14 @@ read from the bus; its outcome is its terminal event.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
 from evenkeel.hotpath.ports.bus import Subscription
 from evenkeel.hotpath.ports.cancellation import CancelledBy
+from evenkeel.kernel.errors import EvenkeelError
 from evenkeel.serve.ports.requests import RunRequest
 
 
@@ -70,6 +71,12 @@ class Queued:
     session_id: str
     queue_id: str
     thread_id: str
+
+
+OnEnd = Callable[[RunRequest, str, Answer | EvenkeelError], Awaitable[None]]
+"""Told of the end of a run whose request has `reply_to`: the request, the run's id, and how it ended. Told again when
+the process died before the run's outcome was stored, so what it does must be repeatable by that id.
+"""
 
 
 class Runs(Protocol):

@@ -31,7 +31,7 @@ const PANELS = [
   ["streams", {
     sockets: gauge("evenkeel_api_streams_items", { channel: "ws" }),
     sse: gauge("evenkeel_api_streams_items", { channel: "sse" }),
-    sessions_active: gauge("evenkeel_limiter_sessions_items", { state: "here" }),
+    sessions_active: gauge("evenkeel_limiter_sessions_items", { state: "active" }),
   }],
   ["latency", {
     p50: milliseconds(0.5, FIRST_EVENT),
