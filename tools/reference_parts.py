@@ -23,19 +23,34 @@ from evenkeel.hotpath.tasks import build_tasks
 from evenkeel.hotpath.writes import WriterRules, build_event_writer, build_write_queue
 from evenkeel.kernel.metrics import Described, Meters
 from evenkeel.kernel.process import build_meter
+from evenkeel.serve.app import open_server
+from evenkeel.serve.operations import open_logs
+from evenkeel.serve.settings import read_settings
 
 Pages = Iterator[tuple[str, str]]
 LIGHT = HashRules(memory_kib=64, time_cost=1)
 
 
 def made_by_the_parts() -> list[Described]:
-    """Every metric of both paths: the parts are opened, and asked what they made."""
+    """Every metric of both paths, and of the server: they are opened, and asked what they made."""
     meters = Meters()
     build_meter(meters)
+    found: dict[str, Described] = {}
     for profile in ("optimised", "rollback"):
         with tempfile.TemporaryDirectory() as folder:
             asyncio.run(_open_all(f"sqlite:///{Path(folder) / 'reference.db'}", profile, meters))
-    return meters.described()
+    with tempfile.TemporaryDirectory() as folder:
+        of_the_server = asyncio.run(_of_the_server(f"sqlite:///{Path(folder) / 'reference.db'}"))
+    for metric in (*of_the_server, *meters.described()):
+        found[metric.name] = metric
+    return sorted(found.values(), key=lambda each: each.name)
+
+
+async def _of_the_server(dsn: str) -> list[Described]:
+    settings = read_settings(None, {}, {"storage.dsn": dsn, "agent.workspace.enabled": False})
+    async with open_server(settings) as server:
+        with open_logs(settings.operations, server.parts.meters, settings.profile):
+            return server.parts.meters.described()
 
 
 async def _open_all(dsn: str, profile: str, meters: Meters) -> None:
@@ -72,8 +87,9 @@ def metrics_page() -> Pages:
     lines = [
         "# Metrics",
         "",
-        "What the parts of `evenkeel.hotpath` and the process tell, in Prometheus' format. Every metric has the label `path`: "
-        "`optimised` or `rollback`, `none` where there is no choice. No label holds an id of a session, a user or a task.",
+        "What the parts of `evenkeel.hotpath`, the server and the process tell, in Prometheus' format. Every metric has "
+        "the label `path`: `optimised` or `rollback`, `none` where there is no choice. No label holds an id "
+        "of a session, a user or a task.",
     ]
     room = ""
     for metric in made_by_the_parts():
