@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -54,8 +55,16 @@ async def session_of(client: Client) -> dict[str, Any]:
         audited = await client.call_tool("audit", {"path": "tiny", "min_severity": "high"})
         explained = await client.call_tool("explain", {"path": "tiny", "file": "api.py", "line": 11})
         page = await client.call_tool("rule", {"slug": "blocking-io-in-async"})
+        planned = await client.call_tool("plan", {"path": "tiny", "language": "zh"})
         outside = await client.call_tool("audit", {"path": "/"})
-    return {"tools": listed.tools, "audit": audited, "explain": explained, "rule": page, "outside": outside}
+    return {
+        "tools": listed.tools,
+        "audit": audited,
+        "explain": explained,
+        "rule": page,
+        "plan": planned,
+        "outside": outside,
+    }
 
 
 def check(got: dict[str, Any]) -> None:
@@ -69,6 +78,8 @@ def check(got: dict[str, Any]) -> None:
     assert all(each["path"] and each["recommendation"] for each in result["findings"])
     assert "blocking-io-in-async" in got["explain"].structured_content["explanation"]
     assert got["rule"].structured_content["page"].startswith("blocking-io-in-async (runtime-performance")
+    assert "api.py" in got["plan"].structured_content["markdown"]
+    assert re.search(r"[\u4e00-\u9fff]", got["plan"].structured_content["markdown"])
     assert got["outside"].is_error
     assert "not within what may be audited" in text_of(got["outside"])
     assert "--root" in text_of(got["outside"])

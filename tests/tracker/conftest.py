@@ -13,7 +13,10 @@ from evenkeel.audit.tracker import Task
 from evenkeel.audit.tracker.linear import LinearTracker
 from evenkeel.audit.tracker.linear.record import Records
 from evenkeel.audit.tracker.linear.transport import Api
+from tests.cli.conftest import backend, environment, evenkeel
 from tests.tracker.service import KEY, Workspace, filled, running
+
+__all__ = ["backend", "environment", "evenkeel"]
 
 BODY = "# Persistence & Performance Audit Report - 2026-02-04\n\nWhat was found.\n"
 BOARD = Board(team_key="HRB", team_name="Harbour", epic="Epic 0: Common Tasks")

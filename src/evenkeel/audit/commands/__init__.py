@@ -18,6 +18,7 @@ from evenkeel.audit.model.finding import CATEGORIES, SEVERITIES
 from evenkeel.audit.model.result import AuditResult
 from evenkeel.audit.pipeline import audit, checked_root
 from evenkeel.audit.report import json, plan, profile, terminal
+from evenkeel.audit.report.completion import TRACKER_ITEM
 from evenkeel.audit.report.formats import SUFFIXES, Material, build_material, render
 from evenkeel.audit.rules import all_rules
 from evenkeel.audit.wording import wording_of
@@ -28,6 +29,8 @@ CLEAN, FOUND, INCOMPLETE = 0, 1, 2
 
 def run_audit(arguments: argparse.Namespace) -> int:
     """Exit status 0, 1 or 2 as the rules of the audit state it."""
+    if arguments.watch and arguments.tracker != "none":
+        raise UsageError("--watch and --tracker do not go together.", hint="Create the task in a run of its own.")
     if arguments.watch:
         written = [*arguments.output, *(plans_beside(arguments.output) if arguments.plan else ())]
         return watch(checked_root(arguments.path), lambda: _audited_once(arguments), written)
@@ -48,7 +51,16 @@ def _audited_once(arguments: argparse.Namespace) -> int:
         write_file(path, plan.render(result, name=material.name, language=options.settings.lang))
     form = arguments.format or ("plan" if arguments.plan else "terminal")
     _printed(result, "terminal" if outputs else form, material, quiet=arguments.quiet)
+    if arguments.tracker != "none" and not arguments.dry_run:
+        _tell_missing_task(result)
     return exit_status(result, options.settings.fail_on)
+
+
+def _tell_missing_task(result: AuditResult) -> None:
+    """Whoever asked for a task hears on stderr that there is none, whatever the report's format."""
+    for each in result.definition_of_done:
+        if each.item == TRACKER_ITEM and not each.done:
+            say(f"no task was created: {each.note}")
 
 
 @contextmanager

@@ -12,6 +12,8 @@ from evenkeel.audit.model.result import CategoryResult, ConsultedSource, Criteri
 from evenkeel.audit.report.summary import tally
 from evenkeel.audit.report.text import plural
 
+TRACKER_ITEM = "Tracker task created"
+
 
 def definition_of_done(
     profile: Profile,
@@ -37,7 +39,7 @@ def definition_of_done(
 
 def tracker_item(*, created: bool, note: str) -> Criterion:
     """The item that says what became of the tracker task."""
-    return Criterion("Tracker task created", created, note)
+    return Criterion(TRACKER_ITEM, created, note)
 
 
 def _stack(profile: Profile) -> Criterion:

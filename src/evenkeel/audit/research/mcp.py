@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager
@@ -46,6 +47,8 @@ class McpProvider:
 
     def answer(self, questions: Sequence[Question]) -> Answers:
         """What the cache and the server know of the questions that have words."""
+        for library in ("mcp", "httpx2", "httpcore2"):  # else their warnings, with addresses in them, go to stderr
+            logging.getLogger(library).addHandler(logging.NullHandler())
         worded = [each for each in questions if each.title]
         kept = self._remembered(worded)
         open_questions = [each for each in worded if each not in kept]
