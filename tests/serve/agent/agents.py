@@ -125,11 +125,13 @@ def told_of(event: Event) -> list[Told]:
     return _told(event.event_id, event.kind, payload["data"]["data"])
 
 
-async def heard(begun: Begun, enough: Callable[[Told], bool] | None = None) -> list[Told]:
-    """Read a run's subscription to its terminal event, or until `enough`; closes it."""
+async def heard(begun: Begun, enough: Callable[[Told], bool] | None = None, *, stay: bool = False) -> list[Told]:
+    """Read a run's subscription to its terminal event, or until `enough`; closes it. `stay` = as a watcher, who stays
+    while nothing is at work.
+    """
     seen: list[Told] = []
     async for delivery in begun.subscription:
-        if isinstance(delivery, Settled):
+        if isinstance(delivery, Settled) and not stay:
             break
         if not isinstance(delivery, (Live, Replayed)):
             continue
