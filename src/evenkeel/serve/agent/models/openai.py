@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import httpx2
@@ -18,6 +18,7 @@ from evenkeel.serve.agent.settings import ModelSettings
 
 PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 SAID_BYTES = 2_000
+END_S = 0.1
 WAIT_MAX_S = 60.0
 """The longest `Retry-After` that is honoured."""
 
@@ -111,11 +112,13 @@ class OpenAiModel:
     @staticmethod
     async def _streamed(response: httpx2.Response, reply: Reply) -> AsyncIterator[Piece]:
         lines, answer = Lines(), Answer(reply)
-        async for data in response.aiter_raw():
+        received = response.aiter_raw()
+        async for data in received:
             piece = answer.take(lines.fed(data))
             if piece is not None:
                 yield piece
             if answer.done:
+                await _rest_of(received)
                 break
         piece = answer.take(lines.rest())
         if piece is not None:
@@ -128,6 +131,14 @@ class OpenAiModel:
         answer = Answer(reply)
         yield answer.whole(body)
         answer.finish()
+
+
+async def _rest_of(received: AsyncIterator[bytes]) -> None:
+    """The end of the body, which follows the last event at once: a connection that was read to its end is used again."""
+    with suppress(TimeoutError, httpx2.HTTPError):
+        async with asyncio.timeout(END_S):
+            async for _ in received:
+                pass
 
 
 def completions_url(base_url: str) -> str:
