@@ -115,14 +115,7 @@ async def test_which_failures_pass(status: int, passing: bool) -> None:
 async def test_an_answer_that_is_not_streamed() -> None:
     call = {"id": "a", "function": {"name": "one", "arguments": "{}"}}
     body = {
-        "choices": [
-            {
-                "message": {
-                    "content": "whole",
-                    "tool_calls": [{"id": "a", "function": {"name": "one", "arguments": "{}"}}],
-                }
-            }
-        ],
+        "choices": [{"message": {"content": "whole", "tool_calls": [call]}}],
         "usage": {"prompt_tokens": 1, "completion_tokens": 2},
     }
     async with endpoint(plain(200, body)) as at, model(at, stream=False) as asked:
