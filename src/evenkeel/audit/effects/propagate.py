@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 
+from evenkeel.audit.effects.private_loops import mark_private_loops
 from evenkeel.audit.effects.summary import Edge, Own, Summary
 from evenkeel.audit.model.effects import Effect, bind_variables
 from evenkeel.audit.model.flags import Guard, settled
@@ -39,6 +40,7 @@ def propagate(functions: Sequence[FunctionInfo], summaries: Sequence[Summary]) -
     _spread_effects(functions, summaries, callers)
     _spread_fetches(functions, summaries, callers)
     _spread_roles(functions, summaries)
+    mark_private_loops(functions, summaries)
 
 
 def _spread_effects(

@@ -24,6 +24,11 @@ LOCAL_KINDS = frozenset(
 DATABASE_RESOURCES = frozenset({"session", "connection", "transaction"})  # who opens one matters to callers
 
 
+LOOP_MAKERS = frozenset(
+    {"asyncio.run", "asyncio.Runner.run", "asyncio.AbstractEventLoop.run_until_complete", "anyio.run", "uvloop.run"}
+)  # run one coroutine to its end, on a loop that serves the caller
+
+
 class Edge(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One function calls another. `parameters`: (parameter of the callee, parameter of the caller that flows into it)."""
 
@@ -40,6 +45,7 @@ class Edge(msgspec.Struct, frozen=True, array_like=True, gc=False):
     flags: tuple[tuple[int, int], ...] = ()  # what the call passes for the callee's parameters, as far as it is literal
     texts: tuple[tuple[int, str], ...] = ()  # SQL that the call passes, by parameter of the callee
     made_from: tuple[tuple[int, int], ...] = ()  # as `parameters`, for what is made from one parameter of the caller
+    own_loop: bool = False  # the callee's coroutine is handed to a loop made for it: `asyncio.run(work())`
 
 
 class Own(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -88,13 +94,15 @@ def summarise(function: Function, linked: LinkedFunction, project: Known) -> Sum
     memoised = is_memoised(function, cached=linked.cached)
     first_time = first_time_regions(function)
     kept_on_self = kept_regions(function, cached=linked.cached)
+    loop_makers = {link.call for link in linked.links if link.library in LOOP_MAKERS}
     for link in linked.links:
         call = calls[link.call]
         looped = bool(loops_around(function.blocks, call.block, call.position))
         once = memoised or is_inside(call.position, first_time)
         kept = is_inside(call.position, kept_on_self)
         guard = guard_at(function, own, call.block, call.position)
-        edges.extend(_edges(function, call, link, looped, parameters_of, taints, guard, once=once, kept=kept))
+        how = {"once": once, "kept": kept, "own_loop": call.parent in loop_makers}
+        edges.extend(_edges(function, call, link, looped, parameters_of, taints, guard, **how))
         if once:
             continue
         effects.extend(
@@ -160,6 +168,7 @@ def _edges(  # noqa: PLR0913 - one edge has that many sides
     *,
     once: bool,
     kept: bool,
+    own_loop: bool,
 ) -> Iterator[Edge]:
     for target in link.targets:
         flows = _flows(call, parameters_of[target], taints)
@@ -179,6 +188,7 @@ def _edges(  # noqa: PLR0913 - one edge has that many sides
             flags,
             texts,
             _made_from(call, taints),
+            own_loop,
         )
     for target in link.runs:
         yield Edge(target, call.line, call.column, link.mode, looped, once=once, kept=kept, guard=guard)

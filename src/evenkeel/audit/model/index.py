@@ -96,6 +96,7 @@ class FunctionInfo(msgspec.Struct, gc=False):
     reaches: tuple[Reached, ...] = ()
     fetches: tuple[Fetch, ...] = ()
     holds_session: bool = False  # is given one, or keeps one on `self`
+    private_loop: bool = False  # async, and run only by loops that serve one caller (`asyncio.run` in a job)
     per_element: bool = False  # the framework calls it for each element of a list, which is its first parameter
 
 

@@ -35,7 +35,7 @@ class Stall(NamedTuple):
 
 def stalls(function: FunctionView, kinds: tuple[EffectKind, ...]) -> Iterator[Stall]:
     """Calls of an async function that block the loop with an effect of these kinds, one a line, in order of lines."""
-    if not function.is_async:
+    if not function.is_async or function.info.private_loop:
         return
     first_time = first_time_regions(function.fact)
     best: dict[int, Stall] = {}
