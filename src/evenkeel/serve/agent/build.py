@@ -13,7 +13,7 @@ from evenkeel.serve.agent.runs import AgentRuns
 from evenkeel.serve.agent.settings import AgentSettings
 from evenkeel.serve.agent.tools.endings import ENDINGS
 from evenkeel.serve.agent.tools.files import workspace_tools
-from evenkeel.serve.agent.tools.kinds import Tool
+from evenkeel.serve.agent.tools.remote import remote_tools
 from evenkeel.serve.agent.tools.toolbox import Toolbox
 from evenkeel.serve.agent.worker import Worker
 from evenkeel.serve.ports.parts import Parts
@@ -52,8 +52,9 @@ async def open_worker(
     async with (
         open_models(settings, parts.lean, parts.clock) as models,
         workspace_tools(settings.workspace, parts.clock) as files,
+        remote_tools(settings.mcp, parts.clock) as remote,
     ):
-        kit = Kit(parts, settings, models_of(models), Toolbox((*ENDINGS, *files), _nothing_remote), meter, on_end)
+        kit = Kit(parts, settings, models_of(models), Toolbox((*ENDINGS, *files), remote), meter, on_end)
         async with _served(kit) as runs:
             yield runs
 
@@ -85,7 +86,3 @@ def _report(task: asyncio.Task[None]) -> None:
         task.get_loop().call_exception_handler(
             {"message": "The agent's queue is no longer served.", "exception": error, "task": task}
         )
-
-
-async def _nothing_remote() -> tuple[Tool, ...]:
-    return ()
