@@ -31,11 +31,10 @@ from tests.rules.trees import examples, split_files
 
 AUDIT = Path(__file__).parents[2] / "src/evenkeel/audit"
 SAMPLES = Path(__file__).parents[1] / "rules/samples"
-TABLES: dict[str, dict[str, str]] = {
-    name: table
-    for path in sorted((AUDIT / "wording/zh").glob("*.toml"))
-    for name, table in tomllib.loads(path.read_text(encoding="utf-8")).items()
-}
+TABLES: dict[str, dict[str, str]] = {}
+for _path in sorted((AUDIT / "wording/zh").glob("*.toml")):
+    for _name, _table in tomllib.loads(_path.read_text(encoding="utf-8")).items():
+        TABLES.setdefault(_name, {}).update(_table)
 ZH = wording_of("zh")
 PROSE = re.compile(r"[a-z]{3,} [a-z]{2,}|^ [a-z]{3,} ")
 NO_MESSAGES = frozenset({"on success only", "handed over", "yield from", " async for ", "()[...]` loads every `"})

@@ -74,11 +74,10 @@ class Wording:
         return self.space.join(self(each) for each in parts if each)
 
     def _row(self, text: str) -> str:
-        parts = [self.said(each) for each in _COMMAS.split(text)]
-        if len(parts) > 1 and None not in parts:
-            return self.comma.join(each for each in parts if each)
-        whole = self.said(text)
-        return whole if whole is not None else self.list(_COMMAS.split(text))
+        parts = _COMMAS.split(text)
+        counted = len(parts) > 1 and all(each[:1].isdigit() for each in parts)
+        whole = None if counted else self.said(text)
+        return whole if whole is not None else self.list(parts)
 
     def __hash__(self) -> int:
         return hash(self.language)
