@@ -94,6 +94,13 @@ def test_a_scenario_asks_for_its_floor_only_where_it_can_be_moved() -> None:
     assert floor not in plan.render(_result(_finding("missing-intermediate-commit")), name="shop")
 
 
+def test_what_no_scenario_shows_has_none() -> None:
+    text = plan.render(_result(_finding("list-allocation", severity="LOW")), name="shop")
+    assert "## Acceptance scenarios" not in text
+    assert "## Risks and rollback" not in text
+    assert "load tests" not in text
+
+
 def test_stages_take_as_long_as_the_efforts_of_their_findings() -> None:
     many = [
         _finding("n-plus-one", line=10 * n, end_line=10 * n, effort="M", issue=f"`q{'x' * n}` per row")

@@ -35,6 +35,8 @@ def test_no_text_is_empty_or_left_in_the_other_language(language: str, entry: st
     own = texts(language).rules[entry]
     for name in RuleTexts.__struct_fields__:
         text: str = getattr(own, name)
+        if name in {"accept", "risk"} and not remedies()[entry].scenarios:
+            continue  # an ordinary change, which no scenario shows
         wide = len(re.findall(r"[\u4e00-\u9fff]", text))
         assert text, name
         assert (wide > 1) == (language == "zh"), text

@@ -9,7 +9,9 @@ import msgspec
 
 
 class RuleTexts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the plan says of one rule, in whole sentences; `title` is the fault in a few words."""
+    """What the plan says of one rule, in whole sentences; `title` is the fault in a few words.
+
+    `accept` is "" where no scenario shows it, `risk` where it is an ordinary change."""
 
     title: str
     problem: str

@@ -44,5 +44,5 @@ def _stage(stage: Stage, material: Material) -> str:
 
 def _proof(scenarios: tuple[Scenario, ...], material: Material) -> str:
     names = ", ".join(each.name for each in scenarios)
-    text = material.say(f"load tests {names}; alert thresholds and regression base lines fixed")
+    text = material.say(f"{f'load tests {names}; ' if names else ''}alert thresholds and regression base lines fixed")
     return f"<li><strong>D</strong> <p>{escaped(text)}</p></li>"

@@ -90,6 +90,6 @@ def _rule(rule: Rule, say: Wording) -> Rule:
     if known is None:
         return rule
     parts = ("Why it costs", known.problem), ("Do instead", known.measure), ("Take care", known.risk)
-    body = "\n\n".join(f"**{say(title)}** {text}" for title, text in parts)
+    body = "\n\n".join(f"**{say(title)}** {text}" for title, text in parts if text)
     more = say(f"The full page: `evenkeel rule {rule.slug}`.")
     return dataclasses.replace(rule, title=known.title, page=f"{known.title}\n\n{body}\n\n{more}\n")

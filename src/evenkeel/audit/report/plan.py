@@ -173,7 +173,7 @@ def _stages(page: _Page) -> Iterator[str]:
     rows = [(each.name, _members(page, each), say(f"{each.risk} risk"), _days(page, each), _effort(page, each))
             for each in page.plan.stages]  # fmt: skip
     proof = ", ".join(each.name for each in page.plan.scenarios)
-    proving = say(f"load tests {proof}; alert thresholds and regression base lines fixed")
+    proving = say(f"{f'load tests {proof}; ' if proof else ''}alert thresholds and regression base lines fixed")
     last = ("D", proving, say("low risk"), say("as long as the scenarios run"), "")
     columns = [say(each) for each in ("Stage", "What", "Risk", "Duration", "Effort of the findings")]
     yield _table(columns, [*rows, last])
@@ -211,6 +211,8 @@ def _entries(page: _Page, entries: tuple[Step, ...]) -> str:
 
 def _scenarios(page: _Page) -> Iterator[str]:
     say = page.say
+    if not page.plan.scenarios:
+        return
     yield f"## {say('Acceptance scenarios')}"
     for each in page.plan.scenarios:
         own = page.words.scenarios[each.name]
@@ -225,12 +227,12 @@ def _scenarios(page: _Page) -> Iterator[str]:
 
 
 def _risks(page: _Page) -> Iterator[str]:
-    say = page.say
+    say, risky = page.say, [each for each in _by_stage(page) if page.of(each).risk]
+    if not risky:
+        return
     yield f"## {say('Risks and rollback')}"
     columns = [say(each) for each in ("Bottleneck", "Risk", "Way back")]
-    yield _table(
-        columns, ((_named(page, each), prose(page.of(each).risk), _back(page, each)) for each in _by_stage(page))
-    )
+    yield _table(columns, ((_named(page, each), prose(page.of(each).risk), _back(page, each)) for each in risky))
 
 
 def _by_stage(page: _Page) -> Iterator[Bottleneck]:
