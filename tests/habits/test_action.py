@@ -28,7 +28,10 @@ async def home() -> str:
     return ""
 """
 
-pytestmark = pytest.mark.skipif(not BASH, reason="bash is not there")
+pytestmark = [
+    pytest.mark.skipif(not BASH, reason="bash is not there"),
+    pytest.mark.timeout(90),  # whole runs in processes of their own
+]
 
 
 def action() -> dict[str, Any]:

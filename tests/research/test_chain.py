@@ -15,6 +15,7 @@ from evenkeel.audit.research.questions import MOST, questions, read_topics
 from evenkeel.kernel.errors import ConfigurationError
 from tests.cli.conftest import Run
 
+pytestmark = pytest.mark.timeout(90)  # whole runs in processes of their own
 OURS = ServerSettings(command=("evenkeel-documentation",))
 
 

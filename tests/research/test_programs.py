@@ -18,6 +18,7 @@ from evenkeel.audit.research import Caller, build_providers, research
 from evenkeel.audit.research.questions import read_topics
 from tests.cli.conftest import Run
 
+pytestmark = pytest.mark.timeout(90)  # whole runs in processes of their own
 SERVER = Path(__file__).with_name("recording_server.py")
 PROFILE = Profile(root=".", technologies=(Technology("sqlalchemy", "orm"), Technology("postgresql", "database")))
 VARIABLES = ("EVENKEEL_RESEARCH_LOG", "EVENKEEL_RESEARCH_MODE")

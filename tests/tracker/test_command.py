@@ -10,6 +10,7 @@ import pytest
 from tests.cli.conftest import Run
 from tests.tracker.service import KEY, Workspace
 
+pytestmark = pytest.mark.timeout(90)  # whole runs in processes of their own
 LINEAR = ("--tracker", "linear", "--team", "HRB")
 
 

@@ -110,8 +110,9 @@ async def streams(child: Child) -> AsyncIterator[TransportStreams]:
 
 def _pump(stdout: IO[bytes], lines: Lines) -> None:
     """In a thread: every line into the queue, an empty one at the end. Ends with the child, or with the loop."""
-    reading = os.fdopen(os.dup(stdout.fileno()), "rb")  # of its own: `end` may close the other while this one reads
-    with reading, suppress(RuntimeError, OSError, ValueError):  # RuntimeError: the loop is closed
+    # A descriptor of its own: `end` may close the other while this one is read.
+    # RuntimeError: the loop is closed. OSError, ValueError: the child was ended before it could be read.
+    with suppress(RuntimeError, OSError, ValueError), os.fdopen(os.dup(stdout.fileno()), "rb") as reading:
         while lines.room.acquire(timeout=UNREAD_S):
             line = reading.readline(MAX_LINE)
             whole = line if line.endswith(b"\n") else b""
