@@ -41,13 +41,21 @@ def can_fork() -> bool:
 
 
 def run_forked(
-    works: Sequence[Work], *, timeout_s: float, on_progress: Callable[[int, int], None] | None = None
+    works: Sequence[Work],
+    *,
+    timeout_s: float,
+    on_progress: Callable[[int, int], None] | None = None,
+    meanwhile: Callable[[], None] | None = None,
+    nested: bool = False,
 ) -> list[Answer]:
     """Run each work in a process of its own, all at once; a crash or time-out costs only that one's answer.
 
-    `on_progress(index, done)` is called in this process. No child outlives the call, not even after an exception."""
+    `on_progress(index, done)` is called in this process, and `meanwhile` once all have started; what it raises is raised.
+    `nested`: the works start processes of their own. No child outlives the call, not even after an exception."""
     on_progress = on_progress or _no_progress
     if not can_fork():
+        if meanwhile is not None:
+            meanwhile()
         return [_in_process(index, work, on_progress) for index, work in enumerate(works)]
     context = multiprocessing.get_context("fork")
     gc.freeze()  # a collection in a child would touch, and so copy, every page of the parent
@@ -56,10 +64,12 @@ def run_forked(
     try:
         for index, work in enumerate(works):
             receiving, sending = context.Pipe(duplex=False)
-            process = context.Process(target=_child, args=(work, sending), daemon=True)
+            process = context.Process(target=_child, args=(work, sending), daemon=not nested)
             process.start()
             sending.close()
             running[receiving] = _Running(index, process, receiving, time.monotonic())
+        if meanwhile is not None:
+            meanwhile()
         _collect(running, answers, timeout_s, on_progress)
     finally:
         gc.unfreeze()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
 import msgspec
@@ -23,13 +23,18 @@ from evenkeel.audit.effects.symbols import Symbols
 from evenkeel.audit.effects.types import Type
 from evenkeel.audit.model.facts import FileFacts, Function, Parameter
 from evenkeel.audit.model.finding import Remark
-from evenkeel.audit.model.index import FunctionInfo, Index, Role
+from evenkeel.audit.model.index import FunctionInfo, Index, Role, function_table
 from evenkeel.audit.model.mentions import mentions_of
 from evenkeel.audit.model.packing import pack
+from evenkeel.audit.model.tables import Blobs
 from evenkeel.kernel.forks import Send, can_fork, run_forked
 
 PARALLEL_FROM = 60  # files; forking costs more than it saves below
 LONGEST_LINK_S = 900.0
+LARGE_BYTES = (
+    24_000_000  # of packed facts, about a million lines: there a second process that links, which shares next to
+)
+# nothing with the first, would cost as much memory as all the rest
 NEIGHBOURS = 48  # files that one process links together: neighbours import one another
 
 SourceFile = tuple[str, str, bytes]  # path, kind, encoded and packed facts
@@ -48,36 +53,55 @@ class FileLinks(msgspec.Struct, frozen=True, array_like=True, gc=False):
     mentions: bytes = b""
 
 
-def build_index(files: Sequence[SourceFile], catalogue: Catalogue, *, jobs: int = 2) -> Index:
+def build_index(files: Iterable[SourceFile], catalogue: Catalogue, *, jobs: int = 2) -> Index:
     """Link every file, propagate effects, find entry points and entities. Order of `files` decides ids: keep it stable."""
-    symbols = Symbols((kind, encoded) for _, kind, encoded in files)
+    return index_of(*sources_of(files), catalogue, jobs)
+
+
+def sources_of(files: Iterable[SourceFile]) -> tuple[tuple[tuple[str, str], ...], Blobs]:
+    """Path and kind of each file, and its facts in one piece."""
+    names: list[tuple[str, str]] = []
+    facts = Blobs()
+    for path, kind, encoded in files:
+        names.append((path, kind))
+        facts.append(encoded)
+    return tuple(names), facts
+
+
+def index_of(names: tuple[tuple[str, str], ...], facts: Blobs, catalogue: Catalogue, jobs: int) -> Index:
+    """`build_index`, of what `sources_of` gives."""
+    symbols = Symbols((kind for _, kind in names), facts)
     resolver = Resolver(symbols, catalogue)
     entities = find_entities(resolver)
     learn_elements(resolver)
     given = Given(resolver)
     functions = [_info(resolver, given, each) for each in range(len(symbols.places))]
     given.learn()
+    del given
     linker = Linker(resolver, overrides(resolver), _unique_methods(resolver), entities)
     roles = _roles(resolver)
     known = Known({info.id: info.parameters for info in functions}, roles)
-    results = _link_all(linker, known, jobs)
+    symbols.forget()
+    results = _link_all(linker, known, jobs if facts.size <= LARGE_BYTES else 1)
+    del linker, known, resolver, symbols  # what follows takes their place in memory
+    numbers = {path: number for number, (path, _) in enumerate(names)}
     summaries = [each for result in results for each in result.summaries]
     _mark_entries(functions, results, summaries)
     propagate(functions, summaries)
     return Index(
-        files=tuple((path, kind) for path, kind, _ in files),
-        facts=[encoded for _, _, encoded in files],
-        linked=[each.linked for each in results],
-        functions=functions,
+        files=names,
+        facts=facts,
+        linked=Blobs(each.linked for each in results),
+        functions=function_table(Blobs(map(msgspec.msgpack.Encoder().encode, functions))),
         entities=entities,
         roles=roles,
-        kinds=_kinds(functions, results, symbols),
+        kinds=_kinds(functions, results, numbers),
         lines=sum(each.lines for each in results),
         unresolved=sum(each.unresolved for each in summaries),
         lasting=lasting_classes(part for each in results for part in each.parts),
-        numbers={path: number for number, (path, _, _) in enumerate(files)},
+        numbers=numbers,
         remarks=tuple(remark for each in results for remark in each.remarks),
-        mentions=[each.mentions for each in results],
+        mentions=b"".join(each.mentions for each in results),
     )
 
 
@@ -95,11 +119,11 @@ def _role(library: Library, name: str) -> str:
     return next((spec.role for each in library.lineage(name) if (spec := library.type_spec(each)).role), "")
 
 
-def _kinds(functions: list[FunctionInfo], results: list[FileLinks], symbols: Symbols) -> list[frozenset[str]]:
+def _kinds(functions: list[FunctionInfo], results: list[FileLinks], numbers: dict[str, int]) -> list[frozenset[str]]:
     """Per file: every effect kind that one of its functions has or reaches."""
     found = [set(each.local_kinds) for each in results]
     for info in functions:
-        found[symbols.places[info.id].file].update(each.effect.kind for each in info.reaches)
+        found[numbers[info.file]].update(each.effect.kind for each in info.reaches)
     return [frozenset(each) for each in found]
 
 
@@ -172,9 +196,14 @@ def _link_all(linker: Linker, known: Known, jobs: int) -> list[FileLinks]:
     if jobs < 2 or count < PARALLEL_FROM or not can_fork():
         return [_link_file(linker, known, file) for file in range(count)]
     chunks = [[file for file in range(count) if file // NEIGHBOURS % jobs == job] for job in range(jobs)]
-    answers = run_forked([partial(_link_chunk, linker, known, chunk) for chunk in chunks], timeout_s=LONGEST_LINK_S)
+    own, *others = chunks  # this process does its share: one that waits would only hold its memory
     results: dict[int, FileLinks] = {}
-    for chunk, answer in zip(chunks, answers, strict=True):
+    answers = run_forked(
+        [partial(_link_chunk, linker, known, chunk) for chunk in others],
+        timeout_s=LONGEST_LINK_S,
+        meanwhile=lambda: results.update((file, _link_file(linker, known, file)) for file in own),
+    )
+    for chunk, answer in zip(others, answers, strict=True):
         if answer.error:  # whatever went wrong over there is a plain exception here
             results.update((file, _link_file(linker, known, file)) for file in chunk)
         else:

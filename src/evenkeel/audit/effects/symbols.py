@@ -9,16 +9,18 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from sys import intern
 
 import msgspec
 
 from evenkeel.audit.model.facts import Assignment, FileFacts, Function
 from evenkeel.audit.model.packing import unpack
+from evenkeel.audit.model.tables import Blobs
 
 DECODED_FILES = 192  # about 40 MB of dense code; more costs memory, fewer costs decoding again
 
 PASSES = 4  # over all files, each decoding a file once: more often means that other files ask for it
-PINNED_FILES = 512  # base classes and constants that everyone imports
+PINNED_FILES = 256  # base classes and constants that everyone imports
 
 _decode = msgspec.msgpack.Decoder(FileFacts).decode
 
@@ -63,9 +65,9 @@ class Module:
 class Symbols:
     """Every module, class and function of the audited tree. Built once, then only read."""
 
-    def __init__(self, files: Iterable[tuple[str, bytes]]) -> None:
-        """`files`: (kind, encoded and packed FileFacts), in a stable order."""
-        self.encoded: list[bytes] = []
+    def __init__(self, kinds: Iterable[str], facts: Blobs) -> None:
+        """Kind and facts (encoded and packed FileFacts) of each file, in a stable order."""
+        self.encoded = facts
         self.modules: list[Module] = []
         self.by_module: dict[str, int] = {}
         self.classes: dict[str, ClassSymbol] = {}
@@ -76,8 +78,13 @@ class Symbols:
         self._decoded: OrderedDict[int, FileFacts] = OrderedDict()
         self._pinned: dict[int, FileFacts] = {}
         self._times: list[int] = []  # file -> how often it was decoded
-        for kind, encoded in files:
-            self._add(kind, encoded)
+        for file, kind in enumerate(kinds):
+            self._add(file, kind)
+
+    def forget(self) -> None:
+        """Let go of decoded facts: those that are asked for again are decoded again."""
+        self._decoded.clear()
+        self._pinned.clear()
 
     def facts(self, file: int) -> FileFacts:
         """The facts of file number `file`. Files that are asked for again and again stay decoded; of the others, the latest."""
@@ -111,10 +118,8 @@ class Symbols:
         module = self.modules[place.file].name
         return module if place.index == 0 else f"{module}.{name}"
 
-    def _add(self, kind: str, encoded: bytes) -> None:
-        file = len(self.encoded)
-        facts = _decode(unpack(encoded))
-        self.encoded.append(encoded)
+    def _add(self, file: int, kind: str) -> None:
+        facts = _decode(unpack(self.encoded[file]))
         self._times.append(0)
         if len(self._decoded) < DECODED_FILES:
             self._decoded[file] = facts
@@ -138,12 +143,13 @@ class Symbols:
     def _add_imports(self, module: Module, facts: FileFacts) -> None:
         for item in facts.imports:
             self.imported.add(item.target.partition(".")[0])
-            if item.name == "*":
-                module.stars.append(item.target)
+            name, target = intern(item.name), intern(item.target)  # the same few in thousands of files
+            if name == "*":
+                module.stars.append(target)
             elif item.function == 0:
-                module.names[item.name] = item.target
+                module.names[name] = target
             else:
-                module.local_imports.setdefault(item.function, {})[item.name] = item.target
+                module.local_imports.setdefault(item.function, {})[name] = target
 
     def _add_definitions(self, module: Module, facts: FileFacts, first: int) -> None:
         symbols = [self._class_symbol(module, facts, index) for index in range(len(facts.classes))]
@@ -173,7 +179,7 @@ class Symbols:
         if setter:
             symbol.methods[f"{function.name}="] = function_id
         elif not overload:
-            symbol.methods[function.name] = function_id
+            symbol.methods[intern(function.name)] = function_id
         if not function.parameters:
             return
         self_prefix = function.parameters[0].name + "."

@@ -61,7 +61,7 @@ class Reach:
 class CallView:
     """One call of a function: its fact, what it resolves to, and what it does."""
 
-    __slots__ = ("_loops", "_reached", "fact", "function", "index", "link")
+    __slots__ = ("_loops", "_reached", "_targets", "fact", "function", "index", "link")
 
     def __init__(self, function: FunctionView, index: int, fact: Call, link: Link) -> None:
         self.function = function
@@ -70,6 +70,7 @@ class CallView:
         self.link = link
         self._reached: dict[tuple[EffectKind, ...], tuple[Reach, ...]] = {}
         self._loops: tuple[Block, ...] | None = None
+        self._targets: tuple[FunctionInfo, ...] | None = None
 
     @property
     def line(self) -> int:
@@ -111,14 +112,18 @@ class CallView:
     @property
     def targets(self) -> tuple[FunctionInfo, ...]:
         """Project functions it may call."""
-        functions = self.function.module.index.functions
-        return tuple(functions[each] for each in self.link.targets)
+        if not self.link.targets:
+            return ()
+        if self._targets is None:
+            functions = self.function.module.index.functions
+            self._targets = tuple([functions[each] for each in self.link.targets])
+        return self._targets
 
     @property
     def runs(self) -> tuple[FunctionInfo, ...]:
         """Project functions it runs through an argument (offload, spawn, gather)."""
         functions = self.function.module.index.functions
-        return tuple(functions[each] for each in self.link.runs)
+        return tuple([functions[each] for each in self.link.runs])
 
     @property
     def query(self) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import msgspec
 from evenkeel.audit.model.effects import Effect
 from evenkeel.audit.model.facts import Call
 from evenkeel.audit.model.finding import Remark
+from evenkeel.audit.model.tables import Blobs, Table
 
 CallMode = Literal["", "offload", "spawn", "gather", "register"]
 ImplicitKind = Literal["", "iterate", "enter", "leave", "read", "set", "inject", "evaluate"]
@@ -75,7 +76,7 @@ class Fetch(msgspec.Struct, frozen=True, array_like=True, gc=False):
     unique: bool = True  # the key tells one row from all others; False for "the first of this owner"
 
 
-class FunctionInfo(msgspec.Struct, gc=False):
+class FunctionInfo(msgspec.Struct, array_like=True, gc=False):
     """What every worker may know of any function of the project."""
 
     id: int
@@ -121,13 +122,18 @@ class Entity(msgspec.Struct, frozen=True, array_like=True, gc=False):
     wide: tuple[str, ...] = ()  # columns of large types (text, JSON, binary)
 
 
+def function_table(blobs: Blobs) -> Table[FunctionInfo]:
+    """The functions of a project, by id, from their encoded infos."""
+    return Table(blobs, msgspec.msgpack.Decoder(FunctionInfo).decode)
+
+
 class Index(msgspec.Struct, gc=False):
     """Everything the workers get beside the context store. `linked[i]` belongs to `facts[i]`, both encoded and packed."""
 
     files: tuple[tuple[str, str], ...]  # (path, kind)
-    facts: list[bytes]
-    linked: list[bytes]
-    functions: list[FunctionInfo]
+    facts: Blobs
+    linked: Blobs
+    functions: Table[FunctionInfo]
     entities: dict[str, Entity]
     roles: dict[str, str]  # type name -> role (session, connection, transaction, ...), project subclasses included
     kinds: list[frozenset[str]]  # effect kinds that each file's functions have or reach
@@ -135,5 +141,5 @@ class Index(msgspec.Struct, gc=False):
     unresolved: int = 0  # calls on receivers that nothing types
     lasting: frozenset[str] = frozenset()  # project classes with an instance that lives as long as the process
     numbers: dict[str, int] = {}  # path -> its place in `files`
-    mentions: list[bytes] = []  # a filter of each file's words, see model/mentions.py
+    mentions: bytes = b""  # the filters of all files' words, see model/mentions.py
     remarks: tuple[Remark, ...] = ()  # what comments say to evenkeel

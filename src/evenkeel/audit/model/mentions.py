@@ -18,8 +18,8 @@ BITS = 4_096  # of one file's filter
 def mentioning(index: Index, name: str) -> Iterator[int]:
     """Numbers of the files that may mention a name."""
     place = _place(name)
-    byte, bit = place >> 3, 1 << (place & 7)
-    return (number for number, bits in enumerate(index.mentions) if bits[byte] & bit)
+    bit = 1 << (place & 7)
+    return (number for number, byte in enumerate(index.mentions[place >> 3 :: BITS >> 3]) if byte & bit)
 
 
 def mentions_of(facts: FileFacts) -> bytes:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from evenkeel.audit.model.answers import once_a_function
 from evenkeel.audit.model.effects import EffectKind
 from evenkeel.audit.model.facts import Block
 from evenkeel.audit.model.index import FunctionInfo, Reached
@@ -47,11 +48,12 @@ class Region:
         return self.start < call.fact.position <= self.end
 
 
-def regions(function: FunctionView) -> tuple[Region, ...]:
+@once_a_function
+def regions(function: FunctionView) -> list[Region]:
     """Every region of a function, explicit transactions first."""
     found = [*_decorated(function), *_with_blocks(function), *_passed(function), *_attributes(function)]
     found.sort(key=lambda each: (each.kind != "transaction", each.start))
-    return tuple(found)
+    return found
 
 
 def _decorated(function: FunctionView) -> Iterator[Region]:

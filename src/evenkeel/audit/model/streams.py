@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from evenkeel.audit.model.accesses import Access, access
+from evenkeel.audit.model.answers import once_a_block
 from evenkeel.audit.model.facts import Block
 from evenkeel.audit.model.loop_data import bound_call, flows_into, inside, loop_data
 from evenkeel.audit.model.loops import leaves_after, loop_kind, loops_of
@@ -84,6 +85,7 @@ def _is_stream(function: FunctionView, index: int, block: Block) -> bool:
     return (streamed and named) or (_goes_out(function, index) and named and bool(STREAMS.search(text)))
 
 
+@once_a_block
 def _goes_out(function: FunctionView, loop: int) -> bool:
     """Whether the loop passes each bit on: it yields, or sends to a client."""
     yields = any(each.kind == "yield" and inside(function.fact, each.block, loop) for each in function.fact.exits)

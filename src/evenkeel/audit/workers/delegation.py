@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -10,7 +11,8 @@ from typing import Any
 
 import msgspec
 
-from evenkeel.audit.effects.build import SourceFile, build_index
+from evenkeel.audit.effects.apart import build_index_apart
+from evenkeel.audit.effects.build import SourceFile
 from evenkeel.audit.effects.loading import load
 from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.finding import CATEGORIES, Gap, WorkerReport
@@ -50,10 +52,12 @@ def run_workers(
     root: Path, context: ContextStore, options: WorkerOptions, progress: Progress = _no_progress
 ) -> tuple[WorkerReport, ...]:
     """One report for each category, in their fixed order; a worker that failed says so in its report."""
-    files, gaps = _read(root, options, progress)
-    key = key_of(files, context, _key_parts(options)) if options.use_cache else ""
+    extracted, gaps = _read(root, options, progress)
+    key = key_of(extracted, context, _key_parts(options)) if options.use_cache else ""
     reports = recall(key) if key else None
     if reports is None:
+        files: deque[SourceFile] = deque((each.path, each.kind, each.facts) for each in extracted)
+        del extracted  # the index holds the facts from here on
         reports = _made(files, context, options, progress)
         if key:
             remember(key, reports)
@@ -65,14 +69,14 @@ def _key_parts(options: WorkerOptions) -> tuple[str, ...]:
 
 
 def _made(
-    extracted: Sequence[ExtractedFile], context: ContextStore, options: WorkerOptions, progress: Progress
+    files: deque[SourceFile], context: ContextStore, options: WorkerOptions, progress: Progress
 ) -> tuple[WorkerReport, ...]:
-    files: list[SourceFile] = [(each.path, each.kind, each.facts) for each in extracted]
-    index = build_index(files, load("python", options.effects), jobs=options.jobs)
+    total = max(len(files), 1)
+    taken = (files.popleft() for _ in range(len(files)))
+    index = build_index_apart(taken, load("python", options.effects), jobs=options.jobs)
     works = [
         partial(_work, name, title, _chosen(rules_of(name), options), index, context) for name, title, _ in CATEGORIES
     ]
-    total = max(len(files), 1)
     answers = run_forked(
         works,
         timeout_s=options.timeout_s,

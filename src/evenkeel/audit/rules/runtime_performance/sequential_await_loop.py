@@ -140,7 +140,7 @@ from evenkeel.audit.model.effects import EffectKind
 from evenkeel.audit.model.facts import Block
 from evenkeel.audit.model.finding import Finding
 from evenkeel.audit.model.loop_data import flows_into, inside, loop_data
-from evenkeel.audit.model.loops import loop_kind
+from evenkeel.audit.model.loops import loop_kind, loops_of
 from evenkeel.audit.model.once import runs_once
 from evenkeel.audit.model.rule import Rule
 from evenkeel.audit.model.view import CallView, FunctionView, ModuleView, Reach
@@ -194,9 +194,7 @@ def _judge(function: FunctionView, loop: int) -> Iterator[Finding]:
 
 
 def _innermost(call: CallView) -> int:
-    loops = call.loops
-    blocks = call.function.fact.blocks
-    return next((i for i, each in enumerate(blocks) if loops and each is loops[0]), -1)
+    return next(iter(loops_of(call)), -1)
 
 
 def _is_awaited(call: CallView) -> bool:
