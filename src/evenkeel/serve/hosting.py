@@ -147,6 +147,7 @@ def _listening(settings: Settings) -> socket.socket:
         if hasattr(socket, name):  # Linux
             sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
     sock.setblocking(False)
+    sock.listen(rules.backlog)  # whoever reads that we serve may connect at once
     return sock
 
 
