@@ -114,7 +114,9 @@ class BySession(Generic[T]):
     rollback: T
 
     def of(self, session_id: str) -> T:
-        """The path of this session."""
+        """The path of this session; where all take one, nothing is computed: it is asked for every event."""
+        if self.optimised is self.rollback:
+            return self.optimised
         return self.optimised if self.choice.path_for(session_id) is Path.OPTIMISED else self.rollback
 
     @property

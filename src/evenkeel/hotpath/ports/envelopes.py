@@ -103,13 +103,18 @@ def _segment(event_id: int, body: bytes) -> bytes:
 
 def _timestamp(at_s: float) -> bytes:
     """RFC 3339 in local time, to the millisecond, as the API's clients know it."""
-    second = int(at_s)
-    before, after = _second(second)
-    return b"%b.%03d%b" % (before, int((at_s - second) * 1000), after)
+    return _millisecond(int(at_s * 1000))
+
+
+@lru_cache(maxsize=4)
+def _millisecond(at_ms: int) -> bytes:
+    """Many events fall into one: formatting for every event costs more than the encoding."""
+    before, after = _second(at_ms // 1000)
+    return b"%b.%03d%b" % (before, at_ms % 1000, after)
 
 
 @lru_cache(maxsize=4)
 def _second(at_s: int) -> tuple[bytes, bytes]:
-    """What stands before and after the fraction: formatting it for every event costs 3 us, more than the encoding."""
+    """What stands before and after the fraction."""
     text = datetime.fromtimestamp(at_s).astimezone().isoformat().encode()
     return text[:19], text[19:]
