@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -184,6 +186,20 @@ async def test_so_many_wait_and_the_next_is_told_when_to_come_back() -> None:
         gate.set()
         assert len(set(await asyncio.gather(*calls))) == 3
         assert sample(meters, "evenkeel_passwords_threads_items", state="busy") == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere threads have no priority of their own")
+async def test_hashing_yields_to_the_event_loop() -> None:
+    def priority() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    meters, mine = Meters(), priority()
+    rules = replace(LIGHT, niceness=5)
+    hashing = await asyncio.to_thread(build_hashing, rules)
+    hasher = PooledHasher(hashing, rules, SystemClock(), build_meter(meters, "optimised"))
+    async with open_pooled(hasher):
+        assert await hasher._in_pool(priority) == min(19, mine + 5)
+    assert priority() == mine
 
 
 async def test_who_waited_too_long_is_turned_away_and_leaves_nothing_behind() -> None:

@@ -36,3 +36,7 @@ def test_no_floor_is_missed_in_silence() -> None:
     for goal, _, verdict in results.verdicts(results.load()):
         if verdict == "missed":
             assert f"{goal.room}: {goal.contest}" in said
+
+
+def test_every_room_was_measured() -> None:
+    assert results.load().keys() == set(results.ROOMS)

@@ -59,7 +59,6 @@ FAN_OUT = "100 messages to 500 readers"
 ISOLATED, SENDS = "one account of 100 is dead", "2,000 messages to 100 accounts"
 FLOOD = "a stream under 500 logins a second"
 CENSUS = "sessions opened and closed"
-ALIVE, CALM = "all accounts alive", "no logins"
 BATCHES = ("PgQueuer, batches of 100", "PgQueuer, batches of 200")
 PROCRASTINATE = "Procrastinate"
 
@@ -74,9 +73,9 @@ GOALS = (
     Goal("cancellation", HERE, "postgres", "p99 ms", 5.0, 1.0),
     Goal("cancellation", ACROSS, "postgres", "p99 ms", 100.0, 30.0),
     Goal("fan-out", FAN_OUT, "sqlite", "CPU s", 1.0, 0.6),
-    Goal("outbox", ISOLATED, "postgres", "healthy p99 ms", 0.95, 1.0, ALIVE),
-    Goal("outbox", ISOLATED, "sqlite", "healthy p99 ms", 0.95, 1.0, ALIVE),
-    Goal("logins", FLOOD, "none", "p99 ms", 0.95, 1.0, CALM),
+    Goal("outbox", ISOLATED, "postgres", "p99, dead / alive", 1.05, 1.0),
+    Goal("outbox", ISOLATED, "sqlite", "p99, dead / alive", 1.05, 1.0),
+    Goal("logins", FLOOD, "none", "p99, flood / calm", 1.05, 1.0),
     Goal("census", CENSUS, "sqlite", "objects a session", 0.01, 0.0),
     Goal("census", CENSUS, "sqlite", "bytes a session", 16.0, 0.0),
 )

@@ -7,6 +7,9 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
 
 from evenkeel.hotpath.outbox import DispatchRules, build_outbox, read_templates
 from evenkeel.hotpath.ports.dispatcher import Dispatcher, SendClass, Sender, SendResult
@@ -14,11 +17,12 @@ from evenkeel.hotpath.ports.outbox_rows import ClaimedMessage, NewMessage
 from evenkeel.hotpath.switches import read_switches
 from evenkeel.kernel.metrics import Meters
 from tests.storages import Place
-from tools.parts.cases import ALIVE, ISOLATED, OURS, SENDS, Case, Figures, part
+from tools.parts.cases import ISOLATED, OURS, SENDS, Case, Figures, part
 
 TEMPLATES = read_templates("[chat]\ntimeout_s = 1.0\n")
 SENT = SendResult(SendClass.SENT)
-ACCOUNTS, RATE, LASTS_S = 100, 200, 5.0
+ACCOUNTS, RATE, TURNS = 100, 200, 4
+QUANTILES = (("p50 ms", 0.5), ("p99 ms", 0.99))
 ANSWER_S = 0.005
 
 
@@ -40,42 +44,74 @@ async def dispatching(place: Place, sender: Sender) -> AsyncIterator[Dispatcher]
         yield dispatcher
 
 
-async def healthy_delays(place: Place, *, dead: bool) -> list[float]:
-    """Seconds from submit to the end of the send, of the 99 accounts that answer; messages come at a steady pace. A
-    dead account lets every send run into its time-out.
+class Arm:
+    """One outbox under a steady pace of messages to 100 accounts; notes how long those of the 99 take that answer, from
+    submit to the end of the send. A dead account lets every send run into its time-out.
     """
-    queued: dict[str, float] = {}
-    seen: list[float] = []
-    over = asyncio.Event()
-    expected = int(RATE * LASTS_S) // ACCOUNTS * (ACCOUNTS - 1)
 
-    async def sender(claimed: ClaimedMessage) -> SendResult:
+    def __init__(self, *, dead: bool) -> None:
+        self.dead = dead
+        self.delays: list[float] = []
+        self._queued: dict[str, float] = {}
+        self._number = 0
+
+    async def sender(self, claimed: ClaimedMessage) -> SendResult:
+        """The provider."""
         if claimed.account_id == "account-0":
-            await asyncio.sleep(3_600 if dead else ANSWER_S)
+            await asyncio.sleep(3_600 if self.dead else ANSWER_S)
             return SENT
         await asyncio.sleep(ANSWER_S)
-        seen.append(time.perf_counter() - queued.pop(claimed.outbox_id))
-        if len(seen) == expected:
-            over.set()
+        self.delays.append(time.perf_counter() - self._queued.pop(claimed.outbox_id))
         return SENT
 
-    async with dispatching(place, sender) as dispatcher:
-        await asyncio.sleep(0.2)
+    async def pace(self, dispatcher: Dispatcher, lasts_s: float) -> None:
+        """A stretch of messages, and until those of living accounts have gone out."""
         started = time.perf_counter()
-        for number in range(int(RATE * LASTS_S)):
+        for number in range(int(RATE * lasts_s)):
             await asyncio.sleep(max(0.0, started + number / RATE - time.perf_counter()))
-            new = message(number, number % ACCOUNTS)
-            queued[new.outbox_id] = time.perf_counter()
+            self._number += 1
+            new = message(self._number, self._number % ACCOUNTS)
+            if new.account_id != "account-0":
+                self._queued[new.outbox_id] = time.perf_counter()
             await dispatcher.submit(new)
-        async with asyncio.timeout(120):
-            await over.wait()
-    return seen
+        while self._queued:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
 
 
-async def isolated(dsn: str, profile: str, *, dead: bool) -> Figures:
-    """What the accounts that answer feel."""
-    delays = await healthy_delays(Place(dsn, profile), dead=dead)
-    return {"healthy p50 ms": part(delays, 0.5) * 1e3, "healthy p99 ms": part(delays, 0.99) * 1e3}
+async def isolation(dsn: str) -> Figures:
+    """Two outboxes, one with a dead account, take turns of a second: what else the machine does hits both alike."""
+    alive, dead = Arm(dead=False), Arm(dead=True)
+    async with (
+        dispatching(Place(dsn, OURS), alive.sender) as one,
+        dispatching(Place(await sibling(dsn), OURS), dead.sender) as other,
+    ):
+        for turn in range(2 * TURNS):
+            order = [(alive, one), (dead, other)]
+            for arm, dispatcher in order if turn % 2 else reversed(order):
+                await arm.pace(dispatcher, 1.0)
+    figures = {f"{name}, one dead": part(dead.delays, share) * 1e3 for name, share in QUANTILES}
+    figures |= {f"{name}, all alive": part(alive.delays, share) * 1e3 for name, share in QUANTILES}
+    return figures | {"p99, dead / alive": part(dead.delays, 0.99) / part(alive.delays, 0.99)}
+
+
+async def sibling(dsn: str) -> str:
+    """Another empty database beside this one."""
+    if not dsn.startswith("postgres"):
+        return f"{dsn}-sibling"
+    parts = urlsplit(dsn)
+    name = f"{parts.path[1:]}_sibling"
+    connection = await asyncpg.connect(dsn)
+    await connection.execute(f'CREATE DATABASE "{name}"')
+    await connection.close()
+    return urlunsplit(parts._replace(path=f"/{name}"))
+
+
+async def stood_still(dsn: str) -> Figures:
+    """The same on the old path, for one stretch."""
+    arm = Arm(dead=True)
+    async with dispatching(Place(dsn, "rollback"), arm.sender) as dispatcher:
+        await arm.pace(dispatcher, 5.0)
+    return {f"{name}, one dead": part(arm.delays, share) * 1e3 for name, share in QUANTILES}
 
 
 async def sends(dsn: str, profile: str, count: int) -> Figures:
@@ -102,8 +138,7 @@ async def sends(dsn: str, profile: str, count: int) -> Figures:
 def cases() -> Iterator[Case]:
     """The serial loop stands still for a second with every message of the dead account, so it gets fewer."""
     for database in ("postgres", "sqlite"):
-        yield Case("outbox", ISOLATED, database, OURS, partial(isolated, profile=OURS, dead=True))
-        yield Case("outbox", ISOLATED, database, ALIVE, partial(isolated, profile=OURS, dead=False))
+        yield Case("outbox", ISOLATED, database, OURS, isolation)
         yield Case("outbox", SENDS, database, OURS, partial(sends, profile=OURS, count=2_000))
         yield Case("outbox", SENDS, database, "rollback", partial(sends, profile="rollback", count=100), every=3)
-    yield Case("outbox", ISOLATED, "postgres", "rollback", partial(isolated, profile="rollback", dead=True), every=5)
+    yield Case("outbox", ISOLATED, "postgres", "rollback", stood_still, every=5)

@@ -75,6 +75,11 @@ def _short(value: float) -> float:
     return float(f"{value:.4g}")
 
 
+def shown(value: float) -> str:
+    """Four digits, or whole thousands."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
 def machine() -> str:
     """The hardware and the versions, without a name."""
     model = next((line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if "model name" in line), "")
@@ -151,7 +156,7 @@ def _goals(rooms: dict[str, Room]) -> list[str]:
         "|---|---|---|---|---|---|---|",
     ]
     for goal, found, verdict in verdicts(rooms):
-        what = f"{found:,.4g} times {goal.against}" if goal.against else f"{found:,.4g} {goal.unit}"
+        what = f"{found:.3g} times {goal.against}" if goal.against else f"{shown(found)} {goal.unit}"
         bounds = f"{goal.floor:,g} | {goal.aim:,g}"
         lines.append(f"| {goal.room} | {goal.contest} | {goal.database} | {what} | {bounds} | {verdict} |")
     return [*lines, ""]
@@ -167,10 +172,10 @@ def _room(name: str, room: Room) -> list[str]:
         "|---|---|---|---|---|---|---|",
     ]
     for row in sorted(room["figures"], key=lambda row: (row["contest"], row["database"], row["unit"])):
-        times = f"{row['times']:,.3g} times" if row["times"] is not None else ""
-        spread = f"{row['lowest']:,.4g} to {row['highest']:,.4g}" if room["rounds"] > 1 else ""
+        times = f"{shown(row['times'])} times" if row["times"] is not None else ""
+        spread = f"{shown(row['lowest'])} to {shown(row['highest'])}" if room["rounds"] > 1 else ""
         lines.append(
-            f"| {row['contest']} | {row['database']} | {row['contender']} | {row['unit']} | {row['median']:,.4g} | "
+            f"| {row['contest']} | {row['database']} | {row['contender']} | {row['unit']} | {shown(row['median'])} | "
             f"{spread} | {times} |"
         )
     return [*lines, ""]

@@ -25,7 +25,8 @@ class Verdict:
 @dataclass(frozen=True, slots=True)
 class HashRules:
     """Argon2id at OWASP's minimum by default (19 MiB, t=2, p=1). A stored hash that asks for more memory than
-    `max_memory_kib` or more passes than `max_time_cost` is refused, not computed.
+    `max_memory_kib` or more passes than `max_time_cost` is refused, not computed. The pool's threads run at a priority
+    lower by `niceness` (0 to 19, Linux alone), so that on a busy machine the event loop comes first.
     """
 
     memory_kib: int = 19_456
@@ -40,6 +41,7 @@ class HashRules:
     window_s: float = 60.0
     max_memory_kib: int = 262_144
     max_time_cost: int = 10
+    niceness: int = 10
 
 
 class PasswordHasher(Protocol):
