@@ -142,6 +142,7 @@ async def open_server(
                     settings.auth,
                     ApiOptions(
                         queue=door.state,
+                        models=tuple(dict.fromkeys((settings.agent.model, *settings.agent.models))),
                         gather=gather,
                         wrap=Middleware(Traced, tracer=tracer) if tracer else None,
                         needs_no_key=channels.needs_no_key,

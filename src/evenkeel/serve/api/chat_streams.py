@@ -76,6 +76,8 @@ def chat_streams(desk: Desk) -> list[BaseRoute]:
         await desk.session(session_id, user)
         desk.streams.refuse_while_draining()
         after_id = cursor_of(request)
+        if after_id == 0 and request.query_params.get("history") != "all":
+            after_id = await desk.turn_start(session_id, or_last=True)
         epoch = whole_number(request.query_params.get("epoch"), "epoch") or 0
         reader = await desk.reader(session_id, after_id, epoch)
         reading = Reading(reader, frame=unwrapped) if after_id is None else Reading(reader, after_id=after_id)

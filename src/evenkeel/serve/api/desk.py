@@ -56,14 +56,15 @@ class Desk:
         found = [await self.parts.storage.threads.main(user_id, agent_id) for agent_id in agent_ids]
         return {thread.session_id for thread in found if thread is not None}
 
-    async def turn_start(self, session_id: str) -> int:
-        """The cursor before the session's current turn, if something is at work in it; else the end of its history.
+    async def turn_start(self, session_id: str, *, or_last: bool = False) -> int:
+        """The cursor before the turn at work in a session; if there is none, before the last one, or the end.
 
-        A client that comes without a cursor wants the answer that is being written, not what it can read as messages.
+        A client that comes without a cursor wants the answer that is being written, not what it can read as messages:
+        the contract's server forgets a session's events when its next turn starts.
         """
         tail = await self.parts.storage.events.read_tail(session_id, limit=TAIL)
         state = (await self.runs.states([session_id])).get(session_id, RunState.IDLE)
-        if not state.active:
+        if not (state.active or or_last):
             return tail.last_id
         for stored in reversed(tail.events):
             if is_turn_start(stored.payload):

@@ -93,7 +93,7 @@ def _paths() -> Json:
         "description": "As after_event_id, and wins over it: what a browser's EventSource sends.",
         "schema": {"type": "integer", "minimum": 0},
     }
-    events = "Events as in docs/reference/streams.md"
+    events = "Events as in docs/guide/streams.md"
     return {
         "/wunder": {
             "post": {

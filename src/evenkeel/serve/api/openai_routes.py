@@ -19,7 +19,7 @@ from starlette.routing import BaseRoute, Route
 from evenkeel.hotpath.ports.chat_log import ChatMessage
 from evenkeel.hotpath.ports.errors import SessionBusyError
 from evenkeel.hotpath.ports.sessions import NewSession
-from evenkeel.kernel.errors import EvenkeelError
+from evenkeel.kernel.errors import EvenkeelError, NotFoundError
 from evenkeel.serve.api.bodies import decoded, encoded
 from evenkeel.serve.api.callers import bearer_of
 from evenkeel.serve.api.desk import Desk
@@ -31,6 +31,7 @@ from evenkeel.serve.ports.identity import Identity
 from evenkeel.serve.ports.requests import RunRequest
 from evenkeel.serve.ports.runs import Begun, Queued
 
+ALIAS = "evenkeel"  # whatever model a request without one gets
 TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
 
 
@@ -81,7 +82,7 @@ def openai_routes(desk: Desk) -> list[BaseRoute]:
             await _caller(desk, request, None)
         except EvenkeelError as error:
             return _refused(failure_of(error, language_in(request.scope)))
-        data = [{"id": name, "object": "model", "created": 0, "owned_by": "evenkeel"} for name in desk.models]
+        data = [{"id": name, "object": "model", "created": 0, "owned_by": "evenkeel"} for name in (*desk.models, ALIAS)]
         return encoded({"object": "list", "data": data})
 
     return [
@@ -99,7 +100,7 @@ async def _completions(desk: Desk, request: Request) -> Response:
     begun = await desk.runs.submit(run)
     if isinstance(begun, Queued):
         raise SessionBusyError(begun.session_id)
-    completion = Completion.begun(begun.session_id, body.model or desk.models[0])
+    completion = Completion.begun(begun.session_id, body.model or ALIAS)
     if body.stream:
         with_usage = body.stream_options is not None and body.stream_options.include_usage
         return CompletionStream(desk, user.user_id, begun, completion, with_usage=with_usage, asked_at=asked_at)
@@ -133,6 +134,8 @@ async def _run(desk: Desk, user: Identity, body: CompletionBody) -> RunRequest:
     spoken = [message for message in body.messages if message.role in {"user", "assistant"}]
     if not spoken or spoken[-1].role != "user" or not spoken[-1].text.strip():
         raise CodedError("INVALID_REQUEST", "The last message must be a user's, and not empty.")
+    if body.model not in {"", ALIAS, *desk.models}:
+        raise NotFoundError(f"There is no model {body.model!r}.", hint=f"Known: {', '.join(desk.models)}, {ALIAS}.")
     instructions = "\n\n".join(each.text for each in body.messages if each.role in {"system", "developer"})
     session_id = (body.metadata or {}).get("session_id", "").strip()
     if not session_id:

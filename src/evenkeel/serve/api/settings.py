@@ -14,8 +14,8 @@ class ApiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Section `api`.
 
     Bounds of one process: `streams` open SSE responses and WebSockets in all and `streams_per_caller` of one user
-    (0 = no bound of its own); `streams_per_socket` runs, resumes and watches over one WebSocket, and `queue_messages`
-    that wait there to be sent. A request body has at most `body_bytes`, a message over a WebSocket `message_bytes`.
+    (0 = no bound of its own); `streams_per_socket` runs, resumes and watches over one WebSocket, each with one message
+    that may wait to be sent. A request body has at most `body_bytes`, a message over a WebSocket `message_bytes`.
 
     `keepalive_s`: a silent SSE stream gets a comment that often. `send_timeout_s`: a client that takes nothing for that long
     is cut off; it can come back with its cursor. `drain_s`: how long streams of live runs may go on after a stop was
@@ -26,7 +26,6 @@ class ApiSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     default_language: Literal["zh-CN", "en-US"] = "en-US"
     body_bytes: int = 2 * 1024 * 1024
     message_bytes: int = 524_288
-    queue_messages: int = 256
     streams: int = 20_000
     streams_per_caller: int = 0
     streams_per_socket: int = 256
