@@ -45,6 +45,7 @@ class LazyLoad(NamedTuple):
     relation: str
     origin: CallView | None
     loading: Loading
+    inner: CallView | None = None  # in a method that `read` calls on the element
 
     @property
     def by_response(self) -> bool:
@@ -70,6 +71,16 @@ def origin_of(function: FunctionView, read: CallView) -> CallView | None:
         return _querying(function, call, 0) if call is not None else None
     root = read.fact.callee.partition("> ")[2].partition(".")[0].removesuffix("[]")
     return _origin_of_name(function, root, read.fact.position, 0)
+
+
+def origin_of_name(function: FunctionView, name: str, position: int) -> CallView | None:
+    """The call whose query produced what a local name stands for."""
+    return _origin_of_name(function, name, position, 0)
+
+
+def loading_of(relation: str, origin: CallView | None, target: str) -> Loading:
+    """Whether the query of `origin` loads a relationship, to the entity `target` (short), along."""
+    return _loading(relation, origin, target)
 
 
 def origin_of_iterable(function: FunctionView, block: Block) -> CallView | None:

@@ -154,7 +154,8 @@ from collections.abc import Iterator
 
 from evenkeel.audit.model.accesses import short_entity
 from evenkeel.audit.model.context import ContextStore
-from evenkeel.audit.model.finding import Confidence, Finding, Severity
+from evenkeel.audit.model.finding import Confidence, Finding, Severity, Step
+from evenkeel.audit.model.inner_loads import inner_loads
 from evenkeel.audit.model.invariant_queries import repeated_questions
 from evenkeel.audit.model.lazy_loads import LAZY_READ, LazyLoad, lazy_loads, managed_loading
 from evenkeel.audit.model.loop_data import flows_into
@@ -222,7 +223,7 @@ def _findings(function: FunctionView) -> Iterator[Finding]:
             yield _query(function, each, "" if loading != "unknown" else PREFETCHED)
     yield from (_same(function, each) for each in repeated_questions(function))
     loaded: set[tuple[int, str]] = set()  # what a pass has loaded stays loaded
-    for load in lazy_loads(function):
+    for load in (*lazy_loads(function), *inner_loads(function)):
         repetition = per_element(load.read)
         key = (repetition.loop if repetition is not None else -1, load.read.fact.callee)
         if load.loading != "eager" and (repetition is not None or load.by_response) and key not in loaded:
@@ -268,7 +269,7 @@ def _confidence(each: Repeated) -> Confidence:
 
 
 def _lazy(function: FunctionView, load: LazyLoad, repetition: Repetition | None) -> Finding:
-    entity = short_entity(load.read.link.receiver)
+    entity = short_entity((load.inner or load.read).link.receiver)
     known = load.loading == "lazy"
     return load.read.finding(
         severity(function),
@@ -276,14 +277,18 @@ def _lazy(function: FunctionView, load: LazyLoad, repetition: Repetition | None)
         EAGER.format(relation=f"{entity}.{load.relation}"),
         effort="S",
         confidence="definite" if known else "needs-context",
-        path=(*((load.origin.step,) if load.origin is not None else ()), load.read.step),
+        path=(*((load.origin.step,) if load.origin is not None else ()), load.read.step, *_inner(load)),
         settled_by="" if known else f"whether the query that gives `{entity}` loads `{load.relation}` along",
         end_line=repetition.block.end_line if repetition is not None else 0,
     )
 
 
+def _inner(load: LazyLoad) -> tuple[Step, ...]:
+    return (load.inner.step,) if load.inner is not None else ()
+
+
 def _reading(load: LazyLoad, repetition: Repetition | None) -> str:
-    text = load.read.fact.callee.partition("> ")[2]
+    text = load.read.fact.callee.partition("> ")[2] or load.read.written
     if repetition is None:
         return f"the response model has a field `{load.relation}`: filling it"
     return f"reading `{text}` in `{loop_text(repetition.block)}`"
