@@ -214,6 +214,7 @@ def _observation(stage: Stage, crowd: Crowd, post: Post, memory: int, scans: int
     }
     if reads or "evenkeel_events_published_total" in post.metrics.names:
         values["polling_reads_per_s"] = sum(reads.get(name, 0.0) for name in POLLING) / post.seconds
+        values |= {f"reads_{name}_per_s": count / post.seconds for name, count in reads.items()}
         values["backfill_reads_per_s"] = reads.get("backfill", 0.0) / post.seconds
     if scans is not None:
         values["event_scans_per_s"] = scans / post.seconds
