@@ -23,7 +23,7 @@ KINDS = {
     "vendored": ["vendor/six.py", "app/_vendor/x/a.py", "third_party/a.py", "app/vendored/a.py", "third-party/a.py"],
     "migration": [
         "alembic/versions/0a1b2c3d4e5f_add.py", "alembic/env.py", "app/migrations/0001_initial.py",
-        "db/migrations/versions/x.py", "db/migrations/env.py",
+        "db/migrations/versions/x.py", "db/migrations/env.py", "shop/migrations/migration_0010_x.py", "shop/migrations.py",
     ],
     "script": ["scripts/load.py", "manage.py", "setup.py", "app/management/commands/load.py", "app/cli.py",
                "app/__main__.py", "bin/run.py", "tools/load.py", "app/cli/main.py"],

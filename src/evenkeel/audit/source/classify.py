@@ -16,7 +16,9 @@ EXAMPLE_FOLDER = re.compile(r"examples?|samples?|demos|benchmarks?|bench|docs?|d
 VENDORED_FOLDER = re.compile(r"_?vendor|_?vendored|third[_-]?party|extern|externals")
 MIGRATION_FOLDER = re.compile(r"(?:.*[_-])?migrations|alembic")
 # What the folder of a migration tool holds; a `migrations` without any is about something else (moving users, say).
-MIGRATION_MARK = re.compile(r"versions|env\.py|script\.py\.mako|[Vv]?\d+.*\.(?:py|sql)|[0-9a-f]{8,}_.*\.py")
+MIGRATION_MARK = re.compile(
+    r"versions|env\.py|script\.py\.mako|(?:[Vv]|migration_?)?\d+.*\.(?:py|sql)|[0-9a-f]{8,}_.*\.py"
+)
 MIGRATION_HOME = frozenset(["env.py", "versions"])  # what Alembic sets up, wherever it was told to
 SCRIPT_FOLDER = re.compile(r"scripts|bin|cli|commands")
 # `tools` and `script` are scripts at the top of a repository; inside a package they are domain words (agent tools).
