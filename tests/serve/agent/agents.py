@@ -171,6 +171,7 @@ async def opened_parts(place: Place, meters: Meters | None = None, **changes: An
     switches, meters, clock = read_switches(place.profile), meters or Meters(), SystemClock()
     queue = replace(RULES, **changes.pop("queue", {}))
     limiter = replace(LimiterRules(max_active=50, lease_s=2.0), **changes.pop("limiter", {}))
+    writing = replace(WriterRules(batch_s=0.005, posts_s=0.1), **changes.pop("writes", {}))
     bus = BusRules(sweep_s=0.2, poll_s=0.05, polling_s=0.02, settle_s=0.01, settle_max_s=0.05)
     async with place.open(meters, coalesce_s=0.005) as storage:
         active = live_evidence(storage.leases, storage.tasks)
@@ -180,7 +181,7 @@ async def opened_parts(place: Place, meters: Meters | None = None, **changes: An
             build_limiter(limiter, switches, meters, storage=storage) as limits,
             build_bus(bus, switches, meters, events=events, wakeups=wakeups, active=active) as opened_bus,
             build_event_writer(
-                WriterRules(batch_s=0.005, posts_s=0.1),
+                writing,
                 switches,
                 meters,
                 events=events,
@@ -218,7 +219,7 @@ def settings_in(folder: Path, **changes: Any) -> AgentSettings:
 
 @asynccontextmanager
 async def agent(
-    place: Place, folder: Path, script: Script | None = None, *, settings: AgentSettings | None = None, **changes: Any
+    place: Place, folder: Path, script: Model | None = None, *, settings: AgentSettings | None = None, **changes: Any
 ) -> AsyncIterator[Agent]:
     """An open agent; with a script, its default model follows that."""
     chosen = settings or settings_in(folder)
@@ -231,8 +232,7 @@ async def agent(
             yield Agent(parts, runs)
 
 
-def _scripted(script: Script) -> Callable[[Models], Models]:
-    model: Model = script
+def _scripted(model: Model) -> Callable[[Models], Models]:
     return lambda models: replace(models, models={**models.models, "offline": model})
 
 

@@ -16,7 +16,7 @@ from evenkeel.serve.agent.settings import QueueingSettings
 from evenkeel.serve.ports.failures import RunFailedError, RunRefusedError
 from evenkeel.serve.ports.requests import Attachment, RunRequest
 from evenkeel.serve.ports.runs import Begun, Queued, RunState
-from tests.serve.agent.agents import Script, agent, heard, kinds, one, settings_in, until
+from tests.serve.agent.agents import Agent, Script, agent, heard, kinds, one, settings_in, until
 from tests.storages import Place
 
 
@@ -110,8 +110,8 @@ async def test_queued_messages_run_one_after_the_other_in_order(place: Place, tm
         assert statuses <= {TaskStatus.SUCCESS, TaskStatus.RUNNING}
 
 
-async def _rows(mine: object, count: int) -> bool:
-    return len(await mine.rows()) >= count  # type: ignore[attr-defined]
+async def _rows(mine: Agent, count: int) -> bool:
+    return len(await mine.rows()) >= count
 
 
 async def test_a_queued_run_that_fails_is_a_failed_task(place: Place, tmp_path: Path) -> None:
@@ -234,3 +234,17 @@ async def test_an_answer_may_not_be_awaited_after_an_error(database: Place, tmp_
         with pytest.raises(RunFailedError) as raised:
             await waiting
         assert (raised.value.code, raised.value.status) == ("CANCELLED", 400)
+
+
+async def test_a_deleted_session_begins_anew(place: Place, tmp_path: Path) -> None:
+    async with agent(place, tmp_path, Script([["x"]])) as mine:
+        await mine.told("one")
+        await until(lambda: _is_idle(mine))
+        await mine.parts.storage.sessions.delete("s", "ann")
+        told = await mine.told("two")
+        assert one(told, "final")["user_round"] == 1
+        assert [row["content"] for row in await mine.rows()] == ["two", "x"]
+
+
+async def _is_idle(mine: Agent) -> bool:
+    return not await mine.parts.storage.tasks.active(["s"])

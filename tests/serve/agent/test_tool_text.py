@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from evenkeel.serve.agent.thinking import Splice
 from evenkeel.serve.agent.toolcalltext import BLOCK_CHARS, ToolText
 
+BUSY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""On a machine with other work beside it."""
 CALL = '<tool_call>{"name":"look","arguments":{"at":"<b>"}}</tool_call>'
 
 
@@ -18,6 +20,7 @@ def fed(*pieces: str) -> tuple[str, ToolText]:
     return shown + text.rest(), text
 
 
+@BUSY
 @given(
     st.lists(st.sampled_from(["a < b ", "<tool", "_call>", "<", ">", "x</tool_call>", "<<", "text "]), max_size=12),
     st.data(),
@@ -31,6 +34,7 @@ def test_text_without_calls_comes_through_whole(parts: list[str], data: st.DataO
     assert fed(*pieces)[0] == whole
 
 
+@BUSY
 @given(st.integers(0, 3), st.integers(1, 9))
 def test_calls_are_found_however_the_text_is_cut(before: int, size: int) -> None:
     whole = "go " * before + CALL + "and" + CALL + " end"
@@ -71,6 +75,7 @@ def test_a_huge_block_is_text() -> None:
     assert not text.calls
 
 
+@BUSY
 @given(st.text("ab", max_size=6), st.text("ab", max_size=8), st.integers(1, 3))
 def test_a_splice_shows_each_character_once(shown: str, again: str, size: int) -> None:
     """What watchers have, and what they get: together the new text, or, where it differs, the new text anew."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Awaitable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from evenkeel.hotpath.ports.agent_tasks import ClaimedTask, TaskStatus
 from evenkeel.hotpath.ports.bounded import MapRules
@@ -32,6 +32,7 @@ from evenkeel.serve.agent.turn import take_turn
 from evenkeel.serve.ports.failures import RunFailedError
 from evenkeel.serve.ports.runs import Answer, Begun, Usage
 
+T = TypeVar("T")
 LOG = logging.getLogger(__name__)
 WAITING = 10_000
 """Sessions remembered as waiting for their user's answer: a hint for lists, such a session is idle."""
@@ -47,12 +48,13 @@ class AtWork:
     owner: str
     voice: Narrator | None = None
     cancelling: bool = False
+    over: bool = False  # it ended before it could say anything
     gone: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def ending(self) -> bool:
         """It has said its last word, or is about to: the session will be free in a moment."""
-        return self.voice is not None and self.voice.ended
+        return self.over or (self.voice is not None and self.voice.ended)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +89,11 @@ class Attempts:
             if left.ended:
                 return await self._over(turn, left.ended, "")
             opened = await self._opened(turn, left)
-        except (UnavailableError, FencedError):
-            raise
         except EvenkeelError as error:
-            _tell(turn, error)
-            return Outcome(TaskStatus.FAILED, error.message)
+            mine.over = True
+            if _told_caller(turn, error) or not isinstance(error, (UnavailableError, FencedError)):
+                return Outcome(TaskStatus.FAILED, error.message)
+            raise  # nobody waits for it here: the queue tries again
         run, user_round, rows, subscription = opened
         mine.voice = voice = Narrator(run, user_round)
         if turn.hear is not None and not turn.hear.done():
@@ -123,18 +125,18 @@ class Attempts:
         begin = parts.writer.begin(turn.session_id, request.user_id, fence=turn.context.fence)
         if user_round:
             return await begin, user_round, rows, None
-        user_round, before, run = await asyncio.gather(
-            parts.storage.sessions.next_round(turn.session_id, request.user_id, title_of(request)),
-            history.window(self._kit.settings.history.messages),
-            begin,
-        )
+        counting = parts.storage.sessions.next_round(turn.session_id, request.user_id, title_of(request))
+        window = history.window(self._kit.settings.history.messages)
+        run, user_round, before = await _all(begin, counting, window)
         meta = Meta(history.run, user_round)
         asked = history.row("user", content_of(request), meta, parts=parts_of(request))
-        keep: list[Coroutine[Any, Any, Any]] = [history.add([("user", asked)])]
-        if turn.hear is not None:
-            keep.append(parts.bus.subscribe(None, turn.session_id))
-        kept = await asyncio.gather(*keep)
-        return run, user_round, (*before, asked), kept[1] if len(kept) > 1 else None
+        kept = history.add([("user", asked)])
+        rows = (*before, asked)
+        if turn.hear is None:
+            await _all(kept, _done(run))
+            return run, user_round, rows, None
+        subscription, _, _ = await _all(parts.bus.subscribe(None, turn.session_id), kept, _done(run))
+        return run, user_round, rows, subscription
 
     def _history(self, turn: Turn) -> History:
         request = turn.order.request
@@ -195,6 +197,7 @@ class Attempts:
         ending = await take_turn(scene, left.begun if left.user_round else Start(rows))
         if ending.stop_reason == "question_panel":
             self.waiting[scene.place.session_id] = True
+        await scene.voice.final(ending.answer, ending.usage, ending.total, ending.stop_reason, ending.extra)
 
     async def _stopped(self, turn: Turn, voice: Narrator) -> None:
         """Keep what was shown, then say the last word, unless whoever cancelled has said it."""
@@ -231,9 +234,29 @@ class Attempts:
         return Answer(turn.session_id, mine[-1].content if mine else "", Usage(), "unknown")
 
 
-def _tell(turn: Turn, error: EvenkeelError) -> None:
-    if turn.hear is not None and not turn.hear.done():
-        turn.hear.set_exception(error)
+async def _all(*work: Awaitable[Any]) -> list[Any]:
+    """All at once. When one fails, what the others opened is closed, and the first failure is raised."""
+    results = await asyncio.gather(*work, return_exceptions=True)
+    failures = [result for result in results if isinstance(result, BaseException)]
+    if failures:
+        for result in results:
+            close = getattr(result, "aclose", None) or getattr(result, "close", None)
+            if close is not None:
+                await close()
+        raise failures[0]
+    return results
+
+
+async def _done(value: T) -> T:
+    return value
+
+
+def _told_caller(turn: Turn, error: EvenkeelError) -> bool:
+    """Whether someone waited for the run to begin: they know now that it did not, so it must not begin later."""
+    if turn.hear is None or turn.hear.done():
+        return False
+    turn.hear.set_exception(error)
+    return True
 
 
 def _queue_data(turn: Turn, error: str) -> dict[str, object]:

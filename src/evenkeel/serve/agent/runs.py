@@ -9,10 +9,11 @@ from typing import Any
 
 import msgspec
 
-from evenkeel.hotpath.ports.agent_tasks import UNFINISHED, NewTask
+from evenkeel.hotpath.ports.agent_tasks import NewTask
+from evenkeel.hotpath.ports.bounded import MapRules
 from evenkeel.hotpath.ports.bus import Event, Live, Replayed, Settled
 from evenkeel.hotpath.ports.cancellation import CancelledBy
-from evenkeel.hotpath.ports.errors import SessionBusyError
+from evenkeel.hotpath.ports.errors import SessionBusyError, UnknownSessionError
 from evenkeel.hotpath.ports.event_writer import Draft
 from evenkeel.hotpath.ports.limiter import Admission, Grant
 from evenkeel.hotpath.ports.sessions import NewSession
@@ -23,6 +24,7 @@ from evenkeel.serve.agent.attempt import queue_data
 from evenkeel.serve.agent.kit import Kit, settings_for
 from evenkeel.serve.agent.orders import Order, owner_of, payload_of, thread_of
 from evenkeel.serve.agent.questions import checked
+from evenkeel.serve.agent.states import states
 from evenkeel.serve.agent.worker import Worker
 from evenkeel.serve.ports.failures import RunFailedError, RunRefusedError
 from evenkeel.serve.ports.requests import RunRequest
@@ -31,6 +33,8 @@ from evenkeel.serve.ports.runs import Answer, Begun, Queued, RunState, Usage
 ENDING_S = 2.0
 """How long a request waits for a run that has said its last word to let go of the session."""
 LOOK_S = 0.02
+KNOWN, KNOWN_S = 20_000, 600.0
+"""Sessions whose owner need not be asked for again. One that was deleted meanwhile is noticed when its round begins."""
 
 
 class AgentRuns:
@@ -41,6 +45,8 @@ class AgentRuns:
         self._parts = kit.parts
         self._asking: set[asyncio.Task[Begun | Queued]] = set()  # bounded by the limiter's waiting
         self.closing = False
+        rules: MapRules[str, str] = MapRules("agent_sessions", KNOWN, ttl_s=KNOWN_S)
+        self._known = kit.parts.maps.map(rules)  # session -> its user: made or looked up here before
 
     async def submit(self, request: RunRequest) -> Begun | Queued:
         """See the port."""
@@ -84,36 +90,12 @@ class AgentRuns:
     async def cancel(self, session_id: str, by: CancelledBy = CancelledBy.USER) -> bool:
         """See the port."""
         report = await self._parts.cancellation.cancel(session_id, by)
-        return report.signalled or report.woke or bool(report.tasks) or report.terminal_event is not None
+        tasks = [task for task in report.tasks if task != self._worker.ended.get(session_id)]
+        return report.signalled or report.woke or bool(tasks) or report.terminal_event is not None
 
     async def states(self, session_ids: Sequence[str]) -> dict[str, RunState]:
         """See the port."""
-        held, active = await asyncio.gather(
-            self._parts.storage.leases.live(session_ids), self._parts.storage.tasks.active(session_ids)
-        )
-        queued = [name for name in session_ids if name in active and name not in held]
-        settling = {name for name in queued if not await self._waits_in_line(name)}
-        return {name: self._state(name, held=name in held, active=name in active - settling) for name in session_ids}
-
-    async def _waits_in_line(self, session_id: str) -> bool:
-        """Whether a task of the session waits. One that has just ended here is no longer at work, though its outcome may
-        not be stored yet.
-        """
-        if session_id not in self._worker.ended:
-            return True
-        records = await self._parts.storage.tasks.of_session(session_id)
-        ended = self._worker.ended.get(session_id)
-        return any(record.status in UNFINISHED and record.task_id != ended for record in records)
-
-    def _state(self, session_id: str, *, held: bool, active: bool) -> RunState:
-        here = self._worker.at_work.get(session_id)
-        if here is not None and not here.ending:
-            return RunState.CANCELLING if here.cancelling else RunState.RUNNING
-        if held and here is None:
-            return RunState.RUNNING
-        if active and here is None:
-            return RunState.QUEUED
-        return RunState.WAITING if session_id in self._worker.attempts.waiting else RunState.IDLE
+        return await states(self._parts.storage, self._worker, session_ids)
 
     # admit
 
@@ -149,13 +131,22 @@ class AgentRuns:
         return (await storage.threads.bind(user_id, agent_id, session_id)).session_id
 
     async def _ensure(self, session_id: str, request: RunRequest) -> None:
-        await self._parts.storage.sessions.ensure(NewSession(session_id, request.user_id, "", request.agent_id))
+        """It is there, and it is this user's. Raises `UnknownSessionError` otherwise."""
+        if self._known.get(session_id) != request.user_id:
+            await self._parts.storage.sessions.ensure(NewSession(session_id, request.user_id, "", request.agent_id))
+            self._known[session_id] = request.user_id
 
     async def _begin(self, order: Order) -> Begun | None:
         """Admit and start at once; None while the session is busy. A run that is just ending is waited for."""
         deadline = self._parts.clock.monotonic_s() + ENDING_S
         while True:
-            begun = await self._begun(order)
+            try:
+                begun = await self._begun(order)
+            except UnknownSessionError:  # it was known, and has been deleted
+                if self._known.pop(order.session_id, None) is None:
+                    raise
+                await self._ensure(order.session_id, order.request)
+                continue
             if begun is not None:
                 return begun
             if self._parts.clock.monotonic_s() >= deadline or not await self._is_ending(order.session_id):

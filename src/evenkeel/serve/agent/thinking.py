@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -88,12 +87,19 @@ async def _tried(scene: Scene, conversation: Conversation, splice: Splice, *, qu
     thought, reply = Thought(), Reply()
     filtered = ToolText() if scene.tools.tools and not scene.functions else None
     call = ModelCall(conversation.messages, scene.tools.specs)
-    started = scene.now()
-    async with aclosing(_timed(scene, scene.model.stream(call, reply))) as pieces:  # type: ignore[type-var]
+    now = scene.kit.parts.clock.monotonic_s
+    started = waiting = now()
+    async with aclosing(scene.model.stream(call, reply)) as pieces:  # type: ignore[type-var]
         async for piece in pieces:
+            thought.last_s = now()
+            scene.away_s += thought.last_s - waiting
+            if thought.first_s is None:
+                thought.first_s = thought.last_s
             await _heard(scene, thought, splice, piece, filtered, quiet=quiet)
             if len(splice.said) + len(thought.reasoning) > ANSWER_CHARS:
                 break
+            waiting = now()
+    scene.away_s += max(0.0, now() - max(waiting, thought.last_s))
     rest = (splice.more(filtered.rest()) if filtered else "") + splice.end()
     if rest:
         await _show(scene, splice, rest, "")
@@ -103,16 +109,13 @@ async def _tried(scene: Scene, conversation: Conversation, splice: Splice, *, qu
     if thought.first_s is not None:
         thought.first_s -= started
         thought.last_s -= started
-    scene.kit.meter.asked(scene.now() - started, thought.first_s, thought.usage)
+    scene.kit.meter.asked(now() - started, thought.first_s, thought.usage)
     return thought
 
 
 async def _heard(
     scene: Scene, thought: Thought, splice: Splice, piece: Piece, filtered: ToolText | None, *, quiet: bool
 ) -> None:
-    thought.last_s = scene.now()
-    if thought.first_s is None:
-        thought.first_s = thought.last_s
     text, reasoning = piece.text, piece.reasoning
     if "\0" in text or "\0" in reasoning:  # no database keeps it
         text, reasoning = text.replace("\0", "\ufffd"), reasoning.replace("\0", "\ufffd")
@@ -133,14 +136,3 @@ async def _show(scene: Scene, splice: Splice, text: str, reasoning: str) -> None
         scene.voice.model_round += 1
         await scene.voice.asking()
     await scene.voice.delta(text, reasoning)
-
-
-async def _timed(scene: Scene, pieces: AsyncIterator[Piece]) -> AsyncIterator[Piece]:
-    """The same, while the time that is spent waiting for the model is added up."""
-    waiting = scene.now()
-    async with aclosing(pieces) as stream:  # type: ignore[type-var]
-        async for piece in stream:
-            scene.away_s += scene.now() - waiting
-            yield piece
-            waiting = scene.now()
-    scene.away_s += scene.now() - waiting

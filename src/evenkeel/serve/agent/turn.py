@@ -24,11 +24,12 @@ from evenkeel.serve.ports.runs import Usage
 
 @dataclass(slots=True)
 class Ending:
-    """How a turn ends well."""
+    """How a turn ends well. `usage` is that of the last model call, `total` of all."""
 
     answer: str
     stop_reason: str
     usage: Usage
+    total: Usage = field(default_factory=Usage)
     extra: dict[str, object] = field(default_factory=dict)
 
 
@@ -45,7 +46,7 @@ class Begun:
 
 
 async def take_turn(scene: Scene, begun: Begun) -> Ending:
-    """Rounds of think and act; says the last word itself. Raises what ends the turn badly."""
+    """Rounds of think and act, until there is an answer to tell. Raises what ends the turn badly."""
     conversation = _conversation(scene, begun.rows)
     total, shown = begun.spent, begun.shown
     ending: Ending | None = None
@@ -57,7 +58,7 @@ async def take_turn(scene: Scene, begun: Begun) -> Ending:
         ending = await _ended(scene, thought) or await _acted(scene, conversation, thought)
         if ending is None and scene.voice.model_round >= scene.model.settings.max_rounds:
             ending = Ending(thought.content, "max_rounds", thought.usage)
-    await scene.voice.final(ending.answer, ending.usage, total, ending.stop_reason, ending.extra)
+    ending.total = total
     return ending
 
 
@@ -102,7 +103,7 @@ async def _ended_by(scene: Scene, thought: Thought, call: ToolCall, tool: Tool) 
     answer = str(result.data.get("answer") or thought.content)
     await _keep_answer(scene, answer, thought.reasoning)
     extra = {name: value for name, value in result.data.items() if name in {"a2ui", "uid"} and value}
-    return Ending(answer, tool.ends, thought.usage, extra)
+    return Ending(answer, tool.ends, thought.usage, extra=extra)
 
 
 async def _acted(scene: Scene, conversation: Conversation, thought: Thought) -> Ending | None:
