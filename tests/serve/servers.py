@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -54,6 +55,13 @@ class Running:
 @asynccontextmanager
 async def running(place: Place, *, agent: AgentBuilder = the_agent, **changes: Any) -> AsyncIterator[Running]:
     """Open a server and serve it. `changes`: settings by path, dots as double underscores."""
+    with tempfile.TemporaryDirectory(prefix="evenkeel-files-") as files:
+        async with _running(place, agent, {"agent.workspace.root": files, **changes}) as found:
+            yield found
+
+
+@asynccontextmanager
+async def _running(place: Place, agent: AgentBuilder, changes: dict[str, Any]) -> AsyncIterator[Running]:
     flags = {"storage.dsn": place.dsn, "profile": place.profile, "auth.api_key": KEY, **CHEAP}
     flags |= {key.replace("__", "."): value for key, value in changes.items()}
     settings = read_settings(None, {}, flags)

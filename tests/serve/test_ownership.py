@@ -20,6 +20,7 @@ CALLS: list[tuple[str, str, dict[str, Any] | None]] = [
     ("POST", "/wunder/chat/sessions/{id}/messages", {"content": "hello", "stream": False}),
     ("POST", "/wunder/chat/sessions/{id}/cancel", {}),
     ("POST", "/wunder/chat/sessions/{id}/tools", {"tool_overrides": ["x"]}),
+    ("POST", "/wunder/chat/sessions/{id}/system-prompt", {}),
     ("DELETE", "/wunder/chat/sessions/{id}", None),
 ]
 SECRET = "the first one's secret"

@@ -116,6 +116,12 @@ class TinyRuns:
         report = await self.parts.cancellation.cancel(session_id, by)
         return report.signalled or report.woke
 
+    async def tools(self) -> Sequence[tuple[str, str]]:
+        return [("nothing", "Does nothing.")]
+
+    async def prompt(self, request: RunRequest) -> str:
+        return f"Say the words. Tools: {', '.join(request.tool_names) or 'all'}."
+
     async def states(self, session_ids: Sequence[str]) -> dict[str, RunState]:
         held = await self.parts.storage.leases.live(session_ids)
         return {each: RunState.RUNNING if each in held else RunState.IDLE for each in session_ids}

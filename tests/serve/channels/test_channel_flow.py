@@ -70,6 +70,12 @@ class EchoRuns:
         self.cancelled.append(session_id)
         return False
 
+    async def tools(self) -> Sequence[tuple[str, str]]:
+        return []
+
+    async def prompt(self, request: RunRequest) -> str:
+        return request.agent_prompt
+
     async def states(self, session_ids: Sequence[str]) -> dict[str, RunState]:
         return dict.fromkeys(session_ids, RunState.IDLE)
 

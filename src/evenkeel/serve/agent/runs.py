@@ -21,6 +21,7 @@ from evenkeel.hotpath.ports.task_queue import TaskQueue
 from evenkeel.hotpath.ports.threads import ThreadStatus
 from evenkeel.kernel.errors import OverloadedError
 from evenkeel.serve.agent.attempt import queue_data
+from evenkeel.serve.agent.describing import instructions, tools_of
 from evenkeel.serve.agent.kit import Kit, settings_for
 from evenkeel.serve.agent.orders import Order, owner_of, payload_of, thread_of
 from evenkeel.serve.agent.questions import checked
@@ -92,6 +93,14 @@ class AgentRuns:
         report = await self._parts.cancellation.cancel(session_id, by)
         tasks = [task for task in report.tasks if task != self._worker.ended.get(session_id)]
         return report.signalled or report.woke or bool(tasks) or report.terminal_event is not None
+
+    async def tools(self) -> Sequence[tuple[str, str]]:
+        """See the port."""
+        return await tools_of(self._kit)
+
+    async def prompt(self, request: RunRequest) -> str:
+        """See the port."""
+        return await instructions(self._kit, request)
 
     async def states(self, session_ids: Sequence[str]) -> dict[str, RunState]:
         """See the port."""

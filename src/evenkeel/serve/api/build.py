@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import FastAPI
@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from evenkeel import __version__
+from evenkeel.hotpath.ports.bounded import MapRules
 from evenkeel.kernel.background import background
 from evenkeel.kernel.clock import Clock
 from evenkeel.kernel.errors import EvenkeelError, UnavailableError
@@ -51,7 +52,6 @@ class ApiOptions:
 
     queue: Queue
     models: Sequence[str] = ("evenkeel",)
-    tools: Mapping[str, str] = field(default_factory=dict)
     routes: Sequence[BaseRoute] = ()
     gather: Gather | None = None
     wrap: Middleware | None = None
@@ -76,7 +76,8 @@ async def build_api(
     callers = Callers(auth, parts.storage, parts.maps, parts.clock)
     accounts = Accounts(parts, auth, callers)
     streams = OpenStreams(settings, meter)
-    desk = Desk(parts, runs, settings, auth, callers, accounts, meter, streams, options.models, options.tools)
+    kept: MapRules[str, tuple[str, ...]] = MapRules("api-session-tools", auth.cache_entries, auth.cache_s)
+    desk = Desk(parts, runs, settings, auth, callers, accounts, meter, streams, parts.maps.map(kept), options.models)
     asgi = _application(desk, options)
     async with background(_noting(callers, parts.clock), "evenkeel-api-token-uses"):
         try:
@@ -106,6 +107,7 @@ def _application(desk: Desk, options: ApiOptions) -> FastAPI:
         auth_routes.auth_routes,
         auth_routes.profile_routes,
         chat_routes.chat_routes,
+        chat_routes.tool_routes,
         small_routes.small_routes,
     ):
         asgi.include_router(routes(desk))

@@ -12,8 +12,11 @@ from pydantic import BaseModel, Field
 from evenkeel.hotpath.ports.sessions import NewSession
 from evenkeel.kernel.errors import NotFoundError
 from evenkeel.serve.api.desk import Desk
+from evenkeel.serve.api.front import language_in
 from evenkeel.serve.api.history import rounds_of, session_detail
-from evenkeel.serve.api.profiles import session_object
+from evenkeel.serve.api.profiles import session_object, tool_overrides
+from evenkeel.serve.ports.identity import Identity
+from evenkeel.serve.ports.requests import RunRequest
 from evenkeel.serve.ports.runs import RunState
 
 Answer = dict[str, object]
@@ -33,6 +36,18 @@ class ToolsBody(BaseModel):
     """Which tools a session may use; none = the usual ones."""
 
     tool_overrides: list[Annotated[str, Field(max_length=256)]] = Field(default_factory=list, max_length=256)
+
+
+class PromptBody(BaseModel):
+    """For which tools."""
+
+    tool_overrides: list[Annotated[str, Field(max_length=256)]] | None = Field(None, max_length=256)
+    agent_id: str | None = Field(None, max_length=256)
+
+
+def _asked(user: Identity, session_id: str, body: PromptBody | None, language: str) -> RunRequest:
+    names = tuple((body and body.tool_overrides) or ())
+    return RunRequest(user.user_id, "", session_id, tool_names=names, language=language)
 
 
 def chat_routes(desk: Desk) -> APIRouter:
@@ -109,13 +124,6 @@ def chat_routes(desk: Desk) -> APIRouter:
         await desk.session(session_id, user)
         return {"data": {"cancelled": await desk.runs.cancel(session_id)}}
 
-    @router.post("/sessions/{session_id}/tools", summary="Limit a session to some tools")
-    async def tools(session_id: str, body: ToolsBody, request: Request) -> Answer:
-        user = await desk.user(request)
-        names = msgspec.json.encode(body.tool_overrides).decode()
-        await storage.sessions.set_tool_overrides(session_id, user.user_id, names)
-        return {"data": {"id": session_id, "tool_overrides": body.tool_overrides}}
-
     @router.delete("/sessions/{session_id}", summary="Delete a session with all that belongs to it")
     async def delete(session_id: str, request: Request) -> Answer:
         user = await desk.user(request)
@@ -123,6 +131,34 @@ def chat_routes(desk: Desk) -> APIRouter:
         await desk.runs.cancel(session_id)
         await storage.sessions.delete(session_id, user.user_id)
         return {"data": {"id": session_id}}
+
+    return router
+
+
+def tool_routes(desk: Desk) -> APIRouter:
+    """What a session's runs are given: tools and instructions."""
+    router = APIRouter(prefix="/wunder/chat", tags=["chat"])
+
+    @router.post("/sessions/{session_id}/tools", summary="Limit a session to some tools")
+    async def tools(session_id: str, body: ToolsBody, request: Request) -> Answer:
+        user = await desk.user(request)
+        names = msgspec.json.encode(body.tool_overrides).decode()
+        await desk.parts.storage.sessions.set_tool_overrides(session_id, user.user_id, names)
+        desk.tools_kept.pop(session_id, None)
+        return {"data": {"id": session_id, "tool_overrides": body.tool_overrides}}
+
+    @router.post("/system-prompt", summary="The instructions that a run would give its model")
+    async def prompt(request: Request, body: PromptBody | None = None) -> Answer:
+        user = await desk.user(request)
+        return {"data": {"prompt": await desk.runs.prompt(_asked(user, "", body, language_in(request.scope)))}}
+
+    @router.post("/sessions/{session_id}/system-prompt", summary="The same, in a session")
+    async def session_prompt(session_id: str, request: Request, body: PromptBody | None = None) -> Answer:
+        user = await desk.user(request)
+        names = tuple(tool_overrides(await desk.session(session_id, user)))
+        run = _asked(user, session_id, body, language_in(request.scope))
+        run = msgspec.structs.replace(run, tool_names=run.tool_names or names)
+        return {"data": {"prompt": await desk.runs.prompt(run)}}
 
     return router
 

@@ -67,7 +67,9 @@ def chat_streams(desk: Desk) -> list[BaseRoute]:
     async def messages(request: Request) -> Response:
         user = await desk.user(request)
         body = decoded(await request.body(), MessageBody)
-        run = chat_run(user, request.path_params["session_id"], body, language_in(request.scope))
+        session_id = request.path_params["session_id"]
+        run = chat_run(user, session_id, body, language_in(request.scope))
+        run = msgspec.structs.replace(run, tool_names=await desk.tools_of(session_id, user))
         return await answered(desk, run, stream=body.stream, wrap=True)
 
     async def resume(request: Request) -> Response:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, MutableMapping, Sequence
+from dataclasses import dataclass
 
 from starlette.requests import HTTPConnection
 
 from evenkeel.hotpath.ports.bus import Subscription
+from evenkeel.hotpath.ports.errors import UnknownSessionError
 from evenkeel.hotpath.ports.sessions import ChatSession
 from evenkeel.hotpath.ports.stream_events import Cursor
 from evenkeel.serve.api.accounts import Accounts
@@ -15,6 +16,7 @@ from evenkeel.serve.api.callers import Callers, bearer_of
 from evenkeel.serve.api.frames import is_turn_start
 from evenkeel.serve.api.front import STATE
 from evenkeel.serve.api.meters import ApiMeter
+from evenkeel.serve.api.profiles import tool_overrides
 from evenkeel.serve.api.settings import ApiSettings, AuthSettings
 from evenkeel.serve.api.streams import OpenStreams
 from evenkeel.serve.ports.failures import CodedError
@@ -27,7 +29,7 @@ TAIL = 500
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """`models` are the names that `/v1/models` lists; `tools` those of `/wunder/tools`, with a text each."""
+    """`models` are the names that `/v1/models` lists; `tools_kept` the tools that sessions are limited to, for a while."""
 
     parts: Parts
     runs: Runs
@@ -37,8 +39,8 @@ class Desk:
     accounts: Accounts
     meter: ApiMeter
     streams: OpenStreams
+    tools_kept: MutableMapping[str, tuple[str, ...]]
     models: Sequence[str] = ("evenkeel",)
-    tools: Mapping[str, str] = field(default_factory=dict)
 
     async def user(self, connection: HTTPConnection) -> Identity:
         """The user behind a request's token. Raises `CodedError` UNAUTHORIZED."""
@@ -55,6 +57,17 @@ class Desk:
         """The main sessions of a user with these agents; there is one agent, so this is one read."""
         found = [await self.parts.storage.threads.main(user_id, agent_id) for agent_id in agent_ids]
         return {thread.session_id for thread in found if thread is not None}
+
+    async def tools_of(self, session_id: str, user: Identity) -> tuple[str, ...]:
+        """The tools that a session was limited to; () = the usual ones, also for a session that is yet to be made."""
+        kept = self.tools_kept.get(session_id)
+        if kept is None:
+            try:
+                kept = tuple(tool_overrides(await self.session(session_id, user)))
+            except UnknownSessionError:
+                return ()
+            self.tools_kept[session_id] = kept
+        return kept
 
     async def turn_start(self, session_id: str, *, or_last: bool = False) -> int:
         """The cursor before the turn at work in a session; if there is none, before the last one, or the end.

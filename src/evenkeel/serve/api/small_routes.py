@@ -49,10 +49,7 @@ def small_routes(desk: Desk) -> APIRouter:
 
     @router.get("/tools", summary="Tools that runs can use", tags=["run"])
     async def tools() -> Answer:
-        return {
-            "tools": [{"name": name, "description": text} for name, text in desk.tools.items()],
-            "builtin_tools": [{"name": name, "description": text} for name, text in desk.tools.items()],
-        }
+        return {"tools": [{"name": name, "description": text} for name, text in await desk.runs.tools()]}
 
     @router.get("/workspace/content", summary="A folder of one's workspace; files are reached through the agent")
     async def workspace(request: Request, path: Annotated[str, Query(max_length=1024)] = "") -> Answer:

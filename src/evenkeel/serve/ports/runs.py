@@ -100,6 +100,14 @@ class Runs(Protocol):
         """Signal the run wherever it is, settle its tasks and its thread. False: there was nothing to cancel."""
         ...
 
+    async def tools(self) -> Sequence[tuple[str, str]]:
+        """What runs can call: names and descriptions."""
+        ...
+
+    async def prompt(self, request: RunRequest) -> str:
+        """The instructions that a run of this request would give its model."""
+        ...
+
     async def states(self, session_ids: Sequence[str]) -> dict[str, RunState]:
         """One look for all of them."""
         ...

@@ -61,7 +61,8 @@ class ChatDoor:
             raise SocketError("SESSION_REQUIRED", "start needs a session_id.")
         if not start.content.strip():
             raise SocketError("QUESTION_REQUIRED", "The message is empty.")
-        return chat_run(user, session_id, start, language)
+        run = chat_run(user, session_id, start, language)
+        return msgspec.structs.replace(run, tool_names=await self.desk.tools_of(session_id, user))
 
     async def owner(self, place_: Place, /) -> str:  # noqa: ARG002 - a user acts on their own behalf alone
         """See `Door`."""
