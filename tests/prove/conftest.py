@@ -18,7 +18,7 @@ __all__ = ["pytest_pyfunc_call", "tried"]
 FAKE = (sys.executable, str(Path(__file__).parent / "fake_server.py"))
 TINY: dict[str, dict[str, float]] = {
     "S1": {"streams": 8, "turn_s": 1.8, "ramp_s": 0, "seconds": 2, "drain_s": 5},
-    "S2": {"connections": 24, "streams": 4, "tokens": 12, "words_per_s": 20, "seconds": 2.4, "drain_s": 4},
+    "S2": {"connections": 24, "streams": 4, "tokens": 12, "words_per_s": 20, "ramp_s": 0.4, "seconds": 2, "drain_s": 4},
     "S3": {"tasks": 12, "lanes": 3, "kill_every_s": 0, "ttft_ms": 20, "limit_s": 8, "settle_s": 2},
     "S4": {"rate": 12, "seconds": 6, "drain_s": 3},
 }

@@ -22,6 +22,7 @@ class Payload(msgspec.Struct):
     id: str | int | None = None
     data: msgspec.Raw = msgspec.Raw(b"null")
     code: str = ""
+    message: str = ""
 
 
 class Envelope(msgspec.Struct):
@@ -79,6 +80,10 @@ class Socket:
         """Begin a turn; its events come on this connection."""
         self._ask("start", f"start-{number}", {"content": text, "stream": True})
 
+    def stop_resuming(self) -> None:
+        """The resumed turn has ended: its stream must not go on into the next one, which comes on its own."""
+        self._ask("cancel", "resume", {})
+
     def _ask(self, kind: str, request: str, payload: dict[str, object]) -> None:
         self.send({"type": kind, "session_id": self.session, "request_id": request, "payload": payload})
 
@@ -127,7 +132,7 @@ class Socket:
         elif envelope.type == "ready":
             self.ready.set()
         elif envelope.type == "error":
-            self.errors.append(envelope.payload.code)
+            self.errors.append(f"{envelope.payload.code}: {envelope.payload.message}")
 
     def lost(self) -> None:
         """The connection is gone."""

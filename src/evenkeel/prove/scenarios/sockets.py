@@ -78,19 +78,19 @@ class Crowd:
 
     async def play(self, post: Post) -> None:
         """Turns without a pause in every active session, and two storms."""
-        seconds = self.stage.size["seconds"]
+        ramp, seconds = self.stage.size["ramp_s"], self.stage.size["seconds"]
         chance = random.Random(self.stage.place.seed)  # noqa: S311 - a load, not secrets
         for each in self.starters:
             each.ended = self._ended
-            self._in(chance.random() * min(2.0, seconds / 3), each)
-        storms = [seconds / 3, 2 * seconds / 3]
+            self._in(chance.random() * ramp, each)
+        storms = [ramp + seconds / 3, ramp + 2 * seconds / 3]
         delivered = 0
-        while post.now < seconds:
+        while post.now < ramp + seconds:
             await asyncio.sleep(0.25)
             total = sum(each.delivered for each in self.sockets)
             post.sample("events_per_s", (total - delivered) / 0.25)
             delivered = total
-            self.stage.tell(f"{self.playing} turns under way", 0.1 + 0.8 * min(1.0, post.now / seconds))
+            self.stage.tell(f"{self.playing} turns under way", 0.1 + 0.8 * min(1.0, post.now / (ramp + seconds)))
             if storms and post.now >= storms[0]:
                 storms.pop(0)
                 await self._storm(post, chance)
@@ -122,16 +122,24 @@ class Crowd:
         turns = self.turns.get(starter.session, [])
         if turns and answer.turn in {turns[-1], ""}:
             self.playing -= 1
+            if answer.resumed:
+                starter.stop_resuming()
             self._in(PAUSE_S, starter)
 
     async def _storm(self, post: Post, chance: random.Random) -> None:
-        cut = [each for each in self.sockets if chance.random() < STORM_PART and _may_be_cut(each)]
+        cut = [each for each in self.sockets if chance.random() < STORM_PART and self._may_be_cut(each)]
         post.mark(f"{len(cut)} connections cut")
         for each in cut:
             each.drop()
         gate = asyncio.Semaphore(200)
         await asyncio.gather(*(self._return(each, gate) for each in cut))
         post.mark("all back")
+
+    def _may_be_cut(self, each: Socket) -> bool:
+        # A turn that was asked for and of which nothing has come yet has no cursor from which to resume it; the request
+        # itself may be lost with the connection.
+        asked = len(self.turns.get(each.session, ())) > len(each.follow.answers)
+        return each.ended is None or not asked or each.follow.now is not None
 
     async def _return(self, each: Socket, gate: asyncio.Semaphore) -> None:
         began = self.stage.clock()
@@ -162,11 +170,6 @@ class Crowd:
     def live(self) -> Iterable[Socket]:
         """Those that follow an active session."""
         return [*self.starters, *self.watchers]
-
-
-def _may_be_cut(each: Socket) -> bool:
-    # A turn of which nothing has come yet cannot be resumed: the contract asks for a cursor.
-    return each.ended is None or each.follow.now is None or each.follow.cursor > 0
 
 
 async def gather(stage: Stage, servers: Fleet, client: HttpClient) -> Crowd:
@@ -281,16 +284,33 @@ SCENARIO = Scenario(
     figures=FIGURES,
     checks=CHECKS,
     sizes={
-        "quick": {"connections": 60, "streams": 10, "tokens": 15, "words_per_s": 15, "seconds": 4, "drain_s": 8},
+        "quick": {
+            "connections": 60,
+            "streams": 10,
+            "tokens": 15,
+            "words_per_s": 15,
+            "ramp_s": 1,
+            "seconds": 4,
+            "drain_s": 8,
+        },
         "standard": {
             "connections": 3000,
             "streams": 500,
             "tokens": 40,
             "words_per_s": 6.7,
+            "ramp_s": 10,
             "seconds": 20,
             "drain_s": 15,
         },
-        "full": {"connections": 3000, "streams": 500, "tokens": 40, "words_per_s": 6.7, "seconds": 60, "drain_s": 20},
+        "full": {
+            "connections": 3000,
+            "streams": 500,
+            "tokens": 40,
+            "words_per_s": 6.7,
+            "ramp_s": 15,
+            "seconds": 60,
+            "drain_s": 20,
+        },
     },
     run=run,
     settings=ROOM,
