@@ -24,9 +24,12 @@ from evenkeel.audit.model import effects, settings
 from evenkeel.audit.model.finding import CATEGORIES
 from evenkeel.audit.model.rule import Rule
 from evenkeel.audit.rules import all_rules
+from evenkeel.prove.arguments import add_commands as add_prove
+from evenkeel.serve.commands import add_commands as add_serve
 
 sys.path[:0] = [str(Path(__file__).parents[1])]
 from tools.reference_parts import metrics_page, switches_page  # noqa: E402
+from tools.reference_server import server_page
 
 ROOT = Path(__file__).parents[1]
 AUDIT = ROOT / "src" / "evenkeel" / "audit"
@@ -160,11 +163,16 @@ def handbook_page() -> Pages:
 def command_page() -> Pages:
     """Every command with its options, from the parsers."""
     commands = argparse.ArgumentParser().add_subparsers()
-    add_commands(commands)
+    for add in (add_commands, add_serve, add_prove):
+        add(commands)
     summaries = {action.dest: action.help or "" for action in commands._choices_actions}
     lines = ["# Commands", ""]
     for name, parser in commands.choices.items():
-        rows = [[option(action), action.help or ""] for action in parser._actions if action.dest != "help"]
+        rows = [
+            [option(action), action.help or ""]
+            for action in parser._actions
+            if action.help is not argparse.SUPPRESS and action.dest != "help"
+        ]
         lines += [
             f"## evenkeel {name}",
             "",
@@ -240,6 +248,7 @@ SECTIONS: tuple[Callable[[], Pages], ...] = (
     technology_page,
     handbook_page,
     metrics_page,
+    server_page,
     switches_page,
 )
 
