@@ -28,8 +28,7 @@ from evenkeel.prove.arguments import add_commands as add_prove
 from evenkeel.serve.commands import add_commands as add_serve
 
 sys.path[:0] = [str(Path(__file__).parents[1])]
-from tools.reference_parts import metrics_page, switches_page  # noqa: E402
-from tools.reference_server import server_page
+from tools.reference_server import SECOND_ACT  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
 AUDIT = ROOT / "src" / "evenkeel" / "audit"
@@ -168,19 +167,10 @@ def command_page() -> Pages:
     summaries = {action.dest: action.help or "" for action in commands._choices_actions}
     lines = ["# Commands", ""]
     for name, parser in commands.choices.items():
-        rows = [
-            [option(action), action.help or ""]
-            for action in parser._actions
-            if action.help is not argparse.SUPPRESS and action.dest != "help"
-        ]
-        lines += [
-            f"## evenkeel {name}",
-            "",
-            f"{sentence(summaries[name])}",
-            "",
-            *table(["Option", "Meaning"], rows),
-            "",
-        ]
+        shown = (action for action in parser._actions if action.help != argparse.SUPPRESS and action.dest != "help")
+        rows = [[option(action), action.help or ""] for action in shown]
+        about = sentence(summaries[name])
+        lines += [f"## evenkeel {name}", "", about, "", *table(["Option", "Meaning"], rows), ""]
     yield "commands.md", "\n".join(lines)
 
 
@@ -247,9 +237,7 @@ SECTIONS: tuple[Callable[[], Pages], ...] = (
     catalogue_page,
     technology_page,
     handbook_page,
-    metrics_page,
-    server_page,
-    switches_page,
+    *SECOND_ACT,
 )
 
 

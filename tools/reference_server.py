@@ -10,6 +10,7 @@ from typing import Any, get_args
 import msgspec
 
 from evenkeel.serve.settings import DEFAULTS, Settings, keys
+from tools.reference_parts import metrics_page, switches_page
 
 ABOUT = (
     "For `evenkeel serve --config FILE` (TOML; a section is a table), or as `EVENKEEL_<SECTION>__<KEY>` in the "
@@ -76,3 +77,6 @@ def _table(rows: list[tuple[str, str]]) -> list[str]:
     if not rows:
         return []
     return ["| Key | Default |", "|---|---|", *(f"| `{name}` | {value} |" for name, value in rows)]
+
+
+SECOND_ACT = (metrics_page, server_page, switches_page)
