@@ -151,6 +151,26 @@ async def test_a_queued_session_is_told_that_its_run_will_not_come(place: Place)
         assert seen.ids == [report.terminal_event]
 
 
+async def test_a_run_that_ended_itself_is_not_ended_again(place: Place) -> None:
+    """Its task is finished a moment after its last word; a cancel that comes in between adds nothing to the stream."""
+    async with service(place) as one:
+        tasks = one.here.storage.tasks
+        for end in (FINAL, RULES.terminal):
+            await tasks.enqueue([NewTask(end.kind, b"", session_id="s", user_id="user")])
+            (claimed,) = await tasks.claim("worker", 1, 30)
+            run = await one.here.writer.begin("s", "user")
+            await run.emit(end)
+            await run.close()
+            report = await one.cancellation.cancel("s")
+            assert (report.tasks, report.terminal_event) == ((end.kind,), None)
+            await tasks.complete([Completion(claimed.task_id, claimed.attempt, TaskStatus.SUCCESS)])
+        assert len(await terminal_events(one.here, "s")) == 2
+        await tasks.enqueue([NewTask("waits", b"", session_id="s", user_id="user")])
+        assert len(await tasks.claim("worker", 1, 30)) == 1  # claimed, and waiting for its turn: it never began
+        assert (await one.cancellation.cancel("s")).terminal_event is not None
+        assert len(await terminal_events(one.here, "s")) == 3
+
+
 async def test_an_idle_session_gets_no_event(place: Place) -> None:
     async with service(place) as one:
         report = await one.cancellation.cancel("s")

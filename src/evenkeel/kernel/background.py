@@ -13,12 +13,18 @@ async def background(work: Coroutine[object, object, None], name: str) -> AsyncI
 
     Work that fails on its own is reported to the loop's exception handler at once, and raised when the body ends.
     """
-    task = asyncio.get_running_loop().create_task(work, name=name)
-    task.add_done_callback(_report)
+    task = begun(work, name)
     try:
         yield task
     finally:
         await stopped(task)
+
+
+def begun(work: Coroutine[object, object, None], name: str) -> asyncio.Task[None]:
+    """Work whose end its owner waits for. If it fails before, the loop's exception handler is told at once."""
+    task = asyncio.get_running_loop().create_task(work, name=name)
+    task.add_done_callback(_report)
+    return task
 
 
 async def stopped(task: asyncio.Task[None]) -> None:

@@ -35,7 +35,7 @@ from evenkeel.kernel.process import watched_process
 from evenkeel.serve.agent import build_agent
 from evenkeel.serve.api import Api, ApiOptions, build_api, has_key
 from evenkeel.serve.api.health import Gather
-from evenkeel.serve.channels import build_channels
+from evenkeel.serve.channels import build_channels, open_delivery
 from evenkeel.serve.channels.replies import Replies
 from evenkeel.serve.console import build_console
 from evenkeel.serve.operations import Traced, capped_pool, open_tracing
@@ -97,7 +97,8 @@ async def open_parts(settings: Settings, door: QueueDoor) -> AsyncIterator[Parts
         cancellation = await enter(
             build_cancellation(settings.cancellation, switches, meters, storage=storage, writer=writer)
         )
-        outbox = await enter(build_outbox(settings.outbox, switches, meters, storage, clock=clock))
+        unopened = build_outbox(settings.outbox, switches, meters, storage, clock=clock)
+        outbox = await enter(open_delivery(settings.channels, maps, clock, unopened))
         passwords = await enter(build_passwords(settings.passwords, switches, meters, clock=clock))
         yield Parts(
             instance=settings.limiter.instance,
@@ -132,22 +133,15 @@ async def open_server(
         replies = Replies(parts.outbox)
         console = await asyncio.to_thread(build_console)  # reads its files
         with open_tracing(settings.operations, __version__) as tracer:
-            async with (
-                agent(parts, settings, replies) as runs,
-                build_channels(parts, runs, replies, settings.channels, has_key=has_key) as channels,
-                build_api(
-                    parts,
-                    runs,
-                    settings.api,
-                    settings.auth,
-                    ApiOptions(
-                        queue=door.state,
-                        models=tuple(dict.fromkeys((settings.agent.model, *settings.agent.models))),
-                        gather=gather,
-                        wrap=Middleware(Traced, tracer=tracer) if tracer else None,
-                        needs_no_key=channels.needs_no_key,
-                        routes=[*channels.routes, *console],
-                    ),
-                ) as api,
-            ):
-                yield Server(api, parts, runs)
+            async with agent(parts, settings, replies) as runs:
+                channels = build_channels(parts, runs, replies, settings.channels, has_key=has_key)
+                options = ApiOptions(
+                    queue=door.state,
+                    models=tuple(dict.fromkeys((settings.agent.model, *settings.agent.models))),
+                    gather=gather,
+                    wrap=Middleware(Traced, tracer=tracer) if tracer else None,
+                    needs_no_key=channels.needs_no_key,
+                    routes=[*channels.routes, *console],
+                )
+                async with build_api(parts, runs, settings.api, settings.auth, options) as api:
+                    yield Server(api, parts, runs)

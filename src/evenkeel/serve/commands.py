@@ -1,4 +1,4 @@
-"""The options of `evenkeel serve`. Nothing heavy is imported here: `--help` answers at once, without the extra."""
+"""The options of `evenkeel serve` and `evenkeel doctor`. Nothing heavy is imported here: `--help` answers without the extra."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from types import ModuleType
 
 from evenkeel.kernel.errors import ConfigurationError
 
-COMMANDS = "evenkeel.serve.commands"
-
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add `serve` and `doctor`. Each sets `run`: `module:function`, which takes the arguments and gives a status."""
@@ -20,14 +18,21 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         description="Start the agent backend: SQLite and a built-in offline model unless told otherwise. Settings come "
         "from --config, then the environment (EVENKEEL_<SECTION>__<KEY>, EVENKEEL_API_KEY), then these options.",
     )
-    _add_options(serve)
-    serve.set_defaults(run=f"{COMMANDS}:run_serve")
-    doctor = commands.add_parser("doctor", help="look at all that the agent backend needs to start; change nothing")
-    _add_options(doctor)
-    doctor.set_defaults(run=f"{COMMANDS}:run_doctor")
+    _add_settings(serve)
+    serve.add_argument("--child", type=int, metavar="N", help=argparse.SUPPRESS)  # one of `--instances`
+    serve.set_defaults(run="evenkeel.serve.commands:run_serve")
+    doctor = commands.add_parser(
+        "doctor",
+        help="look at everything that a start of the agent backend depends on",
+        description="Look at settings, versions, port, permissions, database and model endpoints, change nothing, and "
+        "say what to do. Takes the options of `serve`. Status 0: the server can start; 2: it cannot.",
+    )
+    _add_settings(doctor)
+    doctor.add_argument("--json", action="store_true", help="print the checks as JSON")
+    doctor.set_defaults(run="evenkeel.serve.commands:run_doctor", child=None)
 
 
-def _add_options(parser: argparse.ArgumentParser) -> None:
+def _add_settings(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--config", type=Path, metavar="FILE", help="settings, as TOML")
     add("--host", help="the address to listen on (default: 127.0.0.1)")
@@ -44,22 +49,21 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     add("--demo", action="store_true",
         help="to try it out: admin/admin, API key `demo`, log-in without a password; local addresses only")  # fmt: skip
     add("--print-settings", action="store_true", help="print the effective settings, secrets masked, and stop")
-    add("--child", type=int, metavar="N", help=argparse.SUPPRESS)  # one of `--instances`, started by the first process
 
 
 def run_serve(arguments: argparse.Namespace) -> int:
     """Start it. Raises ConfigurationError that names the extra where the server's dependencies are not installed."""
-    return int(_hosting().run(arguments))
+    return int(_loaded("hosting").run(arguments))
 
 
 def run_doctor(arguments: argparse.Namespace) -> int:
-    """Look at everything. Answers 2 when something keeps the server from starting."""
-    return int(_hosting().examine(arguments))
+    """Look at it. Raises as `run_serve`."""
+    return int(_loaded("doctor").run(arguments))
 
 
-def _hosting() -> ModuleType:
+def _loaded(module: str) -> ModuleType:
     try:
-        return importlib.import_module("evenkeel.serve.hosting")
+        return importlib.import_module(f"evenkeel.serve.{module}")
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("evenkeel"):
             raise

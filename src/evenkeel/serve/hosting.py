@@ -11,7 +11,6 @@ import signal
 import socket
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -21,8 +20,7 @@ from evenkeel.hotpath.storage.addresses import dialect_of
 from evenkeel.kernel.errors import ConfigurationError
 from evenkeel.serve.app import Server, open_server
 from evenkeel.serve.family import FamilyRules, Kin, read_kin, reserved, supervise
-from evenkeel.serve.operations import diagnose, open_logs
-from evenkeel.serve.operations.doctor import Subject, is_fit
+from evenkeel.serve.operations import open_logs
 from evenkeel.serve.settings import Settings, read_settings, rendered
 
 LOG = logging.getLogger("evenkeel.serve")
@@ -41,31 +39,6 @@ def run(arguments: argparse.Namespace) -> int:
         return supervise(_family(settings), sys.argv[1:])
     kin = read_kin(os.environ) if arguments.child is not None else None
     return uvicorn_run(settings, kin)
-
-
-def examine(arguments: argparse.Namespace) -> int:
-    """`evenkeel doctor`: one line a check, with what to do; 2 when something keeps the server from starting."""
-    settings = effective(arguments, os.environ)
-    models = settings.agent.models.values()
-    checks = asyncio.run(
-        diagnose(
-            Subject(
-                storage=settings.storage,
-                host=settings.server.host,
-                port=settings.server.port,
-                connections=settings.server.connections,
-                api_key=settings.auth.api_key,
-                profile=settings.profile,
-                workspace=Path(settings.agent.workspace.root) if settings.agent.workspace.enabled else None,
-                endpoints=[model.base_url for model in models if model.base_url],
-                config=arguments.config,
-            )
-        )
-    )
-    for check in checks:
-        hint = f"\n       {check.hint}" if check.hint else ""
-        sys.stdout.write(f"{check.state.value:<4}  {check.name}: {check.detail}{hint}\n")
-    return 0 if is_fit(checks) else 2
 
 
 def effective(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
@@ -231,5 +204,9 @@ def _family(settings: Settings) -> FamilyRules:
         rules.instances,
         rules.restart_s,
         rules.restart_max_s,
-        stop_s=api.drain_s + rules.graceful_s + settings.agent_queue.drain_s + settings.writes.drain_s,
+        stop_s=api.drain_s
+        + rules.graceful_s
+        + settings.agent_queue.drain_s
+        + settings.outbox.drain_s
+        + settings.writes.drain_s,
     )

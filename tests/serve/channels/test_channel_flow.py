@@ -21,7 +21,7 @@ from evenkeel.hotpath.ports.cancellation import CancelledBy
 from evenkeel.hotpath.switches import read_switches
 from evenkeel.kernel.clock import SystemClock
 from evenkeel.kernel.metrics import Meters
-from evenkeel.serve.channels import AccountSettings, ChannelsSettings, build_channels
+from evenkeel.serve.channels import AccountSettings, ChannelsSettings, build_channels, open_delivery
 from evenkeel.serve.channels.replies import Replies
 from evenkeel.serve.channels.settings import FeishuSettings, WhatsAppSettings
 from evenkeel.serve.ports.failures import CodedError, RunFailedError
@@ -154,7 +154,9 @@ async def world(place: Place) -> AsyncIterator[World]:
         server,
         place.open(meters) as storage,
         build_bounded(switches, meters) as maps,
-        build_outbox(QUICK, switches, meters, storage, templates=TEMPLATES) as outbox,
+        open_delivery(
+            settings, maps, clock, build_outbox(QUICK, switches, meters, storage, templates=TEMPLATES)
+        ) as outbox,
     ):
         replies = Replies(outbox)
         runs = EchoRuns(replies)
@@ -176,14 +178,14 @@ async def world(place: Place) -> AsyncIterator[World]:
             maps,
         )
         has_key = lambda request: request.headers.get("x-api-key") == "k"  # noqa: E731
-        async with build_channels(parts, runs, replies, settings, has_key=has_key) as channels:
-            app = Starlette(routes=channels.routes, exception_handlers={CodedError: refusal})
-            transport = httpx2.ASGITransport(app=app)
-            async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
-                assert channels.needs_no_key("/wunder/channel/whatsapp/webhook")
-                assert not channels.needs_no_key("/wunder/channel/sms/webhook")
-                assert not channels.needs_no_key("/wunder/channel/qqbot/webhook")
-                yield World(client, runs, provider)
+        channels = build_channels(parts, runs, replies, settings, has_key=has_key)
+        app = Starlette(routes=channels.routes, exception_handlers={CodedError: refusal})
+        transport = httpx2.ASGITransport(app=app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
+            assert channels.needs_no_key("/wunder/channel/whatsapp/webhook")
+            assert not channels.needs_no_key("/wunder/channel/sms/webhook")
+            assert not channels.needs_no_key("/wunder/channel/qqbot/webhook")
+            yield World(client, runs, provider)
 
 
 async def refusal(request: Request, error: Exception) -> Response:

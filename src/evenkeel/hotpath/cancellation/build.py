@@ -52,7 +52,7 @@ async def build_cancellation(
     rules: CancelRules, switches: Switchboard, meters: Meters, *, storage: Storage, writer: EventWriter
 ) -> AsyncIterator[Cancellation]:
     """Open cancellation: signalled (optimised) or polled (rollback). `writer` stores the terminal events."""
-    settlement = Settlement(rules, writer, storage.tasks, storage.leases, storage.threads)
+    settlement = Settlement(rules, writer, storage.tasks, storage.leases, storage.threads, storage.events)
 
     def signalled() -> OnePath:
         return SignalledCancellation(rules, settlement, storage.leases, storage.wakeups), Path.OPTIMISED

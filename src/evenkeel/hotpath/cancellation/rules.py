@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from evenkeel.hotpath.ports.envelopes import Envelope, JsonEnvelope
 from evenkeel.hotpath.ports.event_writer import Draft
 from evenkeel.kernel.clock import Clock, SystemClock
 
@@ -26,4 +27,5 @@ class CancelRules:
     poll_s: float = 0.2
     tokens: int = 20_000
     terminal: Draft = field(default_factory=cancelled_event)
+    envelope: Envelope = field(default_factory=JsonEnvelope)
     clock: Clock = field(default_factory=SystemClock)

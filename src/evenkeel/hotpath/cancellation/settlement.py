@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from evenkeel.hotpath.cancellation.rules import CancelRules
-from evenkeel.hotpath.ports.agent_tasks import UNFINISHED, AgentTasks
+from evenkeel.hotpath.ports.agent_tasks import UNFINISHED, AgentTasks, TaskStatus
 from evenkeel.hotpath.ports.bus import Event
 from evenkeel.hotpath.ports.event_writer import EventWriter
 from evenkeel.hotpath.ports.leases import Lease, SessionLeases
+from evenkeel.hotpath.ports.stream_events import StreamEvents
 from evenkeel.hotpath.ports.threads import AgentThreads, ThreadStatus
+
+LAST_WORDS = 20
+"""How far back a run's own end is looked for: little is said in a session after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +25,7 @@ class Settlement:
     tasks: AgentTasks
     leases: SessionLeases
     threads: AgentThreads
+    events: StreamEvents
 
     async def holder(self, session_id: str) -> Lease | None:
         """The lease of the run that is at work, here or elsewhere."""
@@ -43,8 +48,22 @@ class Settlement:
         return tuple(task.task_id for task in ended), None if event is None else event.event_id
 
     async def _end_of_queued(self, session_id: str) -> Event | None:
-        """No run was at work; if one was queued, whoever watches hears that it will not come."""
-        queued = [task for task in await self.tasks.of_session(session_id) if task.status in UNFINISHED]
-        if not queued:
+        """No run was at work; if one was queued, whoever watches hears that it will not come.
+
+        A run that has just said its last word itself (on its own, or because it heard of this cancel first) leaves its
+        task unfinished for a moment: its session has been told already.
+        """
+        unfinished = [task for task in await self.tasks.of_session(session_id) if task.status in UNFINISHED]
+        if not unfinished:
             return None
-        return await self.writer.say(session_id, queued[0].user_id, self.rules.terminal)
+        begun = [task.started_at or 0.0 for task in unfinished if task.status is TaskStatus.RUNNING]
+        if len(begun) == len(unfinished) and await self._has_ended(session_id, max(begun)):
+            return None
+        return await self.writer.say(session_id, unfinished[0].user_id, self.rules.terminal)
+
+    async def _has_ended(self, session_id: str, since: float) -> bool:
+        page = await self.events.read_tail(session_id, limit=LAST_WORDS)
+        opened = self.rules.envelope.opened
+        return any(
+            stored.stored_at >= since and opened(session_id, page.epoch, stored).terminal for stored in page.events
+        )

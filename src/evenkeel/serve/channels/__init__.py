@@ -7,7 +7,7 @@ outbox under the run's own key, and `delivery` sends it in the provider's form, 
 
 from __future__ import annotations
 
-from evenkeel.serve.channels.build import Channels, build_channels
+from evenkeel.serve.channels.build import Channels, build_channels, open_delivery
 from evenkeel.serve.channels.settings import AccountSettings, ChannelsSettings
 
-__all__ = ["AccountSettings", "Channels", "ChannelsSettings", "build_channels"]
+__all__ = ["AccountSettings", "Channels", "ChannelsSettings", "build_channels", "open_delivery"]

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
 from starlette.routing import BaseRoute
 
 from evenkeel.hotpath.outbox import read_templates
-from evenkeel.kernel.background import background
+from evenkeel.hotpath.ports.bounded import BoundedMaps
+from evenkeel.hotpath.ports.dispatcher import Dispatcher
+from evenkeel.kernel.background import begun
+from evenkeel.kernel.clock import Clock
 from evenkeel.serve.channels.accounts import Accounts
 from evenkeel.serve.channels.delivery import open_sender
 from evenkeel.serve.channels.reception import Reception
@@ -34,16 +37,32 @@ class Channels:
 
 
 @asynccontextmanager
-async def build_channels(
-    parts: Parts, runs: Runs, replies: Replies, settings: ChannelsSettings, *, has_key: HasKey
-) -> AsyncIterator[Channels]:
-    """Take messages and send answers until the block is left. `replies` is the one that the agent tells of ends.
+async def open_delivery(
+    settings: ChannelsSettings, maps: BoundedMaps, clock: Clock, unopened: AbstractAsyncContextManager[Dispatcher]
+) -> AsyncIterator[Dispatcher]:
+    """The outbox that `unopened` opens, sending for all channels until the block is left.
 
-    Leaving stops sending; what is queued stays queued and goes out later, here or from another instance.
+    Leaving closes the outbox first: nothing new is sent, sends under way end (up to `outbox.drain_s`) while the way out
+    is still open, what is queued stays queued and goes out later, here or from another instance. Closing the outbox is
+    also what ends the task that serves it, so that task lives outside of it.
     """
-    accounts = Accounts(settings)
     templates = await asyncio.to_thread(read_templates)
-    async with open_sender(settings, accounts, templates, parts.maps, parts.clock) as sender:
-        reception = Reception(parts, runs, replies, settings)
-        async with background(parts.outbox.serve(sender), "evenkeel-channels-outbox"):
-            yield Channels(channel_routes(accounts, reception, has_key, settings.messages), accounts)
+    async with open_sender(settings, Accounts(settings), templates, maps, clock) as sender:
+        serving: asyncio.Task[None] | None = None
+        try:
+            async with unopened as outbox:
+                serving = begun(outbox.serve(sender), "evenkeel-channels-outbox")
+                await asyncio.sleep(0)  # it serves before it can be closed
+                yield outbox
+        finally:
+            if serving is not None:
+                await serving
+
+
+def build_channels(
+    parts: Parts, runs: Runs, replies: Replies, settings: ChannelsSettings, *, has_key: HasKey
+) -> Channels:
+    """Take messages. `replies` is the one that the agent tells of ends; what it queues, `open_delivery` sends."""
+    accounts = Accounts(settings)
+    reception = Reception(parts, runs, replies, settings)
+    return Channels(channel_routes(accounts, reception, has_key, settings.messages), accounts)
