@@ -129,7 +129,7 @@ class Session:
             self.show.step(wanted.key, at[0], at[1], f"{place.phase} {place.arm}: {what}", part)
 
         recipe = replace(arm.recipe, settings={**environment(wanted.settings), **arm.recipe.settings})
-        return Stage(place, recipe, stores, model, folder, size, tell, arm.against)
+        return Stage(place, recipe, stores, model, folder, size, tell, wanted.lag_s, arm.against)
 
     def _told(self, wanted: Scenario, run: Observation) -> None:
         first = wanted.figures[1 if wanted.key == "S1" else 0]
@@ -224,7 +224,9 @@ async def _session(session: Session) -> None:
 
 async def _health(arm: Arm, stores: Databases, model: Simulator, folder: Path) -> dict[str, object]:
     """What /health shows of the switches; also the first proof that the server starts at all."""
-    stage = Stage(Place(arm.name, 0, 0, "", 0), arm.recipe, stores, model, folder, {}, lambda *_: None, arm.against)
+    stage = Stage(
+        Place(arm.name, 0, 0, "", 0), arm.recipe, stores, model, folder, {}, lambda *_: None, against=arm.against
+    )
     async with stage.servers() as servers, aiohttp.ClientSession() as session:
         await wait_ready(servers.servers[0])
         with suppress(aiohttp.ClientError, msgspec.DecodeError, TimeoutError):

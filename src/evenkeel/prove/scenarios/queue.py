@@ -290,5 +290,6 @@ SCENARIO = Scenario(
         },
     },
     run=run,
+    lag_s=0.2,
     pairs={"quick": (0, 1), "standard": (1, 5), "full": (1, 5)},
 )  # fmt: skip

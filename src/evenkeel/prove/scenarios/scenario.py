@@ -13,7 +13,7 @@ from evenkeel.prove.load.database import Database, Databases, Work
 from evenkeel.prove.load.model import Simulator
 from evenkeel.prove.load.servers import Fleet, Recipe, Server, fleet, wait_ready
 from evenkeel.prove.measure.processes import Census
-from evenkeel.prove.measure.saturation import LoopWatch, saturation
+from evenkeel.prove.measure.saturation import MAX_LAG_P99_S, LoopWatch, saturation
 from evenkeel.prove.measure.scrape import Reading
 from evenkeel.prove.measure.values import Check, Figure, Mark, Observation
 
@@ -42,6 +42,7 @@ class Scenario:
     pairs: Mapping[str, tuple[int, int]]  # by size: how many pairs of A/A and of A/B
     slopes: bool = False  # judged by growth over time as well
     settings: Mapping[str, str] = field(default_factory=dict)  # of the servers; `--setting` wins
+    lag_s: float = MAX_LAG_P99_S  # how late the instrument itself may be
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ class Stage:
     folder: Path
     size: Size
     tell: Callable[[str, float], None]  # what is done now, and how much of the run is over (0 to 1)
+    lag_s: float = MAX_LAG_P99_S
     against: Server | None = None  # somebody else's server: nothing is started
     clock: Callable[[], float] = time.monotonic
 
@@ -145,7 +147,7 @@ class Post:
             arm=place.arm, order=place.order, pair=place.pair, phase=place.phase, seed=place.seed,
             seconds=round(self.seconds, 3), values=dict(values), counts=dict(counts), histograms=dict(histograms),
             series=self.series, marks=self.marks,
-            saturation=saturation(self.watch, model.lags, model.cpu_share()), notes=list(notes),
+            saturation=saturation(self.watch, model.lags, model.cpu_share(), self.stage.lag_s), notes=list(notes),
         )  # fmt: skip
 
 

@@ -187,6 +187,7 @@ SCENARIO = Scenario(
         "full": {"rate": 30, "seconds": 1800, "drain_s": 15},
     },
     run=run,
+    lag_s=0.2,
     settings=ROOM,
     pairs={"quick": (0, 1), "standard": (0, 1), "full": (0, 1)},
     slopes=True,

@@ -44,10 +44,14 @@ def open_logs(
     before, level = root.handlers[:], root.level
     root.handlers = [_Bounded(lines, dropped.inc)]
     root.setLevel(settings.log_level.upper())
+    chatter = logging.getLogger("httpx2")  # a line for every call of a model: those are counted in metrics
+    talkative = chatter.level
+    chatter.setLevel(logging.WARNING)
     listener.start()
     try:
         yield
     finally:
+        chatter.setLevel(talkative)
         root.handlers = before
         root.setLevel(level)
         listener.stop()
