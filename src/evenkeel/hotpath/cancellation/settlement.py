@@ -39,7 +39,7 @@ class Settlement:
         is fenced by term, attempt and epoch.
         """
         event = await self.writer.settle(session_id, self.rules.terminal)
-        if event is None:
+        if event is None and held is None:  # else a run was at work, and its own last word stands
             event = await self._end_of_queued(session_id)
         ended = await self.tasks.cancel_session(session_id)
         if held is not None:

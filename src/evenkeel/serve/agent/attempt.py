@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -235,16 +235,28 @@ class Attempts:
 
 
 async def _all(*work: Awaitable[Any]) -> list[Any]:
-    """All at once. When one fails, what the others opened is closed, and the first failure is raised."""
-    results = await asyncio.gather(*work, return_exceptions=True)
-    failures = [result for result in results if isinstance(result, BaseException)]
-    if failures:
-        for result in results:
-            close = getattr(result, "aclose", None) or getattr(result, "close", None)
+    """All at once. When one fails, or this is cancelled, what the others opened is closed; the first failure is raised."""
+    tasks = [asyncio.ensure_future(each) for each in work]
+    try:
+        await asyncio.wait(tasks)
+    except asyncio.CancelledError:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        await _closed(tasks)
+        raise
+    if any(task.exception() is not None for task in tasks):
+        await _closed(tasks)
+    return [task.result() for task in tasks]
+
+
+async def _closed(tasks: Sequence[asyncio.Future[Any]]) -> None:
+    for task in tasks:
+        if not task.cancelled() and task.exception() is None:
+            close = getattr(task.result(), "aclose", None) or getattr(task.result(), "close", None)
             if close is not None:
-                await close()
-        raise failures[0]
-    return results
+                with suppress(EvenkeelError):
+                    await close()
 
 
 async def _done(value: T) -> T:

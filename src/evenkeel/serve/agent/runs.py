@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -89,9 +90,17 @@ class AgentRuns:
         raise RunFailedError("INTERNAL_ERROR", "The run ended without a last word.", hint="Ask again.")
 
     async def cancel(self, session_id: str, by: CancelledBy = CancelledBy.USER) -> bool:
-        """See the port."""
+        """See the port. A run that is saying its last word is left to it."""
+        here = self._worker.at_work.get(session_id)
+        if here is not None and here.ending:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(ENDING_S):
+                    await here.gone.wait()
         report = await self._parts.cancellation.cancel(session_id, by)
         tasks = [task for task in report.tasks if task != self._worker.ended.get(session_id)]
+        await asyncio.gather(
+            *(self._queue.cancel(task) for task in tasks)
+        )  # one that waits for the session hears at once
         return report.signalled or report.woke or bool(tasks) or report.terminal_event is not None
 
     async def tools(self) -> Sequence[tuple[str, str]]:

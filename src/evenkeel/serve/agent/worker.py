@@ -7,21 +7,26 @@ turn up if this one dies), the stream (one writer, fenced by the task's attempt)
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 from evenkeel.hotpath.ports.agent_tasks import ClaimedTask, TaskStatus
 from evenkeel.hotpath.ports.bounded import MapRules
 from evenkeel.hotpath.ports.cancellation import CancelToken
-from evenkeel.hotpath.ports.errors import SessionBusyError, UnknownSessionError
+from evenkeel.hotpath.ports.errors import SessionBusyError
+from evenkeel.hotpath.ports.event_writer import Draft
 from evenkeel.hotpath.ports.limiter import Admission, Grant
 from evenkeel.hotpath.ports.task_queue import Handler, Outcome, TaskContext
-from evenkeel.kernel.errors import OverloadedError, UsageError
-from evenkeel.serve.agent.attempt import Attempts, AtWork, Turn
+from evenkeel.kernel.errors import EvenkeelError, OverloadedError, UsageError
+from evenkeel.serve.agent.attempt import STOPPED, Attempts, AtWork, Turn, queue_data
 from evenkeel.serve.agent.kit import Kit
+from evenkeel.serve.agent.narration import cancelled
 from evenkeel.serve.agent.orders import Order, order_of, owner_of
 from evenkeel.serve.ports.runs import Begun
 
 SESSION_WAIT_S = 5.0
 """How long a queued run waits at a time for a session that someone holds; then it looks who that is."""
+LAST_WORDS = 20
+"""How far back another's last word is looked for."""
 ENDED, ENDED_S = 10_000, 30.0
 """Sessions remembered after a run ended here, until its outcome is stored for certain."""
 
@@ -45,8 +50,10 @@ class Worker:
             return Outcome(TaskStatus.FAILED, error.message)
         try:
             grant = await self._admitted(task, order)
-        except UnknownSessionError as error:
-            return Outcome(TaskStatus.FAILED, error.message)
+        except asyncio.CancelledError:
+            if context.cancelled:  # before it had a stream of its own to say so
+                await self._never_came(task, order)
+            raise
         return await self._hold(Turn(task, context, order, grant))
 
     def direct(self, order: Order, grant: Grant, hear: asyncio.Future[Begun]) -> Handler:
@@ -80,6 +87,23 @@ class Worker:
             except SessionBusyError:
                 await self._free_of_earlier_attempt(task, order.session_id)
 
+    async def _stopped_early(self, turn: Turn, mine: AtWork) -> Outcome:
+        """Cancelled; one that could not speak for itself yet is spoken for."""
+        if mine.voice is None and turn.order.queued:
+            await self._never_came(turn.task, turn.order)
+        return Outcome(TaskStatus.CANCELLED, "cancelled")
+
+    async def _never_came(self, task: ClaimedTask, order: Order) -> None:
+        """The last word of a run without a stream, unless whoever cancelled has said it."""
+        said = [Draft("queue_fail", queue_data(task.task_id, order, "cancelled"))]
+        since = task.queued_at + task.waited_s
+        with suppress(EvenkeelError):
+            page = await self._parts.storage.events.read_tail(order.session_id, limit=LAST_WORDS)
+            if not any(event.stored_at >= since and b'"event":"error"' in event.payload[:40] for event in page.events):
+                said.insert(0, cancelled())
+            for draft in said:
+                await self._parts.writer.say(order.session_id, order.request.user_id, draft)
+
     async def _free_of_earlier_attempt(self, task: ClaimedTask, session_id: str) -> None:
         """That this attempt could be claimed is the evidence: the process of the one before has lost its task, so its
         hold on the session is nothing that anyone lives on.
@@ -99,10 +123,11 @@ class Worker:
                 with self._parts.cancellation.token(turn.session_id, owner) as token:
                     return await self._stoppable(turn, token, mine)
             finally:
+                self.ended[turn.session_id] = turn.task.task_id
+                mine.over = True
+                await turn.grant.release()
                 if self.at_work.get(turn.session_id) is mine:
                     del self.at_work[turn.session_id]
-                self.ended[turn.session_id] = turn.task.task_id
-                await turn.grant.release()
                 mine.gone.set()
 
     async def _stoppable(self, turn: Turn, token: CancelToken, mine: AtWork) -> Outcome:
@@ -110,8 +135,9 @@ class Worker:
         work = asyncio.get_running_loop().create_task(self.attempts.work(turn, token, mine))
 
         def stop(*_: object) -> None:
-            mine.cancelling = True
-            work.cancel()
+            if not mine.ending:  # else it has its last word already
+                mine.cancelling = True
+                work.cancel()
 
         token.on_cancel(stop)
         turn.grant.on_lost(stop)
@@ -120,7 +146,11 @@ class Worker:
         except asyncio.CancelledError:
             work.cancel()
             await asyncio.wait([work])
+            if turn.context.cancelled:
+                await self._stopped_early(turn, mine)
             raise
         if work.cancelled():
+            if token.reason in STOPPED:
+                return await self._stopped_early(turn, mine)
             return Outcome(TaskStatus.RETRY, "The session's lease was lost.")
         return work.result()
