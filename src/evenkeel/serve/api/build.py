@@ -27,7 +27,7 @@ from evenkeel.serve.api.callers import Callers
 from evenkeel.serve.api.desk import Desk
 from evenkeel.serve.api.documents import with_streams
 from evenkeel.serve.api.failures import failure, failure_of, response_of
-from evenkeel.serve.api.front import Front, language_in
+from evenkeel.serve.api.front import Front, language_in, trace_in
 from evenkeel.serve.api.guard import BodyLimit, Guard
 from evenkeel.serve.api.health import Gather, Queue, health_routes
 from evenkeel.serve.api.meters import ApiMeter
@@ -143,7 +143,7 @@ def _middleware(desk: Desk, options: ApiOptions, templates: Mapping[object, Base
 
 async def _on_http(request: Request, error: Any) -> Response:
     found = failure(error.status_code, str(error.detail or ""), language=language_in(request.scope))
-    response = response_of(found)
+    response = response_of(found, trace_in(request.scope))
     for name, value in (error.headers or {}).items():
         response.headers[name] = value
     return response
@@ -155,13 +155,12 @@ async def _on_invalid(request: Request, error: Any) -> Response:
     place = ".".join(str(part) for part in first.get("loc", ()))
     malformed = first.get("type") == "json_invalid"
     status = 400 if malformed else 422
-    return response_of(
-        failure(status, f"{place}: {first.get('msg', 'does not fit')}", language=language_in(request.scope))
-    )
+    found = failure(status, f"{place}: {first.get('msg', 'does not fit')}", language=language_in(request.scope))
+    return response_of(found, trace_in(request.scope))
 
 
 async def _on_known(request: Request, error: Any) -> Response:
-    return response_of(failure_of(error, language_in(request.scope)))
+    return response_of(failure_of(error, language_in(request.scope)), trace_in(request.scope))
 
 
 async def _noting(callers: Callers, clock: Clock) -> None:

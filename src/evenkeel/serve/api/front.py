@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from starlette.datastructures import Headers
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bind_contextvars
 
 from evenkeel.serve.api.failures import failure, response_of
 from evenkeel.serve.api.meters import ApiMeter
@@ -37,7 +38,9 @@ class Front:
             return
         headers = dict(scope["headers"])
         language = language_of(headers, scope["query_string"], self._default)
-        scope[STATE] = {"language": language, "trace_id": secrets.token_hex(16)}
+        trace_id = f"err_{secrets.token_hex(16)}"  # the contract's form; it names the request where nothing fails, too
+        scope[STATE] = {"language": language, "trace_id": trace_id}
+        bind_contextvars(trace_id=trace_id)  # every line that is logged for this request
         if scope["type"] == "websocket":
             await self._app(scope, receive, send)
             return
@@ -57,12 +60,10 @@ class Front:
         try:
             await self._app(scope, receive, sending)
         except Exception:
-            LOG.exception("%s %s failed (trace %s)", scope["method"], scope["path"], scope[STATE]["trace_id"])
+            LOG.exception("%s %s failed", scope["method"], scope["path"])
             if status:
                 raise  # the answer had begun: all that is left is to cut it off
-            await response_of(failure(500, language=language), f"err_{scope[STATE]['trace_id']}")(
-                scope, receive, sending
-            )
+            await response_of(failure(500, language=language), scope[STATE]["trace_id"])(scope, receive, sending)
         finally:
             if "route" not in scope and (route := self._templates.get(scope.get("endpoint"))) is not None:
                 scope["route"] = route

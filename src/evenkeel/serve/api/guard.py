@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from evenkeel.kernel.errors import EvenkeelError
 from evenkeel.serve.api.callers import Callers
 from evenkeel.serve.api.failures import failure, failure_of, response_of
-from evenkeel.serve.api.front import STATE, language_in
+from evenkeel.serve.api.front import STATE, language_in, trace_in
 
 OPEN = (
     "ppt", "i18n", "doc2md", "temp_dir", "auth", "chat", "workspace", "user_tools", "agents", "external_links",
@@ -43,12 +43,12 @@ class Guard:
         try:
             operator = await self._callers.operator(Headers(scope=scope))
         except EvenkeelError as error:
-            await response_of(failure_of(error, language))(scope, receive, send)
+            await response_of(failure_of(error, language), trace_in(scope))(scope, receive, send)
             return
         if operator is None and not self._needs_no_key(scope["path"]):
             status = 401 if self._callers.has_key else 500
             text = "" if self._callers.has_key else "The server has no API key; set EVENKEEL_API_KEY."
-            await response_of(failure(status, text, language=language))(scope, receive, send)
+            await response_of(failure(status, text, language=language), trace_in(scope))(scope, receive, send)
             return
         scope[STATE]["operator"] = operator
         await self._app(scope, receive, send)
@@ -68,7 +68,7 @@ class BodyLimit:
         stated = Headers(scope=scope).get("content-length", "0")
         if stated.isdigit() and int(stated) > self._bound:
             found = failure(413, f"The body has {stated} bytes; the bound is {self._bound}.")
-            await response_of(found)(scope, receive, send)
+            await response_of(found, trace_in(scope))(scope, receive, send)
             return
         seen = 0
 

@@ -18,7 +18,7 @@ from evenkeel.kernel.errors import EvenkeelError
 from evenkeel.serve.api.desk import Desk
 from evenkeel.serve.api.failures import failure_of, response_of
 from evenkeel.serve.api.frames import DELTA, ending, fresh, inner_of
-from evenkeel.serve.api.front import language_in
+from evenkeel.serve.api.front import language_in, trace_in
 from evenkeel.serve.ports.runs import Begun, Usage
 
 CHANNEL = "openai"
@@ -93,7 +93,7 @@ class CompletionStream(Response):
                         await send({"type": "http.response.body", "body": chunk, "more_body": True})
                 await send({"type": "http.response.body", "body": DONE, "more_body": False})
         except EvenkeelError as error:
-            await response_of(failure_of(error, language_in(scope)))(scope, receive, send)
+            await response_of(failure_of(error, language_in(scope)), trace_in(scope))(scope, receive, send)
         finally:
             await self._begun.subscription.aclose()
             if not self._ended:

@@ -21,7 +21,7 @@ from evenkeel.kernel.errors import EvenkeelError
 from evenkeel.serve.api.desk import Desk
 from evenkeel.serve.api.failures import failure_of, response_of
 from evenkeel.serve.api.frames import KEEP_ALIVE, ending, fresh, lost_data, sse, sse_plain
-from evenkeel.serve.api.front import language_in
+from evenkeel.serve.api.front import language_in, trace_in
 
 CHANNEL = "sse"
 HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
@@ -65,7 +65,7 @@ class EventStream(Response):
             if not self._cut:
                 raise
         except EvenkeelError as error:  # no place: nothing was sent yet
-            await response_of(failure_of(error, language_in(scope)))(scope, receive, send)
+            await response_of(failure_of(error, language_in(scope)), trace_in(scope))(scope, receive, send)
         finally:
             await subscription.aclose()
 

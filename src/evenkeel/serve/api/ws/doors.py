@@ -15,7 +15,7 @@ from evenkeel.serve.api.callers import socket_token
 from evenkeel.serve.api.chat_streams import MessageBody, chat_run
 from evenkeel.serve.api.desk import Desk, operator_of
 from evenkeel.serve.api.failures import failure, failure_of, response_of
-from evenkeel.serve.api.front import language_in
+from evenkeel.serve.api.front import language_in, trace_in
 from evenkeel.serve.api.ws.messages import Inbound, Place, SocketError, payload_as
 from evenkeel.serve.api.ws.socket import Socket
 from evenkeel.serve.api.wunder import WunderBody, request_of
@@ -124,10 +124,10 @@ class ChatAddress:
         try:
             user = await self.desk.callers.user(token)
         except EvenkeelError as error:
-            await response_of(failure_of(error, language_in(scope)))(scope, receive, send)
+            await response_of(failure_of(error, language_in(scope)), trace_in(scope))(scope, receive, send)
             return
         if user is None:
-            await response_of(failure(401, language=language_in(scope)))(scope, receive, send)
+            await response_of(failure(401, language=language_in(scope)), trace_in(scope))(scope, receive, send)
             return
         await _served(self.desk, ChatDoor(self.desk, token, user), scope, receive, send)
 
@@ -149,7 +149,7 @@ async def _served(desk: Desk, door: ChatDoor | CoreDoor, scope: Scope, receive: 
     try:
         desk.streams.check(door.caller)
     except EvenkeelError as error:
-        await response_of(failure_of(error, language_in(scope)))(scope, receive, send)
+        await response_of(failure_of(error, language_in(scope)), trace_in(scope))(scope, receive, send)
         return
     await Socket(desk, door, scope, receive, send).serve()
 
