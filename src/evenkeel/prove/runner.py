@@ -190,7 +190,7 @@ def growths(runs: Sequence[Observation]) -> list[Growth]:
 async def prove(plan: Plan, show: Show, folder: Path, *, now: Callable[[], dt.datetime] | None = None) -> Evidence:
     """Run everything. After Ctrl-C the evidence of what was measured, marked as interrupted."""
     clock = now or (lambda: dt.datetime.now(dt.UTC))
-    started, began, place = clock(), time.monotonic(), await asyncio.to_thread(machine)
+    started, began, place = clock(), time.monotonic(), await asyncio.to_thread(machine, folder)
     session = Session(plan, show, folder)
     interrupted = False
     try:

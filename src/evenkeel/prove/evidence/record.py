@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
+import statistics
+import tempfile
+import time
 from importlib import metadata
 from pathlib import Path
 
@@ -30,6 +33,7 @@ class Machine(msgspec.Struct, frozen=True):
     system: str
     python: str
     load: float  # the system's load average of a minute before the first run
+    fsync_ms: float = 0.0  # median of syncing 8 KiB, where the databases of the runs are: what a commit waits for
 
 
 class Judged(msgspec.Struct, frozen=True):
@@ -73,8 +77,8 @@ class Evidence(msgspec.Struct, frozen=True):
         return next((each for each in self.scenarios if each.key == key), None)
 
 
-def machine() -> Machine:
-    """This one."""
+def machine(folder: Path) -> Machine:
+    """This one; `folder` is where the runs keep their files."""
     return Machine(
         processor=_processor(),
         cores=os.cpu_count() or 1,
@@ -82,7 +86,20 @@ def machine() -> Machine:
         system=f"{platform.system()} {platform.release()}",
         python=platform.python_version(),
         load=round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else 0.0,
+        fsync_ms=round(_fsync_ms(folder), 3),
     )
+
+
+def _fsync_ms(folder: Path) -> float:
+    took = []
+    with tempfile.TemporaryFile(dir=folder) as file:
+        for _ in range(40):
+            file.write(bytes(8192))
+            file.flush()
+            began = time.perf_counter()
+            os.fsync(file.fileno())
+            took.append((time.perf_counter() - began) * 1e3)
+    return statistics.median(took)
 
 
 def _processor() -> str:

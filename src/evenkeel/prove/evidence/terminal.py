@@ -17,7 +17,7 @@ def shown(evidence: Evidence, console: Console) -> None:
     place = evidence.machine
     console.print(
         f"{evidence.database}, size {evidence.size}, seed {evidence.seed}; {place.cores} cores, {place.processor}, "
-        f"Python {place.python}, load {place.load}"
+        f"Python {place.python}, load {place.load}, fsync {place.fsync_ms:g} ms"
     )
     for judged in evidence.scenarios:
         _scenario(judged, evidence, console)
