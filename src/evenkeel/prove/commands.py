@@ -33,7 +33,9 @@ def run_prove(arguments: argparse.Namespace) -> int:
     console = Console(stderr=False)
     try:
         from evenkeel.prove import runner  # noqa: PLC0415
-        from evenkeel.prove.evidence import record  # noqa: PLC0415
+
+        # all of it now: hours later another version may lie on the disk
+        from evenkeel.prove.evidence import baseline, page, record, terminal  # noqa: F401, PLC0415
     except ModuleNotFoundError as error:
         raise ConfigurationError(
             f"`evenkeel prove` needs the package {error.name}.", hint="Install it with: pip install 'evenkeel[prove]'"
@@ -88,12 +90,12 @@ def _setting(text: str) -> tuple[str, str]:
 def _finish(evidence: Evidence, arguments: argparse.Namespace, console: Console) -> int:
     from evenkeel.prove.evidence import baseline, page, record, terminal  # noqa: PLC0415
 
-    terminal.shown(evidence, console)
     for path, content in ((arguments.json, record.written), (arguments.html, page.page)):
         if path:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content(evidence))
             console.print(f"wrote {path}")
+    terminal.shown(evidence, console)
     if arguments.save_baseline:
         baseline.save(arguments.save_baseline, evidence)
     behind = baseline.fallen_back(baseline.load(arguments.check_baseline), evidence) if arguments.check_baseline else []

@@ -45,8 +45,8 @@ def page(evidence: Evidence) -> bytes:
     head = (
         f"<p>{escape(evidence.started)}, {evidence.seconds:,.0f} s. {escape(evidence.database)}; size {escape(evidence.size)}; "
         f"seed {evidence.seed}. {place.cores} cores, {escape(place.processor)}, {place.memory_mib:,} MiB, "
-        f"{escape(place.system)}, Python {escape(place.python)}, load before: {place.load}, fsync {place.fsync_ms:g} ms. Server, database, model and "
-        f"clients share the machine.</p>"
+        f"{escape(place.system)}, Python {escape(place.python)}, load before: {place.load}, fsync "
+        f"{place.fsync_ms:g} ms. Server, database, model and clients share the machine.</p>"
     )
     stopped = "<p class=broken>Interrupted: what was measured until then.</p>" if evidence.interrupted else ""
     body = "".join(_scenario(judged, evidence) for judged in evidence.scenarios)
