@@ -13,7 +13,7 @@ from evenkeel.hotpath.ports.sessions import ChatSession
 from evenkeel.hotpath.ports.stream_events import Cursor
 from evenkeel.serve.api.accounts import Accounts
 from evenkeel.serve.api.callers import Callers, bearer_of
-from evenkeel.serve.api.frames import is_turn_start
+from evenkeel.serve.api.frames import is_turn_end, is_turn_start
 from evenkeel.serve.api.front import STATE
 from evenkeel.serve.api.meters import ApiMeter
 from evenkeel.serve.api.profiles import tool_overrides
@@ -82,6 +82,8 @@ class Desk:
         for stored in reversed(tail.events):
             if is_turn_start(stored.payload):
                 return stored.event_id - 1
+            if state.active and is_turn_end(stored.payload):
+                return tail.last_id  # the turn at work is so young that nothing of it is stored
         return tail.events[0].event_id - 1 if tail.events else tail.last_id
 
     async def reader(self, session_id: str, after_id: int | None, epoch: int = 0) -> Subscription:

@@ -99,3 +99,8 @@ def fresh(delivery: Live | Replayed, after_id: int) -> tuple[Event, ...]:
 def is_turn_start(stored: bytes) -> bool:
     """Whether a stored event is the first of a turn, `progress` with stage `start`; looked for without decoding."""
     return stored.startswith(b'{"event":"progress"') and b'"stage":"start"' in stored
+
+
+def is_turn_end(stored: bytes) -> bool:
+    """Whether a stored event is the last of a turn."""
+    return stored.startswith((b'{"event":"final"', b'{"event":"error"'))
