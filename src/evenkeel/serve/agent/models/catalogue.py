@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-import httpx2
+import aiohttp
 import msgspec
 
 from evenkeel.hotpath.ports.messages import LeanMessages
@@ -26,7 +26,7 @@ BUILT_IN = ModelSettings(provider="offline", model=OFFLINE)
 class Models:
     """By the names of `agent.models`."""
 
-    http: httpx2.AsyncClient
+    http: aiohttp.ClientSession
     lean: LeanMessages
     clock: Clock
     models: Mapping[str, Model]
@@ -57,8 +57,8 @@ def completed(settings: AgentSettings) -> AgentSettings:
 @asynccontextmanager
 async def open_models(settings: AgentSettings, lean: LeanMessages, clock: Clock) -> AsyncIterator[Models]:
     """Raises `ConfigurationError` for an entry that cannot be used, or a default that has none."""
-    limits = httpx2.Limits(max_connections=settings.connections, max_keepalive_connections=settings.connections)
-    async with httpx2.AsyncClient(follow_redirects=False, trust_env=False, limits=limits) as http:
+    connector = aiohttp.TCPConnector(limit=settings.connections)
+    async with aiohttp.ClientSession(connector=connector, trust_env=False, cookie_jar=aiohttp.DummyCookieJar()) as http:
         entries = settings.models
         if settings.model not in entries:
             raise ConfigurationError(
@@ -69,7 +69,7 @@ async def open_models(settings: AgentSettings, lean: LeanMessages, clock: Clock)
         yield Models(http, lean, clock, models)
 
 
-def _made(name: str, settings: ModelSettings, http: httpx2.AsyncClient, lean: LeanMessages, clock: Clock) -> Model:
+def _made(name: str, settings: ModelSettings, http: aiohttp.ClientSession, lean: LeanMessages, clock: Clock) -> Model:
     if settings.provider == "offline":
         return OfflineModel(name, settings, clock)
     return OpenAiModel(name, msgspec.structs.replace(settings, api_key=""), _key(name, settings), http, lean)
