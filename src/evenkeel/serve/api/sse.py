@@ -21,7 +21,7 @@ from evenkeel.kernel.errors import EvenkeelError
 from evenkeel.serve.api.desk import Desk
 from evenkeel.serve.api.failures import failure_of, response_of
 from evenkeel.serve.api.frames import KEEP_ALIVE, ending, fresh, lost_data, sse, sse_plain
-from evenkeel.serve.api.front import language_in, trace_in
+from evenkeel.serve.api.front import body_sender, language_in, trace_in
 
 CHANNEL = "sse"
 HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
@@ -58,9 +58,9 @@ class EventStream(Response):
         try:
             with self._desk.streams.entered(CHANNEL, self._caller, self._asked_to_stop):
                 await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-                pump = asyncio.current_task()
-                async with background(self._watch(receive, send, pump), "evenkeel-sse-watch"):
-                    await self._pump(send)
+                direct, pump = body_sender(scope, send), asyncio.current_task()
+                async with background(self._watch(receive, direct, pump), "evenkeel-sse-watch"):
+                    await self._pump(direct)
         except asyncio.CancelledError:
             if not self._cut:
                 raise
