@@ -21,7 +21,7 @@ LOCAL_KINDS = frozenset(
 )
 
 
-DATABASE_RESOURCES = frozenset({"session", "connection", "transaction"})  # who opens one matters to callers
+RESOURCES = frozenset({"session", "connection", "transaction", "client"})  # who opens one matters to callers
 
 
 LOOP_MAKERS = frozenset(
@@ -132,7 +132,7 @@ def summarise(function: Function, linked: LinkedFunction, project: Known) -> Sum
 def _travels(effect: Effect) -> bool:
     """Whether callers need to know: most effects; of resources and locks those that bound or isolate what callers do."""
     if effect.kind == "connect":
-        return effect.detail in DATABASE_RESOURCES
+        return effect.detail in RESOURCES
     return effect.kind not in LOCAL_KINDS or (effect.kind == "lock" and effect.detail == "semaphore")
 
 

@@ -93,7 +93,7 @@ def _gives(function: FunctionView, leaving: Return, name: str) -> bool:
     call = function.calls_by_index.get(value.call)
     while call is not None and call.receiver is not None:
         call = call.receiver
-    asked = call is not None and call.holder == name and call.name not in {"cursor", "begin"}
+    asked = call is not None and _is_on(call.holder, name) and call.name not in {"cursor", "begin"}
     return not asked or value.kind != "call"
 
 
@@ -110,7 +110,12 @@ def _roots(names: tuple[str, ...]) -> Iterator[str]:
 def _closes(call: CallView, name: str) -> bool:
     if call.name not in CLOSERS and not call.has("close"):
         return False
-    return call.holder == name or any(each.value.text == name for each in call.fact.arguments)
+    return _is_on(call.holder, name) or any(each.value.text == name for each in call.fact.arguments)
+
+
+def _is_on(holder: str, name: str) -> bool:
+    """Whether a call is made on the thing or a part of it: `client.connection_pool.disconnect()`."""
+    return holder == name or holder.startswith(f"{name}.")
 
 
 def _on_every_path(closer: CallView, acquired: CallView) -> bool:

@@ -1,7 +1,7 @@
 """A session or connection that is not closed on every path
 
-A function acquires a session, a connection or a streamed result, and there is a way out of it on which nothing gives it
-back: no `with`, no close in a `finally`.
+A function acquires a session, a connection, a client of its own (Redis, MongoDB, HTTP) or a streamed result, and there is
+a way out of it on which nothing gives it back: no `with`, no close in a `finally`.
 
 **Why it costs.** What is not given back is gone from the pool until the garbage collector happens to pass. With a pool
 of 5 and an overflow of 10 (SQLAlchemy's defaults) the sixteenth leak stops the service: every request then waits
@@ -86,6 +86,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from evenkeel.audit.model.clients import CLIENT, opens_client
 from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.facts import Value
 from evenkeel.audit.model.finding import Finding, Severity
@@ -111,7 +112,7 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
         if ends_with_process(function.info):
             continue
         for call in function.calls:
-            if _acquires(call):
+            if _acquires(call) or _opens_client(call):
                 found = lifetime(call)
                 if found.ending in {"never", "on success only"} and not _is_plain_iteration(function, call):
                     yield _finding(function, call, found)
@@ -129,6 +130,13 @@ def _acquires(call: CallView) -> bool:
         for reached in target.reaches
         if not target.holds_session and target.is_property is False
     )
+
+
+def _opens_client(call: CallView) -> bool:
+    """A client of its own for one request or job; not what a command opens once."""
+    function = call.function
+    asked = function.role != "startup" and not call.link.implicit and not function.linked.cached
+    return asked and opens_client(call)
 
 
 def _rides_on_another(call: CallView) -> bool:
@@ -154,14 +162,14 @@ def _is_plain_iteration(function: FunctionView, call: CallView) -> bool:
 
 
 def _finding(function: FunctionView, call: CallView, found: Lifetime) -> Finding:
-    what = next((each.detail for each in call.effects if each.kind == "connect"), "session")
+    what = _acquired(call)
     name = f"`{found.name}`" if found.name else "what it gives"
     if found.ending == "never":
         issue = f"`{call.written}` acquires a {what} and nothing in `{function.fact.name}` closes {name}"
     else:
         issue = f"{name} is closed in line {found.close_line} only if nothing before it raises"
     return call.finding(
-        _severity(function, found),
+        _severity(function, found, what),
         issue,
         "Acquire it with a `with` block, or close it in a `finally`.",
         effort="S",
@@ -169,7 +177,14 @@ def _finding(function: FunctionView, call: CallView, found: Lifetime) -> Finding
     )
 
 
-def _severity(function: FunctionView, found: Lifetime) -> Severity:
+def _acquired(call: CallView) -> str:
+    own = next((each.detail for each in call.effects if each.kind == "connect"), "")
+    return own or ("session" if _acquires(call) else CLIENT)
+
+
+def _severity(function: FunctionView, found: Lifetime, what: str) -> Severity:
+    if what == CLIENT:  # it has a pool of its own: a leak, but nobody else waits for its connection
+        return "HIGH" if function.role == "handler" and found.ending == "never" else "MEDIUM"
     if function.role == "handler" and found.ending == "on success only":
         return "CRITICAL"
     return "MEDIUM" if function.role == "startup" else "HIGH"
