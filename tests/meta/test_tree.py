@@ -15,6 +15,7 @@ LONG_ON_PURPOSE: dict[str, str] = {  # file: why it has more lines than LONGEST
     "src/evenkeel/audit/effects/catalogue.py": "the contract of the data files, kept in one page",
     "tests/source/ast_facts.py": "the second reader that the first is compared with: one class, best read in one go",
     "src/evenkeel/audit/rules/runtime_performance/sequential_await_loop.py": "its page with examples is half of it",
+    "src/evenkeel/audit/rules/query_efficiency/n_plus_one.py": "its page with examples is half of it",
 }
 VAGUE = {"utils", "util", "helpers", "helper", "common", "misc", "core", "manager", "managers"}
 REGISTRIES = ("pypi" + ".org", "pythonhosted" + ".org", "npmjs" + ".org", "goproxy" + ".io")

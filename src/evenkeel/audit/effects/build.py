@@ -7,6 +7,7 @@ from functools import partial
 
 import msgspec
 
+from evenkeel.audit.effects.applied import Applied
 from evenkeel.audit.effects.catalogue import Catalogue
 from evenkeel.audit.effects.entities import find_entities
 from evenkeel.audit.effects.entries import declared_entry, is_consumer, registered_entries
@@ -75,9 +76,11 @@ def index_of(names: tuple[tuple[str, str], ...], facts: Blobs, catalogue: Catalo
     entities = find_entities(resolver)
     learn_elements(resolver)
     given = Given(resolver)
-    functions = [_info(resolver, given, each) for each in range(len(symbols.places))]
+    applied = Applied(resolver)
+    functions = [_info(resolver, given, applied, each) for each in range(len(symbols.places))]
     given.learn()
-    del given
+    applied.learn()
+    del given, applied
     linker = Linker(resolver, overrides(resolver), _unique_methods(resolver), entities)
     roles = _roles(resolver)
     known = Known({info.id: info.parameters for info in functions}, roles)
@@ -127,11 +130,12 @@ def _kinds(functions: list[FunctionInfo], results: list[FileLinks], numbers: dic
     return [frozenset(each) for each in found]
 
 
-def _info(resolver: Resolver, given: Given, function_id: int) -> FunctionInfo:
+def _info(resolver: Resolver, given: Given, applied: Applied, function_id: int) -> FunctionInfo:
     symbols = resolver.symbols
     function = symbols.function(function_id)
     module = symbols.module_of(function_id)
     given.see(function_id, function, module.kind)
+    applied.see(function_id, function)
     names = tuple(each.name for each in _own_parameters(function))
     return FunctionInfo(
         id=function_id,

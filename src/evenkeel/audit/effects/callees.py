@@ -50,6 +50,7 @@ class Described:
     runs: list[int] = field(default_factory=list)
     handed: list[str] = field(default_factory=list)  # library callables that it runs through an argument
     mode: CallMode = ""
+    applied: int = -1  # argument over whose elements they are run
     receiver: Type = UNKNOWN
     base: Type = UNKNOWN
     certain: bool = True

@@ -84,6 +84,7 @@ class CallSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     ] = ()  # effects that the statement it builds or stands in has when run (`func.count()`: db-count)
     key: int = -1  # argument that is the key of a read by key; -2: a filter that names the key counts
     runs: int = -1  # argument that is a callable (or coroutine) which this call runs: offload, spawn, gather, callbacks
+    applies: int = -1  # argument over whose elements it runs that callable, one by one (`map(f, xs)`)
     wraps: int = -1  # argument that is a callable of which this returns an offloaded version (`sync_to_async(f)`)
     registers: int = -1  # argument that is a function which becomes an entry point of kind `entry`
     entry: EntryKind | None = None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from evenkeel.audit.effects.callees import Callees, Described
 from evenkeel.audit.effects.catalogue import CallSpec
 from evenkeel.audit.effects.resolve import Resolver
-from evenkeel.audit.effects.runners import Runners
+from evenkeel.audit.effects.runners import Runners, passed
 from evenkeel.audit.model.facts import Call, Function, Value
 from evenkeel.audit.model.index import CallMode
 
@@ -28,31 +28,30 @@ class Handover:
         """Functions handed over as arguments: what the callee runs, and how."""
         if spec is not None and spec.runs >= 0:
             described.mode = _mode(spec)
+            described.applied = spec.applies
             argument = self.library.argument(call, spec.runs, spec)
             if argument is not None:
                 self._hand_over(function_id, function, argument, call, described)
             return
         for target in tuple(described.targets):
             for parameter, mode in self.runners.of(target).items():
-                argument = self._passed(target, call, parameter)
+                argument = passed(self.symbols.function(target), call, parameter)
                 if argument is not None:
                     self._hand_over(function_id, function, argument, call, described)
                     described.mode = mode
+                    described.applied = self._applied(target, call, parameter)
+
+    def _applied(self, target: int, call: Call, parameter: str) -> int:
+        """The argument over whose elements a project function runs the callable that it is given as `parameter`."""
+        over = self.runners.applied(target).get(parameter, "")
+        value = passed(self.symbols.function(target), call, over) if over else None
+        return next((number for number, each in enumerate(call.arguments) if each.value is value), -1)
 
     def _hand_over(self, function_id: int, function: Function, value: Value, call: Call, described: Described) -> None:
         described.runs.extend(self.functions_in(function_id, function, value, call.position))
         handed = self._callee_of(function_id, function, value, call.position)
         if handed is not None and handed.library and not handed.targets:
             described.handed.append(handed.library)
-
-    def _passed(self, target: int, call: Call, parameter: str) -> Value | None:
-        names = [each.name for each in self.symbols.function(target).parameters if each.name not in {"self", "cls"}]
-        named = next((each.value for each in call.arguments if each.keyword == parameter), None)
-        if named is not None or parameter not in names:
-            return named
-        positional = [each.value for each in call.arguments if not each.keyword]
-        position = names.index(parameter)
-        return positional[position] if position < len(positional) else None
 
     def functions_in(self, function_id: int, function: Function, value: Value, position: int) -> Iterator[int]:
         """Project functions that an argument stands for: a name, a lambda, `partial(f, ...)`."""

@@ -104,6 +104,7 @@ class Linker:
             key=self._key(call, spec, query),
             bounded=bool(spec and spec.bounded),
             variables=self._variables(described),
+            applied=described.applied,
         )
 
     def _variables(self, described: Described) -> tuple[tuple[str, str], ...]:

@@ -159,7 +159,8 @@ class Resolver:
         if value.kind == "call":
             return self.call(function_id, value.call)[1] if value.call >= 0 else UNKNOWN
         if value.kind == "name":
-            found = self.chain(function_id, value.text, value.call, position)
+            text = value.text.removesuffix("[]") if value.size >= 0 else value.text  # a slice is of the same type
+            found = self.chain(function_id, text, value.call, position)
             return self.library.awaited(found) if value.awaited else found
         if value.kind == "either":
             return self._either(function_id, value, position)

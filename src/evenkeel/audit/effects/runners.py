@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from evenkeel.audit.effects.resolve import Resolver
 from evenkeel.audit.model.facts import Call, Function, Value
+from evenkeel.audit.model.flow import loops_around
 from evenkeel.audit.model.index import CallMode
 
 MAX_DEPTH = 4
@@ -15,6 +16,7 @@ class Runners:
     def __init__(self, resolver: Resolver) -> None:
         self._resolver = resolver
         self._known: dict[int, dict[str, CallMode]] = {}
+        self._applied: dict[int, dict[str, str]] = {}
 
     def of(self, function_id: int, depth: int = 0) -> dict[str, CallMode]:
         """Parameter name -> mode. `def in_thread(self, f): await loop.run_in_executor(None, f)` gives `{"f": "offload"}`."""
@@ -23,6 +25,51 @@ class Runners:
             self._known[function_id] = {}
             known = self._known[function_id] = self._read(function_id, depth) if depth < MAX_DEPTH else {}
         return known
+
+    def applied(self, function_id: int, depth: int = 0) -> dict[str, str]:
+        """Parameters that a function runs for each element of another one: `def each(items, f)` gives `{"f": "items"}`."""
+        known = self._applied.get(function_id)
+        if known is None:
+            self._applied[function_id] = {}
+            known = self._applied[function_id] = self._read_applied(function_id, depth) if depth < MAX_DEPTH else {}
+        return known
+
+    def _read_applied(self, function_id: int, depth: int) -> dict[str, str]:
+        function = self._resolver.symbols.function(function_id)
+        names = {each.name for each in function.parameters} - {"self", "cls"}
+        found: dict[str, str] = {}
+        for index, call in enumerate(function.calls) if len(names) > 1 else ():
+            if call.callee in names:
+                over = _looped_over(function, call, names)
+                if over:
+                    found.setdefault(call.callee, over)
+            elif any(each.value.text in names for each in call.arguments):
+                found.update(self._applied_through(function_id, function, index, call, names, depth))
+        return found
+
+    def _applied_through(
+        self, function_id: int, function: Function, index: int, call: Call, names: set[str], depth: int
+    ) -> dict[str, str]:
+        """What a function gives on: `pool.map(f, items)`, `each(items, f)`."""
+        callee = self._resolver.call(function_id, index)[0]
+        kind, _, rest = callee.name.partition(":")
+        pairs: list[tuple[Value | None, Value | None]] = []
+        if kind in {"lib", "bound"}:
+            spec = self._resolver.library.call(rest)
+            if spec.applies >= 0:
+                argument = self._resolver.library.argument
+                pairs.append((argument(call, spec.runs, spec), argument(call, spec.applies, spec)))
+        elif kind == "def":
+            target = self._resolver.symbols.function(int(rest))
+            inner = self.applied(int(rest), depth + 1)
+            pairs.extend(
+                (passed(target, call, callable_), passed(target, call, over)) for callable_, over in inner.items()
+            )
+        return {
+            given.text: over
+            for given, iterable in pairs
+            if given is not None and given.text in names and (over := _source(function, iterable, names))
+        }
 
     def _read(self, function_id: int, depth: int) -> dict[str, CallMode]:
         function = self._resolver.symbols.function(function_id)
@@ -70,6 +117,39 @@ class Runners:
                 mode = self.of(target, depth + 1).get(parameter)
                 if mode is not None:
                     found.setdefault(name, mode)
+
+
+def passed(target: Function, call: Call, parameter: str) -> Value | None:
+    """What a call passes for a parameter of a project function, by position or by name."""
+    named = next((each.value for each in call.arguments if each.keyword == parameter), None)
+    names = [each.name for each in target.parameters if each.name not in {"self", "cls"}]
+    if named is not None or parameter not in names:
+        return named
+    positional = [each.value for each in call.arguments if not each.keyword]
+    position = names.index(parameter)
+    return positional[position] if position < len(positional) else None
+
+
+def _looped_over(function: Function, call: Call, names: set[str]) -> str:
+    """The parameter whose elements a call is made with, one by one: `for item in items: f(item)`."""
+    given = {name for each in call.arguments for name in (each.value.text, *each.value.names)}
+    for block in loops_around(function.blocks, call.block, call.position):
+        if block.kind != "while" and given.intersection(block.targets):
+            return _source(function, block.subject, names)
+    return ""
+
+
+def _source(function: Function, value: Value | None, names: set[str]) -> str:
+    """The parameter that a value is made from, through local names: `page.items` where `page = query.paginate(...)`."""
+    for _ in range(MAX_DEPTH):
+        chains = (value.text, *value.names) if value is not None else ()
+        roots = [each.partition(".")[0].partition("[")[0] for each in chains]
+        found = next((each for each in roots if each in names), "")
+        if found:
+            return found
+        made = (each.value for each in function.assignments if set(roots).intersection(each.targets))
+        value = next(made, None)
+    return ""
 
 
 def _mentions(value: Value, names: set[str]) -> bool:

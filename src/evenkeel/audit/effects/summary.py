@@ -191,7 +191,8 @@ def _edges(  # noqa: PLR0913 - one edge has that many sides
             own_loop,
         )
     for target in link.runs:
-        yield Edge(target, call.line, call.column, link.mode, looped, once=once, kept=kept, guard=guard)
+        repeated = looped or link.applied >= 0
+        yield Edge(target, call.line, call.column, link.mode, repeated, once=once, kept=kept, guard=guard)
 
 
 def _statement(call: Call, effect: Effect, taints: dict[str, frozenset[int]]) -> int:

@@ -35,6 +35,7 @@ class Link(msgspec.Struct, frozen=True, array_like=True, gc=False):
     key: str = ""  # what a read by key is keyed with, as written
     bounded: bool = False
     variables: tuple[tuple[str, str], ...] = ()  # type variables of the targets' class, as the receiver binds them
+    applied: int = -1  # argument over whose elements `runs` is run, one by one (`map(f, xs)`)
 
 
 class LinkedFunction(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -36,6 +36,14 @@ def _element(call: CallView) -> str:
     return root if bound and rest and "." not in rest else ""
 
 
+def reads_of_element(call: CallView, element: str) -> Iterator[CallView]:
+    """What a method that is called on `element` reads of the element's relationships."""
+    written = call.fact.callee.partition("> ")[2] if call.fact.callee.startswith("<") else call.fact.callee
+    root, _, rest = written.partition(".")
+    if root == element and rest and "." not in rest and len(call.targets) == 1 and not call.targets[0].is_async:
+        yield from _reads(call)
+
+
 def _reads(call: CallView) -> Iterator[CallView]:
     """What the method surely reads of its own relationships, unless a flag that this call leaves down keeps it from it."""
     target = call.targets[0]

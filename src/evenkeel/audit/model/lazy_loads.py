@@ -78,6 +78,11 @@ def origin_of_name(function: FunctionView, name: str, position: int) -> CallView
     return _origin_of_name(function, name, position, 0)
 
 
+def origin_of_value(function: FunctionView, value: Value, position: int) -> CallView | None:
+    """The call whose query produced a value."""
+    return _origin_of_value(function, value, position, 0)
+
+
 def loading_of(relation: str, origin: CallView | None, target: str) -> Loading:
     """Whether the query of `origin` loads a relationship, to the entity `target` (short), along."""
     return _loading(relation, origin, target)

@@ -89,6 +89,11 @@ def loop_kind(function: FunctionView, index: int) -> LoopKind:
     return _iterable_kind(function, block.subject, 0) if block.subject is not None else "elements"
 
 
+def size_of(function: FunctionView, value: Value) -> LoopKind:
+    """What a loop over a value would go through."""
+    return _iterable_kind(function, value, 0)
+
+
 def _succeeds_once(function: Function, index: int) -> bool:
     """Whether a pass that meets no error is the last: `for model in models: try: return ask(model) except ...`."""
     leaving = {each.block for each in function.exits if each.kind == "return"}

@@ -153,6 +153,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from evenkeel.audit.model.accesses import short_entity
+from evenkeel.audit.model.applied import applied_accesses, applied_loads
 from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.finding import Confidence, Finding, Severity, Step
 from evenkeel.audit.model.inner_loads import inner_loads
@@ -223,12 +224,43 @@ def _findings(function: FunctionView) -> Iterator[Finding]:
             yield _query(function, each, "" if loading != "unknown" else PREFETCHED)
     yield from (_same(function, each) for each in repeated_questions(function))
     loaded: set[tuple[int, str]] = set()  # what a pass has loaded stays loaded
+    yield from _applied(function)
     for load in (*lazy_loads(function), *inner_loads(function)):
         repetition = per_element(load.read)
         key = (repetition.loop if repetition is not None else -1, load.read.fact.callee)
         if load.loading != "eager" and (repetition is not None or load.by_response) and key not in loaded:
             loaded.add(key)
             yield _lazy(function, load, repetition)
+
+
+def _applied(function: FunctionView) -> Iterator[Finding]:
+    """What `map`, an executor or a helper of the project runs for each element."""
+    for each in applied_accesses(function):
+        if each.access.kind in KINDS:
+            whole = managed_loading(each.call, each.access.reach.path[-1]) is not None
+            entity = each.access.entity or "a row"
+            yield each.call.finding(
+                severity(function),
+                f"`{each.call.written}` runs what queries `{entity}` for each element of `{each.over}`",
+                ONCE.format(
+                    how=f"`{entity}` rows by `in_(...)`" if each.access.entity else "`WHERE id IN (...)`, or a join"
+                ),
+                confidence="needs-context" if whole else "likely",
+                path=each.access.reach.path,
+                settled_by=PREFETCHED if whole else "",
+            )
+    for load in applied_loads(function):
+        read = load.inner or load.read
+        entity = short_entity(read.link.receiver)
+        yield load.read.finding(
+            severity(function),
+            f"`{load.read.written}` runs what reads `{entity}.{load.relation}` for each element, and the query does not "
+            "load it along",
+            EAGER.format(relation=f"{entity}.{load.relation}"),
+            effort="S",
+            confidence="likely",
+            path=(*((load.origin.step,) if load.origin is not None else ()), load.read.step, read.step),
+        )
 
 
 def _query(function: FunctionView, each: Repeated, question: str) -> Finding:

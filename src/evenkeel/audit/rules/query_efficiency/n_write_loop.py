@@ -125,6 +125,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from evenkeel.audit.model.applied import applied_accesses
 from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.finding import Confidence, Finding, Severity
 from evenkeel.audit.model.observed import is_observed, observed_tables
@@ -153,6 +154,7 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     """One finding for each line on which a loop changes or removes rows one by one."""
     observed = observed_tables(context)
     for function in module.functions:
+        yield from _applied(function)
         if any(block.kind in {"for", "while", "comprehension"} for block in function.fact.blocks):
             yield from distinct_lines(_findings(function, observed))
 
@@ -166,6 +168,20 @@ def _findings(function: FunctionView, observed: Mapping[str, Trigger]) -> Iterat
         if unit.kind != "insert" and unit.loop not in loops:
             loops.add(unit.loop)
             yield _committed(function, unit)
+
+
+def _applied(function: FunctionView) -> Iterator[Finding]:
+    """What `map`, an executor or a helper of the project runs for each element."""
+    for each in applied_accesses(function):
+        if each.access.kind in KINDS:
+            entity = each.access.entity or "a row"
+            yield each.call.finding(
+                _severity(function),
+                f"`{each.call.written}` runs what {VERBS[each.access.kind]} `{entity}` for each element of `{each.over}`",
+                INSTEAD[each.access.kind],
+                confidence="likely",
+                path=each.access.reach.path,
+            )
 
 
 def _repeated(function: FunctionView, each: Repeated) -> Finding:
