@@ -35,6 +35,7 @@ class Ring:
         "session_id",
         "settled_to",
         "size_bytes",
+        "used_at",
         "waking",
     )
 
@@ -45,7 +46,7 @@ class Ring:
         self.known = self.missed = self.waking = self.busy = False
         self.readers = 0
         self.quiet_at = -1
-        self.pause_s = 0.0
+        self.pause_s = self.used_at = 0.0
         self._waiting: list[asyncio.Future[None]] = []
         self._sliced: tuple[int, int, Live | Replayed] | None = None
 

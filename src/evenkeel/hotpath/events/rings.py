@@ -40,7 +40,24 @@ class Rings:
             self._make_room(ring)
         else:
             self._rings.move_to_end(session_id)
+        ring.used_at = self._rules.clock.monotonic_s()
         return ring
+
+    def expire(self) -> int:
+        """Drop rings that nobody used for `idle_s`; answers how many. One that must stay counts as used now."""
+        now, dropped = self._rules.clock.monotonic_s(), 0
+        while self._rings:
+            ring = next(iter(self._rings.values()))
+            if now - ring.used_at < self._rules.idle_s:
+                break
+            if ring.unstored or ring.readers:
+                ring.used_at = now
+                self._rings.move_to_end(ring.session_id)
+            else:
+                del self._rings[ring.session_id]
+                self.size_bytes -= ring.size_bytes
+                dropped += 1
+        return dropped
 
     def add(self, ring: Ring, event: Event) -> bool:
         """`Ring.add`, with the bounds kept."""

@@ -18,8 +18,9 @@ class BusRules:
 
     A ring keeps `ring_events` events and `ring_bytes` bytes of a session once they are stored; while they wait to be
     stored, up to `unstored_events` and four times `ring_bytes`. All rings together keep `total_bytes` and `rings` sessions:
-    over either the least recently used go. At most `readers` readers at once; over it `subscribe` refuses. A delivery
-    carries up to `delivery_events`.
+    over either the least recently used go, and after `idle_s` without a reader or a new event any: storage has what it
+    held, and memory follows the load of the last minute, not of the day. At most `readers` readers at once; over it
+    `subscribe` refuses. A delivery carries up to `delivery_events`.
 
     `sweep_s`: one read per instance for everything it watches, in case a wake-up was lost; `poll_s` instead of it
     while no wake-ups can arrive. `settle_s` to `settle_max_s`: pauses between looks whether a run whose terminal event
@@ -31,6 +32,7 @@ class BusRules:
     unstored_events: int = 8_192
     total_bytes: int = 64 * 1024 * 1024
     rings: int = 20_000
+    idle_s: float = 60.0
     readers: int = 20_000
     delivery_events: int = 256
     sweep_s: float = 30.0

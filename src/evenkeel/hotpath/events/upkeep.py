@@ -96,6 +96,7 @@ class Upkeep:
         while True:
             await self._rules.clock.sleep(self._rules.poll_s)
             waited_s += self._rules.poll_s
+            self._rings.expire()
             if waited_s >= self._rules.sweep_s or self._wakeups.mode is Mode.POLL:
                 waited_s = 0.0
                 self.look(())
