@@ -55,17 +55,23 @@ class Limits:
         before it can use up an account's.
         """
         now_s = self._clock.monotonic_s()
-        account = attempt.account.strip().casefold()[:256]
-        checks = (
+        for rate, key in self._checked(attempt, now_s):
+            rate.take(key, now_s)
+
+    def check(self, attempt: Attempt) -> None:
+        """Raise what `count` would, and count nothing."""
+        self._checked(attempt, self._clock.monotonic_s())
+
+    def _checked(self, attempt: Attempt, now_s: float) -> list[tuple[Rate, str]]:
+        shares = (
             ("this address", self._address, _network(attempt.address)),
-            ("this account", self._account, account),
+            ("this account", self._account, attempt.account.strip().casefold()[:256]),
             ("all accounts together", self._overall, ""),
         )
-        for what, rate, key in checks:
+        for what, rate, key in shares:
             if (wait_s := rate.wait_s(key, now_s)) > 0:
                 raise TooManyAttemptsError(what, retry_after_s=wait_s)
-        for _, rate, key in checks:
-            rate.take(key, now_s)
+        return [(rate, key) for _, rate, key in shares]
 
 
 def _network(address: str) -> str:

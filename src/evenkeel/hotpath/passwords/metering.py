@@ -6,12 +6,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 from prometheus_client import Counter, Gauge, Histogram
 
 from evenkeel.hotpath.passwords.limits import Limits
 from evenkeel.hotpath.ports.errors import TooManyAttemptsError
-from evenkeel.hotpath.ports.passwords import Attempt, PasswordHasher, Verdict
+from evenkeel.hotpath.ports.passwords import Attempt, Verdict
 from evenkeel.kernel.metrics import Meters
 
 
@@ -70,13 +71,26 @@ def build_meter(meters: Meters, path: str) -> HashMeter:
     )
 
 
-class LimitedHasher:
-    """A `PasswordHasher` behind the limits, measured from outside."""
+class Hasher(Protocol):
+    """One path: hashes, and knows no limits."""
 
-    def __init__(self, hasher: PasswordHasher, limits: Limits, meter: HashMeter) -> None:
+    async def hash(self, password: str, attempt: Attempt) -> str: ...
+
+    async def verify(self, password: str, stored: str | None, attempt: Attempt) -> Verdict: ...
+
+
+class LimitedHasher:
+    """`PasswordHasher`: one path behind the limits, measured from outside."""
+
+    def __init__(self, hasher: Hasher, limits: Limits, meter: HashMeter) -> None:
         self._hasher = hasher
         self._limits = limits
         self._meter = meter
+
+    def check(self, attempt: Attempt) -> None:
+        """See the port."""
+        with self._refusing():
+            self._limits.check(attempt)
 
     async def hash(self, password: str, attempt: Attempt) -> str:
         """See the port."""
@@ -93,8 +107,13 @@ class LimitedHasher:
         return verdict
 
     def _count(self, attempt: Attempt) -> None:
-        try:
+        with self._refusing():
             self._limits.count(attempt)
+
+    @contextmanager
+    def _refusing(self) -> Iterator[None]:
+        try:
+            yield
         except TooManyAttemptsError:
             self._meter.refused("limit")
             raise

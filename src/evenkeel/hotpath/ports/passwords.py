@@ -47,6 +47,12 @@ class HashRules:
 class PasswordHasher(Protocol):
     """Open with `async with`."""
 
+    def check(self, attempt: Attempt) -> None:
+        """Whether the limits would let this attempt through, before anything is read or parsed for it. Counts nothing;
+        `account` "" = not known yet. Raises `TooManyAttemptsError`.
+        """
+        ...
+
     async def hash(self, password: str, attempt: Attempt) -> str:
         """A hash to store. Raises `TooManyAttemptsError`, `SaturatedError` (with `retry_after_s`),
         `UnencodableError`.

@@ -76,11 +76,13 @@ class Accounts:
         name = username.strip()
         if not name or not password:
             raise UsageError("User name and password must not be empty.")
+        attempt = Attempt(address, name[:64])
+        self._passwords.check(attempt)  # before storage is asked for a name that somebody guesses
         account = await self._users.by_name(name) if NAME.fullmatch(name) else None
         stored = account.password_hash if account and account.password_hash else None
         if len(password) > PASSWORD_CHARACTERS:
             stored, password = None, password[:PASSWORD_CHARACTERS]
-        verdict = await self._passwords.verify(password, stored, Attempt(address, name[:64]))
+        verdict = await self._passwords.verify(password, stored, attempt)
         if account is None or not verdict.valid or account.status != "active":
             raise CodedError("UNAUTHORIZED", "User name or password is wrong.")
         if verdict.rehash is not None:

@@ -28,7 +28,7 @@ from evenkeel.serve.api.desk import Desk
 from evenkeel.serve.api.documents import with_streams
 from evenkeel.serve.api.failures import failure, failure_of, response_of
 from evenkeel.serve.api.front import Front, language_in, trace_in
-from evenkeel.serve.api.guard import BodyLimit, Guard
+from evenkeel.serve.api.guard import BodyLimit, Guard, Passwords
 from evenkeel.serve.api.health import Gather, Queue, health_routes
 from evenkeel.serve.api.meters import ApiMeter
 from evenkeel.serve.api.openai_routes import openai_routes
@@ -137,6 +137,7 @@ def _middleware(desk: Desk, options: ApiOptions, templates: Mapping[object, Base
     return [
         *found,
         Middleware(Guard, callers=desk.callers, needs_no_key=options.needs_no_key),
+        Middleware(Passwords, check=desk.parts.passwords.check),
         Middleware(BodyLimit, bound_bytes=settings.body_bytes),
     ]
 

@@ -8,6 +8,8 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from evenkeel.hotpath.ports.errors import TooManyAttemptsError
+from evenkeel.hotpath.ports.passwords import Attempt
 from evenkeel.kernel.errors import EvenkeelError
 from evenkeel.serve.api.callers import Callers
 from evenkeel.serve.api.failures import failure, failure_of, response_of
@@ -16,6 +18,7 @@ from evenkeel.serve.api.front import STATE, language_in, trace_in
 OPEN = (
     "ppt", "i18n", "doc2md", "temp_dir", "auth", "chat", "workspace", "user_tools", "agents", "external_links",
 )  # fmt: skip
+WITH_PASSWORD = frozenset({"/wunder/auth/login", "/wunder/auth/register", "/wunder/auth/setup"})
 GUARDED = ("/wunder", "/a2a")
 
 
@@ -51,6 +54,26 @@ class Guard:
             await response_of(failure(status, text, language=language), trace_in(scope))(scope, receive, send)
             return
         scope[STATE]["operator"] = operator
+        await self._app(scope, receive, send)
+
+
+class Passwords:
+    """Refuses who has used up its attempts to log in or to register before a body is read, parsed or looked up: a flood of
+    them costs next to nothing.
+    """
+
+    def __init__(self, app: ASGIApp, *, check: Callable[[Attempt], None]) -> None:
+        self._app = app
+        self._check = check
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] == "POST" and scope["path"] in WITH_PASSWORD:
+            client = scope.get("client")
+            try:
+                self._check(Attempt(client[0] if client else "unknown", ""))
+            except TooManyAttemptsError as error:
+                await response_of(failure_of(error, language_in(scope)))(scope, receive, send)
+                return
         await self._app(scope, receive, send)
 
 
