@@ -258,7 +258,8 @@ async def measured(options: argparse.Namespace) -> dict[str, Any]:
 
 def told(number: int, on: Window, off: Window) -> None:
     shown = [
-        f"{name[:-2]} P99 {on.quantile(name, 0.99):.3f}/{off.quantile(name, 0.99):.3f}" for name in ("first_s", "whole_s")
+        f"{name[:-2]} P99 {on.quantile(name, 0.99):.3f}/{off.quantile(name, 0.99):.3f}"
+        for name in ("first_s", "whole_s")
     ]
     print(number, *shown, f"cpu {on.cpu:.2f}/{off.cpu:.2f}", dict(on.answers), file=sys.stderr, flush=True)
 

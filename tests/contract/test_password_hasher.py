@@ -115,12 +115,16 @@ async def test_limits_hold_before_anything_is_hashed(
     async with opened(profile, meters, clock, **{rule: 3, "window_s": 60.0}) as hasher:
         for _ in range(3):
             await hasher.verify("x", None, ME)
+        with pytest.raises(TooManyAttemptsError):
+            hasher.check(same)
         with pytest.raises(TooManyAttemptsError) as raised:
             await hasher.verify("x", None, same)
         assert raised.value.retry_after_s == pytest.approx(20)
         assert sample(meters, "evenkeel_passwords_hash_seconds_count") == 3
-        assert sample(meters, "evenkeel_passwords_refused_total", why="limit", path=profile) == 1
+        assert sample(meters, "evenkeel_passwords_refused_total", why="limit", path=profile) == 2
         if other is not None:
+            for _ in range(5):
+                hasher.check(other)  # counts nothing
             await hasher.verify("x", None, other)
         clock.advance(20.1)
         await hasher.verify("x", None, same)

@@ -72,7 +72,7 @@ class Passwords:
             try:
                 self._check(Attempt(client[0] if client else "unknown", ""))
             except TooManyAttemptsError as error:
-                await response_of(failure_of(error, language_in(scope)))(scope, receive, send)
+                await response_of(failure_of(error, language_in(scope)), trace_in(scope))(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
