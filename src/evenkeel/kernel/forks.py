@@ -11,11 +11,13 @@ import multiprocessing
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
-Send = Callable[[int], None]
-Work = Callable[[Send], bytes]  # gets a function that reports progress; answers with bytes
+Send = Callable[[int | bytes], None]  # reports progress (a number), or hands over a part of the answer
+Work = Callable[[Send], bytes]  # answers with bytes, the last part
+Parts = Callable[[int, bytes], None]  # takes the parts that a work hands over before it ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,20 @@ class Answer:
     result: bytes
     error: str
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """Who hears what the works say."""
+
+    progress: Callable[[int, int], None]
+    part: Parts
+
+    def hear(self, index: int, said: int | bytes) -> None:
+        if isinstance(said, bytes):
+            self.part(index, said)
+        else:
+            self.progress(index, said)
 
 
 @dataclass(slots=True)
@@ -45,18 +61,20 @@ def run_forked(
     *,
     timeout_s: float,
     on_progress: Callable[[int, int], None] | None = None,
+    on_part: Parts | None = None,
     meanwhile: Callable[[], None] | None = None,
     nested: bool = False,
 ) -> list[Answer]:
     """Run each work in a process of its own, all at once; a crash or time-out costs only that one's answer.
 
-    `on_progress(index, done)` is called in this process, and `meanwhile` once all have started; what it raises is raised.
+    `on_progress(index, done)` and `on_part(index, part)` are called in this process, and `meanwhile` once all have started;
+    what they raise is raised. Parts of a work that then fails have been handed over all the same.
     `nested`: the works start processes of their own. No child outlives the call, not even after an exception."""
-    on_progress = on_progress or _no_progress
+    told = _Told(on_progress or _no_progress, on_part or _no_progress)
     if not can_fork():
         if meanwhile is not None:
             meanwhile()
-        return [_in_process(index, work, on_progress) for index, work in enumerate(works)]
+        return [_in_process(index, work, told) for index, work in enumerate(works)]
     context = multiprocessing.get_context("fork")
     gc.freeze()  # a collection in a child would touch, and so copy, every page of the parent
     running: dict[Connection, _Running] = {}
@@ -70,7 +88,7 @@ def run_forked(
             running[receiving] = _Running(index, process, receiving, time.monotonic())
         if meanwhile is not None:
             meanwhile()
-        _collect(running, answers, timeout_s, on_progress)
+        _collect(running, answers, timeout_s, told)
     finally:
         gc.unfreeze()
         for each in running.values():
@@ -78,14 +96,14 @@ def run_forked(
     return [answers[index] for index in range(len(works))]
 
 
-def _no_progress(_index: int, _done: int) -> None:
+def _no_progress(_index: int, _done: object) -> None:
     """For callers that do not show any."""
 
 
-def _in_process(index: int, work: Work, on_progress: Callable[[int, int], None]) -> Answer:
+def _in_process(index: int, work: Work, told: _Told) -> Answer:
     started = time.monotonic()
     try:
-        return Answer(work(lambda done: on_progress(index, done)), "", time.monotonic() - started)
+        return Answer(work(lambda said: told.hear(index, said)), "", time.monotonic() - started)
     except Exception as error:
         return Answer(b"", f"{type(error).__name__}: {error}", time.monotonic() - started)
 
@@ -93,7 +111,7 @@ def _in_process(index: int, work: Work, on_progress: Callable[[int, int], None])
 def _child(work: Work, pipe: Connection) -> None:
     gc.disable()
     try:
-        pipe.send_bytes(b"R" + work(lambda done: pipe.send_bytes(b"P" + str(done).encode())))
+        pipe.send_bytes(b"R" + work(partial(_say, pipe)))
     except KeyboardInterrupt:
         pass
     except Exception as error:
@@ -102,11 +120,15 @@ def _child(work: Work, pipe: Connection) -> None:
         pipe.close()
 
 
+def _say(pipe: Connection, said: int | bytes) -> None:
+    pipe.send_bytes(b"D" + said if isinstance(said, bytes) else b"P" + str(said).encode())
+
+
 def _collect(
     running: dict[Connection, _Running],
     answers: dict[int, Answer],
     timeout_s: float,
-    on_progress: Callable[[int, int], None],
+    told: _Told,
 ) -> None:
     while running:
         now = time.monotonic()
@@ -114,7 +136,7 @@ def _collect(
         ready = wait(list(running), timeout=max(left, 0.0))
         for pipe in ready:
             if isinstance(pipe, Connection):
-                _receive(pipe, running, answers, on_progress)
+                _receive(pipe, running, answers, told)
         now = time.monotonic()
         for pipe, each in list(running.items()):
             if now >= each.started + timeout_s:
@@ -126,7 +148,7 @@ def _receive(
     pipe: Connection,
     running: dict[Connection, _Running],
     answers: dict[int, Answer],
-    on_progress: Callable[[int, int], None],
+    told: _Told,
 ) -> None:
     each = running[pipe]
     seconds = time.monotonic() - each.started
@@ -138,7 +160,10 @@ def _receive(
         _stop(running.pop(pipe))
         return
     if message[:1] == b"P":
-        on_progress(each.index, int(message[1:]))
+        told.hear(each.index, int(message[1:]))
+        return
+    if message[:1] == b"D":
+        told.hear(each.index, message[1:])
         return
     failed = message[:1] == b"E"
     answers[each.index] = Answer(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from evenkeel.audit.effects.latest import Latest
 from evenkeel.audit.effects.types import (
     ITERATORS,
     MAPPINGS,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from evenkeel.audit.effects.symbols import ClassSymbol
 
 MAX_NESTING = 12
+REMEMBERED_ANNOTATIONS = 16_384
 TYPE_VARIABLES = frozenset({"typing.TypeVar", "typing_extensions.TypeVar"})
 GENERIC_BASES = frozenset({"Generic", "Protocol"})
 
@@ -31,7 +33,7 @@ class Annotations:
 
     def __init__(self, resolver: Resolver) -> None:
         self._resolver = resolver
-        self._known: dict[tuple[int, int, str], Type] = {}
+        self._known: Latest[tuple[int, int, str], Type] = Latest(REMEMBERED_ANNOTATIONS)
         self._parameters: dict[str, tuple[str, ...]] = {}
 
     def resolve(self, function_id: int, text: str, depth: int = 0) -> Type:
@@ -70,8 +72,8 @@ class Annotations:
         )
 
     def _is_local(self, function_id: int) -> bool:
-        function = self._resolver.symbols.function(function_id)
-        return function.parent > 0 or function.owner >= 0
+        symbols = self._resolver.symbols
+        return symbols.parents[function_id] > 0 or symbols.owner(function_id) is not None
 
     def _resolve(self, function_id: int, text: str, depth: int) -> Type:
         head, arguments = parse_type(text)

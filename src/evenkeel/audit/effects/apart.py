@@ -1,7 +1,8 @@
-"""The index, built in a process of its own: what building it takes is given back before the workers start.
+"""The index, built in processes of their own: what building it takes is given back before the workers start.
 
-Linking needs several times the memory of its result, and a Python process gives little back. The workers are forked from
-a process that holds the packed facts, which it had anyway, and the result.
+Linking needs several times the memory of its result, and a Python process gives little back. So one process links and
+hands over each file as it is done, the next propagates, and the workers are forked from a process that holds the packed
+facts, which it had anyway, and the result.
 """
 
 from __future__ import annotations
@@ -11,29 +12,29 @@ from functools import partial
 
 import msgspec
 
-from evenkeel.audit.effects.build import LONGEST_LINK_S, PARALLEL_FROM, SourceFile, index_of, sources_of
+from evenkeel.audit.effects.build import (
+    LONGEST_LINK_S,
+    PARALLEL_FROM,
+    FileLinks,
+    Functions,
+    Linked,
+    Names,
+    SourceFile,
+    Surroundings,
+    assembled,
+    index_of,
+    link,
+    sources_of,
+    spread,
+)
 from evenkeel.audit.effects.catalogue import Catalogue
-from evenkeel.audit.model.finding import Remark
-from evenkeel.audit.model.index import Entity, Index, function_table
+from evenkeel.audit.model.index import Index
 from evenkeel.audit.model.tables import Blobs
-from evenkeel.kernel.forks import Send, can_fork, run_forked
+from evenkeel.kernel.forks import Answer, Send, can_fork, run_forked
 
-Names = tuple[tuple[str, str], ...]
-
-
-class Wire(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """An Index but for what the process that asked for it has already; see `Index`."""
-
-    linked: tuple[bytes, bytes]
-    functions: tuple[bytes, bytes]
-    entities: dict[str, Entity]
-    roles: dict[str, str]
-    kinds: list[frozenset[str]]
-    lines: int
-    unresolved: int
-    lasting: frozenset[str]
-    mentions: bytes
-    remarks: tuple[Remark, ...]
+_decode_part = msgspec.msgpack.Decoder(FileLinks | Functions).decode
+_decode_surroundings = msgspec.msgpack.Decoder(Surroundings).decode
+_decode_kinds = msgspec.msgpack.Decoder(list[frozenset[str]]).decode
 
 
 def build_index_apart(files: Iterable[SourceFile], catalogue: Catalogue, *, jobs: int = 2) -> Index:
@@ -41,44 +42,35 @@ def build_index_apart(files: Iterable[SourceFile], catalogue: Catalogue, *, jobs
     names, facts = sources_of(files)
     if len(names) < PARALLEL_FROM or jobs < 2 or not can_fork():
         return index_of(names, facts, catalogue, jobs)
-    answer = run_forked([partial(_work, names, facts, catalogue, jobs)], timeout_s=LONGEST_LINK_S, nested=True)[0]
+    linked = Linked(len(names))
+    answer = run_forked(
+        [partial(_link, names, facts, catalogue, jobs)],
+        timeout_s=LONGEST_LINK_S,
+        on_part=lambda _, part: linked.add(_decode_part(part)),
+        nested=True,
+    )[0]
     if answer.error:  # whatever went wrong over there is a plain exception here
         return index_of(names, facts, catalogue, jobs)
-    return _received(names, facts, msgspec.msgpack.decode(answer.result, type=Wire))
+    return _propagated(names, facts, linked, answer)
 
 
-def _work(names: Names, facts: Blobs, catalogue: Catalogue, jobs: int, _: Send) -> bytes:
-    index = index_of(names, facts, catalogue, jobs)
-    return msgspec.msgpack.encode(
-        Wire(
-            linked=index.linked.parts(),
-            functions=index.functions.blobs.parts(),
-            entities=index.entities,
-            roles=index.roles,
-            kinds=index.kinds,
-            lines=index.lines,
-            unresolved=index.unresolved,
-            lasting=index.lasting,
-            mentions=index.mentions,
-            remarks=index.remarks,
-        )
-    )
+def _link(names: Names, facts: Blobs, catalogue: Catalogue, jobs: int, send: Send) -> bytes:
+    encode = msgspec.msgpack.Encoder().encode
+    return encode(link(names, facts, catalogue, jobs, lambda part: send(encode(part))))
 
 
-def _received(names: Names, facts: Blobs, wire: Wire) -> Index:
-    shared: dict[frozenset[str], frozenset[str]] = {}  # most files have the same few kinds
-    return Index(
-        files=names,
-        facts=facts,
-        linked=Blobs.of_parts(*wire.linked),
-        functions=function_table(Blobs.of_parts(*wire.functions)),
-        entities=wire.entities,
-        roles=wire.roles,
-        kinds=[shared.setdefault(each, each) for each in wire.kinds],
-        lines=wire.lines,
-        unresolved=wire.unresolved,
-        lasting=wire.lasting,
-        numbers={path: number for number, (path, _) in enumerate(names)},
-        mentions=wire.mentions,
-        remarks=wire.remarks,
-    )
+def _propagated(names: Names, facts: Blobs, linked: Linked, first: Answer) -> Index:
+    functions = Blobs()
+    answer = run_forked(
+        [partial(_spread, names, linked)], timeout_s=LONGEST_LINK_S, on_part=lambda _, row: functions.append(row)
+    )[0]
+    if answer.error:
+        functions = Blobs()
+        kinds = spread(names, linked, functions.append)
+    else:
+        kinds = _decode_kinds(answer.result)
+    return assembled(names, facts, linked, _decode_surroundings(first.result), functions, kinds)
+
+
+def _spread(names: Names, linked: Linked, send: Send) -> bytes:
+    return msgspec.msgpack.encode(spread(names, linked, send))

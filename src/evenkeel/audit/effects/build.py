@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
 import msgspec
@@ -24,10 +24,10 @@ from evenkeel.audit.effects.symbols import Symbols
 from evenkeel.audit.effects.types import Type
 from evenkeel.audit.model.facts import FileFacts, Function, Parameter
 from evenkeel.audit.model.finding import Remark
-from evenkeel.audit.model.index import FunctionInfo, Index, Role, function_table
+from evenkeel.audit.model.index import Entity, FunctionInfo, Index, Role, function_table
 from evenkeel.audit.model.mentions import mentions_of
-from evenkeel.audit.model.packing import pack
-from evenkeel.audit.model.tables import Blobs
+from evenkeel.audit.model.packing import pack, unpack
+from evenkeel.audit.model.tables import Blobs, Table
 from evenkeel.kernel.forks import Send, can_fork, run_forked
 
 PARALLEL_FROM = 60  # files; forking costs more than it saves below
@@ -38,20 +38,65 @@ LARGE_BYTES = (
 # nothing with the first, would cost as much memory as all the rest
 NEIGHBOURS = 48  # files that one process links together: neighbours import one another
 
+ROWS_AT_ONCE = 512  # functions that are handed over together
+
 SourceFile = tuple[str, str, bytes]  # path, kind, encoded and packed facts
+Names = tuple[tuple[str, str], ...]  # path and kind of each file
+
+_decode_summaries = msgspec.msgpack.Decoder(list[Summary]).decode
 
 
-class FileLinks(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class FileLinks(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=True):
     """What linking one file gives."""
 
+    file: int
     linked: bytes
-    summaries: tuple[Summary, ...]
+    summaries: bytes  # of its functions, encoded and packed: as objects they would outweigh all else
     entries: tuple[tuple[int, Role], ...]
     local_kinds: tuple[str, ...]  # of its own calls, those that do not propagate included
     parts: tuple[Part, ...] = ()
     lines: int = 0
+    unresolved: int = 0  # calls on values whose type nothing tells
     remarks: tuple[Remark, ...] = ()
     mentions: bytes = b""
+
+
+class Functions(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=True):
+    """Encoded FunctionInfos that follow those that were handed over before; what propagation finds is not in them yet."""
+
+    rows: list[bytes]
+
+
+class Surroundings(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What linking finds that belongs to no one file."""
+
+    entities: dict[str, Entity]
+    roles: dict[str, str]
+
+
+class Linked:
+    """What linking gives, as it comes in: files in any order, functions in theirs."""
+
+    def __init__(self, files: int) -> None:
+        """`files`: how many there are."""
+        self.functions = Blobs()
+        self._files: list[FileLinks | None] = [None] * files
+
+    def add(self, part: FileLinks | Functions) -> None:
+        """Take in one part."""
+        if isinstance(part, FileLinks):
+            self._files[part.file] = part
+        else:
+            for each in part.rows:
+                self.functions.append(each)
+
+    @property
+    def files(self) -> list[FileLinks]:
+        """What was found of each file, in their order."""
+        return [each for each in self._files if each is not None]
+
+
+Emit = Callable[[FileLinks | Functions], None]
 
 
 def build_index(files: Iterable[SourceFile], catalogue: Catalogue, *, jobs: int = 2) -> Index:
@@ -59,7 +104,7 @@ def build_index(files: Iterable[SourceFile], catalogue: Catalogue, *, jobs: int 
     return index_of(*sources_of(files), catalogue, jobs)
 
 
-def sources_of(files: Iterable[SourceFile]) -> tuple[tuple[tuple[str, str], ...], Blobs]:
+def sources_of(files: Iterable[SourceFile]) -> tuple[Names, Blobs]:
     """Path and kind of each file, and its facts in one piece."""
     names: list[tuple[str, str]] = []
     facts = Blobs()
@@ -69,43 +114,89 @@ def sources_of(files: Iterable[SourceFile]) -> tuple[tuple[tuple[str, str], ...]
     return tuple(names), facts
 
 
-def index_of(names: tuple[tuple[str, str], ...], facts: Blobs, catalogue: Catalogue, jobs: int) -> Index:
+def index_of(names: Names, facts: Blobs, catalogue: Catalogue, jobs: int) -> Index:
     """`build_index`, of what `sources_of` gives."""
+    linked = Linked(len(names))
+    surroundings = link(names, facts, catalogue, jobs, linked.add)
+    functions = Blobs()
+    kinds = spread(names, linked, functions.append)
+    return assembled(names, facts, linked, surroundings, functions, kinds)
+
+
+def link(names: Names, facts: Blobs, catalogue: Catalogue, jobs: int, emit: Emit) -> Surroundings:
+    """Resolve all calls. Functions and files are handed over one by one, so that nothing is held that is done."""
     symbols = Symbols((kind for _, kind in names), facts)
     resolver = Resolver(symbols, catalogue)
     entities = find_entities(resolver)
     learn_elements(resolver)
-    given = Given(resolver)
-    applied = Applied(resolver)
-    functions = [_info(resolver, given, applied, each) for each in range(len(symbols.places))]
-    given.learn()
-    applied.learn()
-    del given, applied
+    parameters = _functions(resolver, emit)
     linker = Linker(resolver, overrides(resolver), _unique_methods(resolver), entities)
-    roles = _roles(resolver)
-    known = Known({info.id: info.parameters for info in functions}, roles)
+    known = Known(parameters, _roles(resolver))
     symbols.forget()
-    results = _link_all(linker, known, jobs if facts.size <= LARGE_BYTES else 1)
-    del linker, known, resolver, symbols  # what follows takes their place in memory
-    numbers = {path: number for number, (path, _) in enumerate(names)}
-    summaries = [each for result in results for each in result.summaries]
+    _link_all(linker, known, jobs if facts.size <= LARGE_BYTES else 1, emit)
+    return Surroundings(entities, known.roles)
+
+
+def spread(names: Names, linked: Linked, take: Callable[[bytes], None]) -> list[frozenset[str]]:
+    """Propagate. Gives each encoded FunctionInfo, in order, to `take`; answers with the effect kinds of each file."""
+    decode = msgspec.msgpack.Decoder(FunctionInfo).decode
+    functions = [decode(each) for each in linked.functions]
+    results = linked.files
+    summaries = [each for result in results for each in _decode_summaries(unpack(result.summaries))]
     _mark_entries(functions, results, summaries)
     propagate(functions, summaries)
+    del summaries
+    encode = msgspec.msgpack.Encoder().encode
+    for each in functions:
+        take(encode(each))
+    return _kinds(functions, results, {path: number for number, (path, _) in enumerate(names)})
+
+
+def assembled(
+    names: Names,
+    facts: Blobs,
+    linked: Linked,
+    surroundings: Surroundings,
+    functions: Blobs,
+    kinds: list[frozenset[str]],
+) -> Index:
+    """The index, from what `link` and `spread` gave."""
+    shared: dict[frozenset[str], frozenset[str]] = {}  # most files have the same few kinds
+    results = linked.files
     return Index(
         files=names,
         facts=facts,
         linked=Blobs(each.linked for each in results),
-        functions=function_table(Blobs(map(msgspec.msgpack.Encoder().encode, functions))),
-        entities=entities,
-        roles=roles,
-        kinds=_kinds(functions, results, numbers),
+        functions=function_table(functions),
+        entities=surroundings.entities,
+        roles=surroundings.roles,
+        kinds=[shared.setdefault(each, each) for each in kinds],
         lines=sum(each.lines for each in results),
-        unresolved=sum(each.unresolved for each in summaries),
+        unresolved=sum(each.unresolved for each in results),
         lasting=lasting_classes(part for each in results for part in each.parts),
-        numbers=numbers,
+        numbers={path: number for number, (path, _) in enumerate(names)},
         remarks=tuple(remark for each in results for remark in each.remarks),
         mentions=b"".join(each.mentions for each in results),
     )
+
+
+def _functions(resolver: Resolver, emit: Emit) -> Table[tuple[str, ...]]:
+    """Hands over what is known of each function before it is linked; answers with the parameters of each."""
+    given, applied = Given(resolver), Applied(resolver)
+    parameters = Blobs()
+    encode = msgspec.msgpack.Encoder().encode
+    rows: list[bytes] = []
+    for function_id in range(len(resolver.symbols.places)):
+        info = _info(resolver, given, applied, function_id)
+        parameters.append(encode(info.parameters))
+        rows.append(encode(info))
+        if len(rows) >= ROWS_AT_ONCE:
+            emit(Functions(rows))
+            rows = []
+    emit(Functions(rows))
+    given.learn()
+    applied.learn()
+    return Table(parameters, msgspec.msgpack.Decoder(tuple[str, ...]).decode)
 
 
 def _roles(resolver: Resolver) -> dict[str, str]:
@@ -175,7 +266,7 @@ def _unique_methods(resolver: Resolver) -> dict[str, int]:
 def _link_file(linker: Linker, known: Known, file: int) -> FileLinks:
     linked = linker.link_file(file)
     facts = linker.symbols.facts(file)
-    summaries = tuple(summarise(function, each, known) for function, each in zip(facts.functions, linked, strict=True))
+    summaries = [summarise(function, each, known) for function, each in zip(facts.functions, linked, strict=True)]
     entries = tuple(
         entry
         for function, each in zip(facts.functions, linked, strict=True)
@@ -183,8 +274,19 @@ def _link_file(linker: Linker, known: Known, file: int) -> FileLinks:
     )
     local = {effect.kind for each in linked for link in each.links for effect in link.effects}
     parts = kept_parts(linker.symbols, file, linked)
-    packed, kinds, remarks = pack(msgspec.msgpack.encode(linked)), tuple(sorted(local)), tuple(_remarks(facts))
-    return FileLinks(packed, summaries, entries, kinds, parts, facts.lines, remarks, mentions_of(facts))
+    encode = msgspec.msgpack.encode
+    return FileLinks(
+        file=file,
+        linked=pack(encode(linked)),
+        summaries=pack(encode(summaries)),
+        entries=entries,
+        local_kinds=tuple(sorted(local)),
+        parts=parts,
+        lines=facts.lines,
+        unresolved=sum(each.unresolved for each in summaries),
+        remarks=tuple(_remarks(facts)),
+        mentions=mentions_of(facts),
+    )
 
 
 def _remarks(facts: FileFacts) -> Iterator[Remark]:
@@ -195,31 +297,38 @@ def _remarks(facts: FileFacts) -> Iterator[Remark]:
         yield Remark(facts.path, line, text, first, last)
 
 
-def _link_all(linker: Linker, known: Known, jobs: int) -> list[FileLinks]:
+def _link_all(linker: Linker, known: Known, jobs: int, emit: Emit) -> None:
     count = len(linker.symbols.modules)
     if jobs < 2 or count < PARALLEL_FROM or not can_fork():
-        return [_link_file(linker, known, file) for file in range(count)]
+        _link_files(linker, known, range(count), emit)
+        return
     chunks = [[file for file in range(count) if file // NEIGHBOURS % jobs == job] for job in range(jobs)]
     own, *others = chunks  # this process does its share: one that waits would only hold its memory
-    results: dict[int, FileLinks] = {}
     answers = run_forked(
         [partial(_link_chunk, linker, known, chunk) for chunk in others],
         timeout_s=LONGEST_LINK_S,
-        meanwhile=lambda: results.update((file, _link_file(linker, known, file)) for file in own),
+        meanwhile=lambda: _link_files(linker, known, own, emit),
     )
     for chunk, answer in zip(others, answers, strict=True):
         if answer.error:  # whatever went wrong over there is a plain exception here
-            results.update((file, _link_file(linker, known, file)) for file in chunk)
-        else:
-            results.update(zip(chunk, msgspec.msgpack.decode(answer.result, type=list[FileLinks]), strict=True))
-    return [results[file] for file in range(count)]
+            _link_files(linker, known, chunk, emit)
+            continue
+        for each in msgspec.msgpack.decode(answer.result, type=list[FileLinks]):
+            emit(each)
+
+
+def _link_files(linker: Linker, known: Known, files: Iterable[int], emit: Emit) -> None:
+    for file in files:
+        emit(_link_file(linker, known, file))
 
 
 def _link_chunk(linker: Linker, known: Known, files: Sequence[int], _: Send) -> bytes:
     return msgspec.msgpack.encode([_link_file(linker, known, file) for file in files])
 
 
-def _mark_entries(functions: list[FunctionInfo], results: list[FileLinks], summaries: list[Summary]) -> None:
+def _mark_entries(
+    functions: Sequence[FunctionInfo], results: Sequence[FileLinks], summaries: Sequence[Summary]
+) -> None:
     for result in results:
         for function_id, role in result.entries:
             functions[function_id].entry = functions[function_id].entry or role

@@ -60,7 +60,7 @@ def _read(resolver: Resolver, symbol: ClassSymbol, makers: list[Maker]) -> Entit
         ancestor = resolver.symbols.classes.get(base.name)
         if ancestor is None:
             continue
-        for name, assignment in ancestor.attributes.items():
+        for name, assignment in resolver.symbols.body(ancestor).attributes.items():
             if name == "__tablename__":
                 table = table or assignment.value.text.strip("\"'")
             relation = _relation(resolver, ancestor, name, assignment)

@@ -20,6 +20,7 @@ class Lineages:
     def __init__(self, resolver: Resolver) -> None:
         self._resolver = resolver
         self._lineage: dict[str, tuple[Type, ...]] = {}
+        self._types: dict[Type, Type] = {}  # each once: thousands of classes have the same few bases
 
     def lineage(self, of: Type) -> tuple[Type, ...]:
         """The class and its bases, nearest first, with type arguments carried along."""
@@ -29,7 +30,8 @@ class Lineages:
         known = self._lineage.get(of.name)
         if known is None:
             self._lineage[of.name] = (Type(of.name),)  # a cycle ends here
-            known = self._lineage[of.name] = self._read_lineage(symbol)
+            known = tuple(self._types.setdefault(each, each) for each in self._read_lineage(symbol))
+            self._lineage[of.name] = known
         if not of.args:
             return known
         mapping = dict(zip(self.type_parameters(of.name), of.args, strict=False))
@@ -63,7 +65,7 @@ class Lineages:
         if any(library.type_spec(each).role for base in bases for each in library.lineage(base.name)):
             return
         calls = self._resolver.symbols.function(function_id).calls
-        for name, attribute in symbol.attributes.items():
+        for name, attribute in self._resolver.symbols.body(symbol).attributes.items():
             call = calls[attribute.value.call] if 0 <= attribute.value.call < len(calls) else None
             made = self._resolver.chain(function_id, call.callee, call.receiver, call.position).name if call else ""
             implied = library.implied(name, made.removeprefix("lib:"))

@@ -101,11 +101,12 @@ class Members:
     def _own_member(self, symbol: ClassSymbol, base: Type, receiver: Type, attribute: str) -> Type:
         if attribute in symbol.methods:
             return Type(f"def:{symbol.methods[attribute]}", (receiver,))
-        if attribute in symbol.attributes:
+        body = self._resolver.symbols.body(symbol)
+        if attribute in body.attributes:
             found = self._with_declared(self._class_attribute(symbol, attribute), receiver, attribute)
             if found.name:
                 return self._resolver.substitute(found, self._resolver.bindings_of(base))
-        for function_id, assignment in symbol.members.get(attribute, ())[:4]:
+        for function_id, assignment in body.members.get(attribute, ()):
             item = next((i for i, t in enumerate(assignment.targets) if t.rpartition(".")[2] == attribute), 0)
             found = self._resolver.guarded(function_id, Binding(0, "assign", assignment, item))
             if found.name and found != NONE:
@@ -133,7 +134,9 @@ class Members:
     def _class_attribute(self, symbol: ClassSymbol, attribute: str) -> Type:
         module_function = self._resolver.symbols.first_id[symbol.place.file]
         function_id = module_function + symbol.parent
-        return self._resolver.guarded(function_id, Binding(0, "assign", symbol.attributes[attribute]))
+        return self._resolver.guarded(
+            function_id, Binding(0, "assign", self._resolver.symbols.body(symbol).attributes[attribute])
+        )
 
     def subscripted(self, holder: Type) -> Type:
         """`holder[key]`."""

@@ -31,7 +31,7 @@ def learn_elements(resolver: Resolver) -> None:
     for function_id, place in enumerate(symbols.places):
         if symbols.modules[place.file].name not in modules:
             continue
-        function = symbols.facts(place.file).functions[place.index]
+        function = symbols.function(function_id)
         if function.owner < 0 or not is_per_element(resolver, function_id, function):
             continue
         owner = resolver.owner(function_id)

@@ -128,7 +128,7 @@ class Queries:
             return self._sql_of_module(module, name, depth)
         for base in self.resolver.lineage(of.args[0] if of.name == "type" and of.args else of):
             symbol = self.symbols.classes.get(base.name)
-            constant = symbol.attributes.get(name) if symbol is not None else None
+            constant = self.symbols.body(symbol).attributes.get(name) if symbol is not None else None
             if symbol is not None and constant is not None:
                 return self.sql_text(self.symbols.first_id[symbol.place.file], constant.value, 1 << 60, depth + 1)
         return ""

@@ -11,12 +11,13 @@ from evenkeel.audit.effects.annotations import Annotations
 from evenkeel.audit.effects.bindings import MAX_DEPTH, Bindings
 from evenkeel.audit.effects.catalogue import Catalogue
 from evenkeel.audit.effects.elements import element_type
+from evenkeel.audit.effects.latest import Latest
 from evenkeel.audit.effects.library import Library
 from evenkeel.audit.effects.lineages import Lineages
 from evenkeel.audit.effects.members import Members
 from evenkeel.audit.effects.results import Results
 from evenkeel.audit.effects.scopes import Scopes
-from evenkeel.audit.effects.symbols import ClassSymbol, Symbols
+from evenkeel.audit.effects.symbols import Symbols
 from evenkeel.audit.effects.types import NONE, UNKNOWN, Type, class_object, first_known
 from evenkeel.audit.model.facts import Value
 
@@ -30,6 +31,7 @@ LITERALS = {
     "tuple": Type("tuple"),
     "comprehension": Type("list"),
 }
+REMEMBERED_NAMES = 16_384
 COLLECTIONS = frozenset({"list", "set", "comprehension"})
 
 
@@ -55,8 +57,9 @@ class Resolver:
         self.bindings_of, self.substitute = lineages.bindings_of, lineages.substitute
         self.call, self.result_of, self.returned = results.call, results.result_of, results.returned
         self.gives_awaitable, self.forget = results.gives_awaitable, results.forget
-        self._dotted: dict[str, Type] = {}
-        self._module_names: dict[tuple[int, str], Type] = {}
+        self.owner = symbols.owner
+        self._dotted: Latest[str, Type] = Latest(REMEMBERED_NAMES)
+        self._module_names: Latest[tuple[int, str], Type] = Latest(REMEMBERED_NAMES)
 
     def dotted(self, target: str) -> Type:
         """An absolute dotted name: a project module, class, function or variable, or something of a library."""
@@ -114,7 +117,6 @@ class Resolver:
     def name(self, function_id: int, name: str, position: int) -> Type:
         """A bare name as seen at `position` of a function: local, enclosing, module, built-in."""
         place = self.symbols.places[function_id]
-        facts = self.symbols.facts(place.file)
         first = self.symbols.first_id[place.file]
         index = place.index
         while index > 0:
@@ -122,7 +124,7 @@ class Resolver:
             if bindings:
                 return self.bound(first + index, bindings, position)
             position = 1 << 60  # a closure runs later than the code around it
-            index = max(facts.functions[index].parent, 0)
+            index = max(self.symbols.parents[first + index], 0)
         found = self.module_name(place.file, name)
         if found.name:
             return found
@@ -131,18 +133,7 @@ class Resolver:
     def enclosing(self, function_id: int) -> int:
         """The function in whose scope a function's defaults and decorators are evaluated."""
         place = self.symbols.places[function_id]
-        parent = self.symbols.facts(place.file).functions[place.index].parent
-        return self.symbols.first_id[place.file] + max(parent, 0)
-
-    def owner(self, function_id: int) -> ClassSymbol | None:
-        """The class a method belongs to."""
-        place = self.symbols.places[function_id]
-        facts = self.symbols.facts(place.file)
-        function = facts.functions[place.index]
-        if function.owner < 0:
-            return None
-        module = self.symbols.modules[place.file]
-        return self.symbols.classes.get(f"{module.name}.{facts.classes[function.owner].qualname}")
+        return self.symbols.first_id[place.file] + max(self.symbols.parents[function_id], 0)
 
     def decorator(self, function_id: int, chain: str) -> str:
         """The full name of a decorator: a library's dotted name, or a project function's qualified name."""

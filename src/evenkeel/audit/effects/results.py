@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from evenkeel.audit.effects.bindings import MAX_DEPTH
+from evenkeel.audit.effects.latest import Latest
 from evenkeel.audit.effects.library import Arguments
 from evenkeel.audit.effects.scopes import REMEMBERED_SCOPES
 from evenkeel.audit.effects.symbols import ClassSymbol
@@ -23,7 +23,7 @@ class Results:
 
     def __init__(self, resolver: Resolver) -> None:
         self._resolver = resolver
-        self._calls: OrderedDict[int, dict[int, tuple[Type, Type]]] = OrderedDict()
+        self._calls: Latest[int, dict[int, tuple[Type, Type]]] = Latest(REMEMBERED_SCOPES)
         self._returns: dict[int, Type] = {}
 
     def forget(self) -> None:
@@ -36,8 +36,6 @@ class Results:
         calls = self._calls.get(function_id)
         if calls is None:
             calls = self._calls[function_id] = {}
-            if len(self._calls) > REMEMBERED_SCOPES:
-                self._calls.popitem(last=False)
         known = calls.get(index)
         if known is None:
             calls[index] = (UNKNOWN, UNKNOWN)

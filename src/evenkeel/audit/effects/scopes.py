@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from evenkeel.audit.effects.latest import Latest
 from evenkeel.audit.effects.symbols import Symbols
 from evenkeel.audit.model.facts import Assignment, Block, Function, Parameter
 
-REMEMBERED_SCOPES = 4_096
+REMEMBERED_SCOPES = 2_048
 
 
 class Binding(NamedTuple):
@@ -26,31 +26,26 @@ class Scopes:
 
     def __init__(self, symbols: Symbols) -> None:
         self.symbols = symbols
-        self._scopes: OrderedDict[int, dict[str, list[Binding]]] = OrderedDict()
+        self._scopes: Latest[int, dict[str, list[Binding]]] = Latest(REMEMBERED_SCOPES)
 
     def of(self, function_id: int) -> dict[str, list[Binding]]:
         """Every local name of a function with its bindings in evaluation order."""
         known = self._scopes.get(function_id)
         if known is None:
             known = self._scopes[function_id] = self._read_scope(function_id)
-            if len(self._scopes) > REMEMBERED_SCOPES:
-                self._scopes.popitem(last=False)
         return known
 
     def _read_scope(self, function_id: int) -> dict[str, list[Binding]]:
         place = self.symbols.places[function_id]
-        facts = self.symbols.facts(place.file)
-        function = facts.functions[place.index]
+        function = self.symbols.function(function_id)
         names: dict[str, list[Binding]] = {}
         for name, binding in self._bindings(function_id, function):
             names.setdefault(name, []).append(binding)
         for name in function.globals:
             names.pop(name, None)
         if place.index:
-            first = self.symbols.first_id[place.file]
-            for index, nested in enumerate(facts.functions):
-                if nested.parent == place.index and nested.owner < 0 and nested.name != "<lambda>":
-                    names.setdefault(nested.name, []).append(Binding(-1, "nested", first + index))
+            for name, nested in self.symbols.nested.get(function_id, ()):
+                names.setdefault(name, []).append(Binding(-1, "nested", nested))
         for bindings in names.values():
             bindings.sort(key=lambda each: each.position)
         return names

@@ -51,7 +51,7 @@ def _loaded(linker: Linker, schema: Type, entity: Type) -> Iterator[Link]:
     """The relationships of the entity that fields of the schema are named after."""
     for base in linker.resolver.lineage(schema):
         symbol = linker.symbols.classes.get(base.name)
-        for name, assignment in symbol.attributes.items() if symbol is not None else ():
+        for name, assignment in linker.symbols.body(symbol).attributes.items() if symbol is not None else ():
             link = linker.relation_link(entity, name) if assignment.annotation else None
             if link is not None:
                 yield link

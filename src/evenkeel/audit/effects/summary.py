@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -78,7 +78,7 @@ class Summary(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class Known:
     """What is known of the whole project: function id -> parameter names without self; type name -> role."""
 
-    parameters: dict[int, tuple[str, ...]]
+    parameters: Sequence[tuple[str, ...]]
     roles: dict[str, str]
 
 
@@ -162,7 +162,7 @@ def _edges(  # noqa: PLR0913 - one edge has that many sides
     call: Call,
     link: Link,
     looped: bool,
-    parameters_of: dict[int, tuple[str, ...]],
+    parameters_of: Sequence[tuple[str, ...]],
     taints: dict[str, frozenset[int]],
     guard: Guard,
     *,

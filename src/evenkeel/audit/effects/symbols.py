@@ -1,28 +1,53 @@
 """The symbol table: what each file defines, light enough to hold for a million lines.
 
-Facts stay encoded and are decoded on demand through a bounded cache, so a large code base does not have to fit in memory
-twice. A symbol is a name and a place; everything else is looked up in the facts when it is needed.
+Facts stay encoded and are decoded on demand, one function at a time, through bounded caches, so a large code base does
+not have to fit in memory twice. A symbol is a name and a place; everything else is looked up when it is needed.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from sys import intern
 
 import msgspec
 
+from evenkeel.audit.effects.latest import Latest
 from evenkeel.audit.model.facts import Assignment, FileFacts, Function
 from evenkeel.audit.model.packing import unpack
 from evenkeel.audit.model.tables import Blobs
 
-DECODED_FILES = 192  # about 40 MB of dense code; more costs memory, fewer costs decoding again
+DECODED_FILES = 4  # whole; each pass over the project goes file by file
+UNPACKED_FILES = 256  # encoded, some 15 kB each: base classes and constants that everyone imports stay among them
+DECODED_FUNCTIONS = 2_048  # of other files, about 5 kB each
+DECODED_BODIES = 1_024  # of classes
+MAX_MEMBERS = 4  # places that assign one attribute; more say nothing new
 
-PASSES = 4  # over all files, each decoding a file once: more often means that other files ask for it
-PINNED_FILES = 256  # base classes and constants that everyone imports
+
+class Outline(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """FileFacts whose functions stay encoded until one is asked for; what comes after them is not read."""
+
+    path: str
+    module: str
+    language: str
+    lines: int
+    functions: tuple[msgspec.Raw, ...] = ()
+
+
+class Body(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What is assigned in the body of a class, and to attributes of `self`: (function id, assignment)."""
+
+    attributes: dict[str, Assignment] = {}
+    members: dict[str, tuple[tuple[int, Assignment], ...]] = {}
+
 
 _decode = msgspec.msgpack.Decoder(FileFacts).decode
+_decode_outline = msgspec.msgpack.Decoder(Outline).decode
+_decode_function = msgspec.msgpack.Decoder(Function).decode
+_decode_body = msgspec.msgpack.Decoder(Body).decode
+_encode = msgspec.msgpack.Encoder().encode
+EMPTY = Body()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +68,7 @@ class ClassSymbol:
     bases: tuple[str, ...]
     line: int
     methods: dict[str, int]  # name -> function id
-    attributes: dict[str, Assignment]  # class body
-    members: dict[str, list[tuple[int, Assignment]]]  # `self.x = ...`: (function id, assignment)
+    body: int = -1  # number of its row in the table of bodies, see `Symbols.body`
 
 
 @dataclass(slots=True)
@@ -75,37 +99,59 @@ class Symbols:
         self.first_id: list[int] = []  # file -> id of its function number 0
         self.packages: set[str] = set()
         self.imported: set[str] = set()  # top-level packages that anyone imports
-        self._decoded: OrderedDict[int, FileFacts] = OrderedDict()
-        self._pinned: dict[int, FileFacts] = {}
-        self._times: list[int] = []  # file -> how often it was decoded
+        self.parents = array("i")  # function id -> index of the function around it in its file, -1 for the module
+        self.nested: dict[int, list[tuple[str, int]]] = {}  # function id -> named functions in it, with their ids
+        self._owners = array("i")  # function id -> index of its class in its file, or -1
+        self._class_names: list[tuple[str, ...]] = []  # file -> qualified names of its classes
+        self._bodies = Blobs()
+        self._decoded: Latest[int, FileFacts] = Latest(DECODED_FILES)
+        self._outlines: Latest[int, Outline] = Latest(UNPACKED_FILES)
+        self._functions: Latest[int, Function] = Latest(DECODED_FUNCTIONS)
+        self._known_bodies: Latest[int, Body] = Latest(DECODED_BODIES)
         for file, kind in enumerate(kinds):
             self._add(file, kind)
 
     def forget(self) -> None:
         """Let go of decoded facts: those that are asked for again are decoded again."""
         self._decoded.clear()
-        self._pinned.clear()
+        self._outlines.clear()
+        self._functions.clear()
+        self._known_bodies.clear()
 
     def facts(self, file: int) -> FileFacts:
-        """The facts of file number `file`. Files that are asked for again and again stay decoded; of the others, the latest."""
-        facts = self._pinned.get(file) or self._decoded.get(file)
-        return facts if facts is not None else self._decode(file)
-
-    def _decode(self, file: int) -> FileFacts:
-        facts = _decode(unpack(self.encoded[file]))
-        self._times[file] += 1
-        if self._times[file] > PASSES and len(self._pinned) < PINNED_FILES:
-            self._pinned[file] = facts
-            return facts
-        self._decoded[file] = facts
-        if len(self._decoded) > DECODED_FILES:
-            self._decoded.popitem(last=False)
+        """All facts of file number `file`: for passes over the project. Single functions of others: `function`."""
+        facts = self._decoded.get(file)
+        if facts is None:
+            facts = self._decoded[file] = _decode(unpack(self.encoded[file]))
         return facts
+
+    def body(self, symbol: ClassSymbol) -> Body:
+        """What a class assigns."""
+        if symbol.body < 0:
+            return EMPTY
+        body = self._known_bodies.get(symbol.body)
+        if body is None:
+            body = self._known_bodies[symbol.body] = _decode_body(self._bodies[symbol.body])
+        return body
+
+    def owner(self, function_id: int) -> ClassSymbol | None:
+        """The class a method belongs to."""
+        owner = self._owners[function_id]
+        return self.classes.get(self._class_names[self.places[function_id].file][owner]) if owner >= 0 else None
 
     def function(self, function_id: int) -> Function:
         """The facts of one function."""
         place = self.places[function_id]
-        return self.facts(place.file).functions[place.index]
+        whole = self._decoded.get(place.file)
+        if whole is not None:
+            return whole.functions[place.index]
+        function = self._functions.get(function_id)
+        if function is None:
+            outline = self._outlines.get(place.file)
+            if outline is None:
+                outline = self._outlines[place.file] = _decode_outline(unpack(self.encoded[place.file]))
+            function = self._functions[function_id] = _decode_function(outline.functions[place.index])
+        return function
 
     def module_of(self, function_id: int) -> Module:
         """The module a function is defined in."""
@@ -114,15 +160,11 @@ class Symbols:
     def qualified(self, function_id: int) -> str:
         """`app.jobs.Runner.start`; `app.jobs` for a module's own code."""
         place = self.places[function_id]
-        name = self.facts(place.file).functions[place.index].qualname
         module = self.modules[place.file].name
-        return module if place.index == 0 else f"{module}.{name}"
+        return module if place.index == 0 else f"{module}.{self.function(function_id).qualname}"
 
     def _add(self, file: int, kind: str) -> None:
         facts = _decode(unpack(self.encoded[file]))
-        self._times.append(0)
-        if len(self._decoded) < DECODED_FILES:
-            self._decoded[file] = facts
         module = Module(file, facts.module or facts.path, facts.path, kind)
         self.modules.append(module)
         self.by_module.setdefault(module.name, file)
@@ -153,54 +195,69 @@ class Symbols:
 
     def _add_definitions(self, module: Module, facts: FileFacts, first: int) -> None:
         symbols = [self._class_symbol(module, facts, index) for index in range(len(facts.classes))]
+        self._class_names.append(tuple(each.name for each in symbols))
+        members: list[Members] = [{} for _ in symbols]
         for index, function in enumerate(facts.functions):
+            self.parents.append(function.parent)
+            self._owners.append(function.owner)
             if function.owner >= 0:
-                self._add_method(symbols[function.owner], function, first + index)
-            elif function.parent == 0 and function.name not in {"<lambda>", "<module>"}:
-                module.functions[function.name] = first + index
-            if function.owner < 0 and function.parent > 0:
-                self._add_nested_members(symbols, facts, function, first + index)
+                _add_method(symbols[function.owner], members[function.owner], function, first + index)
+                continue
+            if function.parent == 0 and function.name not in UNNAMED:
+                module.functions[intern(function.name)] = first + index
+            if function.parent > 0:
+                if function.name != LAMBDA:
+                    self.nested.setdefault(first + function.parent, []).append((function.name, first + index))
+                _add_nested_members(members, facts, function, first + index)
+        for fact, symbol, found in zip(facts.classes, symbols, members, strict=True):
+            self._add_body(symbol, {target: each for each in fact.attributes for target in each.targets}, found)
 
     def _class_symbol(self, module: Module, facts: FileFacts, index: int) -> ClassSymbol:
         fact = facts.classes[index]
-        attributes = {target: each for each in fact.attributes for target in each.targets}
-        place = Place(module.file, index)
         name = f"{module.name}.{fact.qualname}"
-        symbol = ClassSymbol(name, place, max(fact.parent, 0), fact.bases, fact.line, {}, attributes, {})
+        symbol = ClassSymbol(name, Place(module.file, index), max(fact.parent, 0), fact.bases, fact.line, {})
         self.classes.setdefault(symbol.name, symbol)
         if fact.owner < 0 and fact.parent == 0:
             module.classes[fact.name] = symbol.name
         return symbol
 
-    @staticmethod
-    def _add_method(symbol: ClassSymbol, function: Function, function_id: int) -> None:
-        overload = any(each.chain.endswith("overload") for each in function.decorators)
-        setter = any(each.chain.endswith((".setter", ".deleter")) for each in function.decorators)
-        if setter:
-            symbol.methods[f"{function.name}="] = function_id
-        elif not overload:
-            symbol.methods[intern(function.name)] = function_id
-        if not function.parameters:
-            return
-        self_prefix = function.parameters[0].name + "."
-        for assignment in function.assignments:
-            for target in assignment.targets:
-                name = target.removeprefix(self_prefix)
-                if name is not target and "." not in name and len(name) < len(target):
-                    symbol.members.setdefault(name, []).append((function_id, assignment))
+    def _add_body(self, symbol: ClassSymbol, attributes: dict[str, Assignment], members: Members) -> None:
+        if attributes or members:
+            symbol.body = len(self._bodies)
+            self._bodies.append(_encode((attributes, members)))
 
-    @staticmethod
-    def _add_nested_members(symbols: list[ClassSymbol], facts: FileFacts, function: Function, function_id: int) -> None:
-        """`self.x = ...` inside a closure of a method belongs to the class too."""
-        parent = function
-        while parent.owner < 0 and parent.parent > 0:
-            parent = facts.functions[parent.parent]
-        if parent.owner < 0 or not parent.parameters:
-            return
-        prefix = parent.parameters[0].name + "."
-        for assignment in function.assignments:
-            for target in assignment.targets:
-                if target.startswith(prefix) and "." not in target[len(prefix) :]:
-                    symbols[parent.owner].members.setdefault(target[len(prefix) :], []).append(
-                        (function_id, assignment)
-                    )
+
+Members = dict[str, list[tuple[int, Assignment]]]
+LAMBDA = "<lambda>"
+UNNAMED = frozenset({LAMBDA, "<module>"})
+
+
+def _add_method(symbol: ClassSymbol, members: Members, function: Function, function_id: int) -> None:
+    overload = any(each.chain.endswith("overload") for each in function.decorators)
+    setter = any(each.chain.endswith((".setter", ".deleter")) for each in function.decorators)
+    if setter:
+        symbol.methods[f"{function.name}="] = function_id
+    elif not overload:
+        symbol.methods[intern(function.name)] = function_id
+    if function.parameters:
+        _add_members(members, function.parameters[0].name, function, function_id)
+
+
+def _add_nested_members(members: list[Members], facts: FileFacts, function: Function, function_id: int) -> None:
+    """`self.x = ...` inside a closure of a method belongs to the class too."""
+    parent = function
+    while parent.owner < 0 and parent.parent > 0:
+        parent = facts.functions[parent.parent]
+    if parent.owner >= 0 and parent.parameters:
+        _add_members(members[parent.owner], parent.parameters[0].name, function, function_id)
+
+
+def _add_members(members: Members, own: str, function: Function, function_id: int) -> None:
+    prefix = f"{own}."
+    for assignment in function.assignments:
+        for target in assignment.targets:
+            name = target.removeprefix(prefix)
+            if name and name is not target and "." not in name and len(name) < len(target):
+                found = members.setdefault(name, [])
+                if len(found) < MAX_MEMBERS:
+                    found.append((function_id, assignment))
