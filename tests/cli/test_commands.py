@@ -131,6 +131,41 @@ def test_ctrl_c_ends_the_run_and_its_workers(environment: dict[str, str], tmp_pa
     _wait_until_gone(children)  # else the test's own time-out ends it
 
 
+def test_ctrl_c_while_the_index_is_made_leaves_no_process(environment: dict[str, str], tmp_path: Path) -> None:
+    """The process that links has one of its own; the signal reaches the first of the three alone."""
+    root = tmp_path / "large"
+    root.mkdir()
+    body = "\n".join(f"async def f{n}(x):\n    return await g{n}(x, {n})\n" for n in range(60))
+    for number in range(120):
+        (root / f"m{number}.py").write_text(body)
+    command = [sys.executable, "-m", "evenkeel", "audit", str(root), "--no-cache", "--jobs", "2"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as process:
+        family = _wait_for_grandchildren(process)
+        assert family, "the run ended before the index was made"
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate()
+    assert process.returncode == 130
+    assert (out, err) == (b"", b"evenkeel: interrupted; nothing was finished.\n")
+    _wait_until_gone(family)  # else the test's own time-out ends it
+
+
+def _wait_for_grandchildren(process: subprocess.Popen[bytes]) -> list[str]:
+    """A child that has a child, and that child."""
+    while process.poll() is None:
+        for child in _children(process.pid):
+            for grandchild in _children(child):
+                return [child, grandchild]
+        time.sleep(0.002)
+    return []
+
+
+def _children(process: int | str) -> list[str]:
+    try:
+        return Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    except OSError:
+        return []
+
+
 def _wait_until_gone(processes: list[str]) -> None:
     while any(_runs(each) for each in processes):
         time.sleep(0.01)
@@ -144,9 +179,8 @@ def _runs(process: str) -> bool:
 
 
 def _wait_for_children(process: subprocess.Popen[bytes]) -> list[str]:
-    listing = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     while process.poll() is None:
-        children = listing.read_text().split()
+        children = _children(process.pid)
         if children:
             return children
         time.sleep(0.005)

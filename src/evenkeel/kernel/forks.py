@@ -6,14 +6,19 @@ Where the platform cannot fork, the work is done in this process, one after anot
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import multiprocessing
+import os
+import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+
+NESTED_STOP_S = 2.0  # that a work gets to stop what it started
 
 Send = Callable[[int | bytes], None]  # reports progress (a number), or hands over a part of the answer
 Work = Callable[[Send], bytes]  # answers with bytes, the last part
@@ -49,6 +54,7 @@ class _Running:
     process: BaseProcess
     pipe: Connection
     started: float
+    nested: bool
 
 
 def can_fork() -> bool:
@@ -85,7 +91,7 @@ def run_forked(
             process = context.Process(target=_child, args=(work, sending), daemon=not nested)
             process.start()
             sending.close()
-            running[receiving] = _Running(index, process, receiving, time.monotonic())
+            running[receiving] = _Running(index, process, receiving, time.monotonic(), nested)
         if meanwhile is not None:
             meanwhile()
         _collect(running, answers, timeout_s, told)
@@ -110,14 +116,22 @@ def _in_process(index: int, work: Work, told: _Told) -> Answer:
 
 def _child(work: Work, pipe: Connection) -> None:
     gc.disable()
+    signal.signal(signal.SIGINT, _interrupted)
     try:
         pipe.send_bytes(b"R" + work(partial(_say, pipe)))
     except KeyboardInterrupt:
         pass
     except Exception as error:
-        pipe.send_bytes(b"E" + f"{type(error).__name__}: {error}".encode(errors="replace"))
+        with contextlib.suppress(OSError):  # nobody listens any more
+            pipe.send_bytes(b"E" + f"{type(error).__name__}: {error}".encode(errors="replace"))
     finally:
         pipe.close()
+
+
+def _interrupted(_number: int, _frame: object) -> None:
+    """Ctrl-C and the parent may both say so; what stops our own children is not to be interrupted again."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _say(pipe: Connection, said: int | bytes) -> None:
@@ -175,6 +189,16 @@ def _receive(
 def _stop(each: _Running) -> None:
     each.pipe.close()
     each.process.join(timeout=0.2)
+    if each.nested and each.process.is_alive():
+        _interrupt(each.process)
     if each.process.is_alive():
         each.process.kill()
         each.process.join()
+
+
+def _interrupt(process: BaseProcess) -> None:
+    """Lets a work stop the processes that it started: killed, it would leave them behind."""
+    with contextlib.suppress(OSError):
+        if process.pid:  # 0 would be this whole group
+            os.kill(process.pid, signal.SIGINT)
+    process.join(timeout=NESTED_STOP_S)
