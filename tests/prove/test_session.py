@@ -66,6 +66,11 @@ def test_equals_are_run_first_and_pairs_in_random_order() -> None:
     assert [arm.name for _, _, arm in todo] == [arm.name for _, _, arm in schedule(scenario("S1", "sqlite"), plan)]
 
 
+def test_one_arm_can_be_run_alone() -> None:
+    todo = schedule(scenario("S4", "sqlite"), Plan(("S4",), size="full", alone=True))
+    assert [(phase, arm.name) for phase, _, arm in todo] == [("A/B", OPTIMISED)]
+
+
 def test_one_switch_can_be_turned_back_alone() -> None:
     _, theirs = Plan(switch="limiter").arms()
     assert theirs.recipe.profile == OPTIMISED

@@ -42,6 +42,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add("--switch", default="", metavar="NAME", help="turn only this switch back in the other arm")
     add("--setting", action="append", default=[], metavar="KEY=VALUE",
         help="a setting of both servers, e.g. limiter.max_active=400")  # fmt: skip
+    add("--alone", action="store_true", help="run our arm only: checks, limits and growth, no ratios")
     add("--against", default="", metavar="URL", help="compare with another server that speaks the agent API")
     add("--against-key", default="", metavar="KEY", help="its API key")
     add("--model-port", type=int, default=0, metavar="PORT", help="where the simulated model listens (for --against)")

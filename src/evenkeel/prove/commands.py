@@ -76,7 +76,7 @@ def _plan(arguments: argparse.Namespace, scenarios: list[str]) -> Plan:
         pairs=arguments.pairs, equals=arguments.aa, changes=changes,
         settings=tuple(environment(dict(map(_setting, arguments.setting))).items()),
         switch=arguments.switch, against=arguments.against, against_key=arguments.against_key,
-        model_port=arguments.model_port,
+        model_port=arguments.model_port, alone=arguments.alone,
     )  # fmt: skip
 
 

@@ -62,6 +62,7 @@ class Plan:
     against: str = ""
     against_key: str = ""
     model_port: int = 0
+    alone: bool = False  # our arm only: bounds and growth, no ratios
 
     def arms(self) -> tuple[Arm, Arm]:
         """Ours first."""
@@ -172,7 +173,7 @@ def schedule(wanted: Scenario, plan: Plan) -> list[tuple[str, int, Arm]]:
         for pair in range(first, first + count):
             both = [ours, other]
             chance.shuffle(both)
-            todo += [(phase, pair, arm) for arm in both]
+            todo += [(phase, pair, arm) for arm in both if arm is ours or not plan.alone]
     return todo
 
 
