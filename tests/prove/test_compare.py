@@ -9,7 +9,7 @@ import pytest
 
 from evenkeel.prove.compare import detectable, expanded_tail, mean, ratio, slope, student
 from evenkeel.prove.measure.values import OPTIMISED, ROLLBACK, Better, Check, Figure, Observation, Saturation
-from evenkeel.prove.verdict import Promise, Verdict, growth, judge, rule
+from evenkeel.prove.verdict import Promise, Verdict, filling, growth, judge, rule
 
 FIGURE = Figure("p95_ms", "P95", "ms", floor=0.9, limit=12.0)
 NOISE = 0.06  # of a run, log-normal: about what a busy machine gives
@@ -142,6 +142,16 @@ def test_a_short_look_at_memory_says_nothing() -> None:
     assert growth("rss_mib", "a", readings(1, 0.0, seconds=60)).verdict == "unknown"
     assert growth("rss_mib", "a", []).verdict == "unknown"
     assert growth("threads", "a", [(float(at), 8.0) for at in range(300)]).verdict == "flat"
+
+
+def test_a_map_that_fills_is_bounded_until_it_is_over_its_capacity() -> None:
+    points = [(float(at), float(at)) for at in range(300)]
+    bounded = filling("map a", "arm", points, 1_000.0)
+    assert bounded is not None
+    assert (bounded.verdict, bounded.why) == ("bounded", "at most 299 of 1000")
+    assert filling("map a", "arm", points, 200.0) is None
+    assert filling("map a", "arm", points, 0.0) is None  # no capacity is known
+    assert growth("map a", "arm", points).verdict == "grows"
 
 
 def test_a_slope_covers_the_truth() -> None:

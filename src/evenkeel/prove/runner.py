@@ -29,7 +29,7 @@ from evenkeel.prove.measure.values import AGAINST, OPTIMISED, ROLLBACK, Observat
 from evenkeel.prove.scenarios import PARTS, SCENARIOS, scenario
 from evenkeel.prove.scenarios.scenario import Place, Scenario, Size, Stage
 from evenkeel.prove.scenarios.soak import GROWING, WARM_UP
-from evenkeel.prove.verdict import Growth, growth, judge, rule
+from evenkeel.prove.verdict import Growth, filling, growth, judge, rule
 
 FAILURES = (EvenkeelError, aiohttp.ClientError, OSError, TimeoutError)
 MAX_FAILED = 3  # runs in a row that could not be done
@@ -184,7 +184,9 @@ def growths(runs: Sequence[Observation]) -> list[Growth]:
         for name, points in run.series.items():
             if name in GROWING or name.startswith("map "):
                 start = points[0][0] + WARM_UP * (points[-1][0] - points[0][0])
-                found.append(growth(name, run.arm, [point for point in points if point[0] >= start]))
+                settled = [point for point in points if point[0] >= start]
+                caps = run.series.get(f"cap {name.removeprefix('map ')}", [(0.0, 0.0)])
+                found.append(filling(name, run.arm, points, caps[-1][1]) or growth(name, run.arm, settled))
     return found
 
 

@@ -35,8 +35,8 @@ LEVELS = {  # series -> metric, of which the sum is read
     "readers": "evenkeel_events_readers_items",
     "waiting": "evenkeel_limiter_sessions_items",
 }
-GROWING = ("rss_mib", "threads", "descriptors", "maps", "tokens", "rows_waiting", "asyncio_tasks")
-"""What is judged by its slope. Rings and readers follow the load and are shown."""
+GROWING = ("rss_mib", "threads", "descriptors", "tokens", "rows_waiting", "asyncio_tasks")
+"""What is judged by its slope, beside every bounded map. Rings and readers follow the load and are shown."""
 
 
 async def run(stage: Stage) -> Observation:
@@ -158,6 +158,8 @@ class Soak:
                         post.sample(name, metrics.total(metric))
                 for name, value in metrics.by("evenkeel_bounded_entries_items", "map").items():
                     post.sample(f"map {name}", value)
+                for name, value in metrics.by("evenkeel_bounded_capacity_items", "map").items():
+                    post.sample(f"cap {name}", value)
                 if "evenkeel_process_tasks_items" in metrics.names:
                     post.sample("asyncio_tasks", metrics.total("evenkeel_process_tasks_items"))
 
