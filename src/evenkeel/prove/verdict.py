@@ -161,7 +161,7 @@ class Growth(msgspec.Struct, frozen=True):
 def filling(name: str, arm: str, points: Sequence[tuple[float, float]], capacity: float) -> Growth | None:
     """A map that has a capacity and keeps to it is bounded, however fast it fills; None when it does not keep to it."""
     most = max((value for _, value in points), default=0.0)
-    if not 0 < capacity or most > capacity:
+    if not capacity > 0 or most > capacity:
         return None
     level = statistics.fmean([value for _, value in points]) if points else 0.0
     return Growth(name, arm, "bounded", None, level, f"at most {most:.0f} of {capacity:.0f}")
