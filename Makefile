@@ -17,7 +17,7 @@ PY_TREES := src tests tools examples
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help audit serve prove test check lint types contracts docs docs-check lock bench-audit bench-parts census strangers-path clean
+.PHONY: help audit serve prove test check lint types contracts docs docs-check self-audit lock bench-audit bench-parts census strangers-path clean
 
 help: ## print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -34,7 +34,7 @@ serve: $(VENV)/.serve ## start the agent backend to try it out, on this machine 
 test: $(VENV)/.dev ## run the tests; options for pytest in ARGS
 	@$(BIN)/pytest -n $(JOBS) $(ARGS)
 
-check: lint types contracts docs-check ## lint, formatting, types, import contracts, generated docs
+check: lint types contracts docs-check self-audit ## lint, formatting, types, import contracts, generated docs, evenkeel's own audit
 
 lint: $(VENV)/.dev
 	@$(BIN)/ruff check $(PY_TREES)
@@ -54,6 +54,9 @@ docs: $(VENV)/.dev ## write docs/reference again from the code
 
 docs-check: $(VENV)/.dev
 	@$(BIN)/python tools/reference.py --check
+
+self-audit: $(VENV)/.dev ## evenkeel audits itself: the rollback paths are found, and nothing else
+	@$(BIN)/python tools/self_audit.py
 
 bench-audit: $(VENV)/.dev ## speed and memory of the audit, as ratios
 	@$(BIN)/python tools/bench_audit.py $(ARGS)

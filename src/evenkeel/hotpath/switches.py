@@ -72,11 +72,11 @@ SWITCHES: tuple[Switch, ...] = (
     Switch(
         "outbox",
         optimised="claimed by channel and account, bounded per account, a breaker each",
-        rollback="one serial loop",
+        rollback="one serial loop over rows that nobody claims",
         scenario="S3",
         promise="one dead account of 100 leaves the P99 of the others unchanged within 5 %",
         review=_REVIEW,
-        found_by="sequential-await-loop",
+        found_by="unclaimed-queue-read",
     ),
     Switch(
         "cancellation",

@@ -167,6 +167,7 @@ class _Family:
         loop.add_reader(reading, readable)
         try:
             await heard
+            # evenkeel: ignore[blocking-io-in-async] the loop has just said that there is something to read
             self.ready += bool(os.read(reading, 1))
         finally:
             loop.remove_reader(reading)

@@ -125,7 +125,7 @@ async def _serve(settings: Settings, kin: Kin | None, stopped: Sequence[int]) ->
     async with open_server(settings, gather=kin.gather if kin else None) as server:
         await _welcome(settings, server, listening.getsockname()[1], kin)
         if kin:
-            kin.say_ready()
+            kin.say_ready()  # evenkeel: ignore[blocking-io-in-async] one byte into an empty pipe, before the first request
         if not stopped:
             with open_logs(settings.operations, server.parts.meters, settings.profile):
                 await InOrder(uvicorn_config(settings, server), server).serve(sockets)

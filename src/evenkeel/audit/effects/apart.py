@@ -7,13 +7,14 @@ facts, which it had anyway, and the result.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 
 import msgspec
 
 from evenkeel.audit.effects.build import (
     LONGEST_LINK_S,
+    NONE_NAMED,
     PARALLEL_FROM,
     FileLinks,
     Functions,
@@ -37,26 +38,30 @@ _decode_surroundings = msgspec.msgpack.Decoder(Surroundings).decode
 _decode_kinds = msgspec.msgpack.Decoder(list[frozenset[str]]).decode
 
 
-def build_index_apart(files: Iterable[SourceFile], catalogue: Catalogue, *, jobs: int = 2) -> Index:
+def build_index_apart(
+    files: Iterable[SourceFile], catalogue: Catalogue, *, jobs: int = 2, statements: Mapping[str, str] = NONE_NAMED
+) -> Index:
     """As `build_index`. `files` are consumed one by one, so that a caller that lets go of them holds them once."""
     names, facts = sources_of(files)
     if len(names) < PARALLEL_FROM or jobs < 2 or not can_fork():
-        return index_of(names, facts, catalogue, jobs)
+        return index_of(names, facts, catalogue, jobs, statements)
     linked = Linked(len(names))
     answer = run_forked(
-        [partial(_link, names, facts, catalogue, jobs)],
+        [partial(_link, names, facts, catalogue, jobs, statements)],
         timeout_s=LONGEST_LINK_S,
         on_part=lambda _, part: linked.add(_decode_part(part)),
         nested=True,
     )[0]
     if answer.error:  # whatever went wrong over there is a plain exception here
-        return index_of(names, facts, catalogue, jobs)
+        return index_of(names, facts, catalogue, jobs, statements)
     return _propagated(names, facts, linked, answer)
 
 
-def _link(names: Names, facts: Blobs, catalogue: Catalogue, jobs: int, send: Send) -> bytes:
+def _link(
+    names: Names, facts: Blobs, catalogue: Catalogue, jobs: int, statements: Mapping[str, str], send: Send
+) -> bytes:
     encode = msgspec.msgpack.Encoder().encode
-    return encode(link(names, facts, catalogue, jobs, lambda part: send(encode(part))))
+    return encode(link(names, facts, catalogue, jobs, statements, lambda part: send(encode(part))))
 
 
 def _propagated(names: Names, facts: Blobs, linked: Linked, first: Answer) -> Index:

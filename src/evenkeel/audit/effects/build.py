@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 
 import msgspec
 
@@ -40,6 +41,7 @@ NEIGHBOURS = 48  # files that one process links together: neighbours import one 
 
 ROWS_AT_ONCE = 512  # functions that are handed over together
 
+NONE_NAMED: Mapping[str, str] = MappingProxyType({})
 SourceFile = tuple[str, str, bytes]  # path, kind, encoded and packed facts
 Names = tuple[tuple[str, str], ...]  # path and kind of each file
 
@@ -72,6 +74,7 @@ class Surroundings(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     entities: dict[str, Entity]
     roles: dict[str, str]
+    statements: dict[str, str] = {}
 
 
 class Linked:
@@ -99,9 +102,13 @@ class Linked:
 Emit = Callable[[FileLinks | Functions], None]
 
 
-def build_index(files: Iterable[SourceFile], catalogue: Catalogue, *, jobs: int = 2) -> Index:
-    """Link every file, propagate effects, find entry points and entities. Order of `files` decides ids: keep it stable."""
-    return index_of(*sources_of(files), catalogue, jobs)
+def build_index(
+    files: Iterable[SourceFile], catalogue: Catalogue, *, jobs: int = 2, statements: Mapping[str, str] = NONE_NAMED
+) -> Index:
+    """Link every file, propagate effects, find entry points and entities. Order of `files` decides ids: keep it stable.
+
+    `statements`: SQL that stands in files, by name."""
+    return index_of(*sources_of(files), catalogue, jobs, statements)
 
 
 def sources_of(files: Iterable[SourceFile]) -> tuple[Names, Blobs]:
@@ -114,27 +121,29 @@ def sources_of(files: Iterable[SourceFile]) -> tuple[Names, Blobs]:
     return tuple(names), facts
 
 
-def index_of(names: Names, facts: Blobs, catalogue: Catalogue, jobs: int) -> Index:
+def index_of(names: Names, facts: Blobs, catalogue: Catalogue, jobs: int, statements: Mapping[str, str]) -> Index:
     """`build_index`, of what `sources_of` gives."""
     linked = Linked(len(names))
-    surroundings = link(names, facts, catalogue, jobs, linked.add)
+    surroundings = link(names, facts, catalogue, jobs, statements, linked.add)
     functions = Blobs()
     kinds = spread(names, linked, functions.append)
     return assembled(names, facts, linked, surroundings, functions, kinds)
 
 
-def link(names: Names, facts: Blobs, catalogue: Catalogue, jobs: int, emit: Emit) -> Surroundings:
+def link(
+    names: Names, facts: Blobs, catalogue: Catalogue, jobs: int, statements: Mapping[str, str], emit: Emit
+) -> Surroundings:
     """Resolve all calls. Functions and files are handed over one by one, so that nothing is held that is done."""
     symbols = Symbols((kind for _, kind in names), facts)
-    resolver = Resolver(symbols, catalogue)
+    resolver = Resolver(symbols, catalogue, statements)
     entities = find_entities(resolver)
     learn_elements(resolver)
-    parameters = _functions(resolver, emit)
+    parameters, parents = _functions(resolver, emit)
     linker = Linker(resolver, overrides(resolver), _unique_methods(resolver), entities)
-    known = Known(parameters, _roles(resolver))
+    known = Known(parameters, _roles(resolver), statements, parents)
     symbols.forget()
     _link_all(linker, known, jobs if facts.size <= LARGE_BYTES else 1, emit)
-    return Surroundings(entities, known.roles)
+    return Surroundings(entities, known.roles, dict(statements))
 
 
 def spread(names: Names, linked: Linked, take: Callable[[bytes], None]) -> list[frozenset[str]]:
@@ -176,17 +185,24 @@ def assembled(
         lasting=lasting_classes(part for each in results for part in each.parts),
         numbers={path: number for number, (path, _) in enumerate(names)},
         remarks=tuple(remark for each in results for remark in each.remarks),
+        statements=surroundings.statements,
         mentions=b"".join(each.mentions for each in results),
     )
 
 
-def _functions(resolver: Resolver, emit: Emit) -> Table[tuple[str, ...]]:
-    """Hands over what is known of each function before it is linked; answers with the parameters of each."""
+def _functions(resolver: Resolver, emit: Emit) -> tuple[Table[tuple[str, ...]], dict[int, int]]:
+    """Hands over what is known of each function before it is linked; answers with the parameters of each, and with the
+    function around each that stands in one."""
     given, applied = Given(resolver), Applied(resolver)
     parameters = Blobs()
+    parents: dict[int, int] = {}
+    symbols = resolver.symbols
     encode = msgspec.msgpack.Encoder().encode
     rows: list[bytes] = []
-    for function_id in range(len(resolver.symbols.places)):
+    for function_id, place in enumerate(symbols.places):
+        around = symbols.function(function_id).parent
+        if around > 0:
+            parents[function_id] = symbols.first_id[place.file] + around
         info = _info(resolver, given, applied, function_id)
         parameters.append(encode(info.parameters))
         rows.append(encode(info))
@@ -196,7 +212,7 @@ def _functions(resolver: Resolver, emit: Emit) -> Table[tuple[str, ...]]:
     emit(Functions(rows))
     given.learn()
     applied.learn()
-    return Table(parameters, msgspec.msgpack.Decoder(tuple[str, ...]).decode)
+    return Table(parameters, msgspec.msgpack.Decoder(tuple[str, ...]).decode), parents
 
 
 def _roles(resolver: Resolver) -> dict[str, str]:

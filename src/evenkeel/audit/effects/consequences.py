@@ -45,13 +45,20 @@ class LibraryEffects:
         if spec.statement >= 0:
             found.extend(self._statement_effects(function_id, call, spec, certain=described.certain))
         consumed = self.library.argument(call, spec.consumes, spec) if spec.consumes >= 0 else None
-        if consumed is not None and consumed.kind in {"name", "call"}:
+        if consumed is not None and consumed.kind in {"name", "call"} and not self._was_run(function_id, consumed):
             found.extend(self.library.lazy_effects(self.resolver.value(function_id, consumed, call.position)))
         first = self.library.argument(call, 0, spec)
         found.extend(sharpened(self.resolver, function_id, call, found, first))
         if query and any(each.kind in {"db-read", "db-insert"} for each in found):
             found.extend(self._added(function_id, call, entity or found[0].detail, spec, described))
         return tuple(dict.fromkeys(found))
+
+    def _was_run(self, function_id: int, value: Value) -> bool:
+        """Whether a value is the cursor of a statement that this same expression runs: `list(connection.execute(...))`."""
+        if value.kind != "call" or value.call < 0:
+            return False
+        name = self.resolver.call(function_id, value.call)[0].name.partition(":")[2]
+        return self.library.call(name).statement >= 0
 
     def handed(self, described: Described) -> Iterator[Effect]:
         """The effects of library callables that are run through an argument: `to_thread(requests.get, url)`."""

@@ -19,7 +19,7 @@ class Handover:
         self.resolver = resolver
         self.library = resolver.library
         self.symbols = resolver.symbols
-        self.runners = Runners(resolver)
+        self.runners = Runners(resolver, callees)
         self._callees = callees
 
     def place(

@@ -7,6 +7,7 @@ import re
 from evenkeel.audit.effects.catalogue import CallSpec
 from evenkeel.audit.effects.resolve import Resolver
 from evenkeel.audit.model.facts import Call, Function, Value
+from evenkeel.audit.model.sql import keyed_statement
 
 MAX_STEPS = 24
 MAX_DEPTH = 3  # names that a statement is followed through
@@ -86,7 +87,8 @@ class Queries:
                 return written_literal(value.text.partition(".format(")[0])
             return self._built_sql(function_id, value.call, depth)
         if value.kind == "name":
-            return self._sql_of_name(function_id, value.text, position, depth)
+            keyed = keyed_statement(value, self.resolver.statements)
+            return keyed or self._sql_of_name(function_id, value.text, position, depth)
         return written_literal(value.text) if value.kind in {"other", "either"} else ""
 
     def _built_sql(self, function_id: int, index: int, depth: int) -> str:

@@ -7,6 +7,8 @@ the place of use. Nothing here knows a library or a project by name: libraries a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from evenkeel.audit.effects.annotations import Annotations
 from evenkeel.audit.effects.bindings import MAX_DEPTH, Bindings
 from evenkeel.audit.effects.catalogue import Catalogue
@@ -40,8 +42,10 @@ class Resolver:
 
     The questions are answered by five colleagues who ask one another through this object."""
 
-    def __init__(self, symbols: Symbols, catalogue: Catalogue) -> None:
+    def __init__(self, symbols: Symbols, catalogue: Catalogue, statements: Mapping[str, str]) -> None:
+        """`statements`: SQL that stands in files, by name."""
         self.symbols = symbols
+        self.statements = statements
         self.library = Library(catalogue)
         self.annotations = Annotations(self)
         self.related: dict[tuple[str, str], Type] = {}  # (entity, relationship) -> what reading it gives

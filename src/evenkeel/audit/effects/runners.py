@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from evenkeel.audit.effects.callees import Callees
+from evenkeel.audit.effects.catalogue import CallSpec
 from evenkeel.audit.effects.resolve import Resolver
-from evenkeel.audit.model.facts import Call, Function, Value
+from evenkeel.audit.model.facts import Argument, Call, Function, Value
 from evenkeel.audit.model.flow import loops_around
 from evenkeel.audit.model.index import CallMode
 
-MAX_DEPTH = 4
+MAX_DEPTH = 8
 
 
 class Runners:
     """For a project function: which parameters it runs, and whether inline, offloaded or spawned."""
 
-    def __init__(self, resolver: Resolver) -> None:
+    def __init__(self, resolver: Resolver, callees: Callees) -> None:
         self._resolver = resolver
+        self._callees = callees
         self._known: dict[int, dict[str, CallMode]] = {}
         self._applied: dict[int, dict[str, str]] = {}
 
@@ -74,49 +79,54 @@ class Runners:
     def _read(self, function_id: int, depth: int) -> dict[str, CallMode]:
         function = self._resolver.symbols.function(function_id)
         names = {each.name for each in function.parameters} - {"self", "cls"}
-        if not names:
-            return {}
         found: dict[str, CallMode] = {}
-        for index, call in enumerate(function.calls):
+        for index, call in enumerate(function.calls) if names else ():
             if call.callee in names:
                 found.setdefault(call.callee, "")
             elif any(_mentions(each.value, names) for each in call.arguments):
-                self._through(function_id, function, index, call, names, found, depth)
+                for name, mode in self._through(function_id, function, index, names, depth):
+                    found.setdefault(name, mode)
         return found
 
     def _through(
-        self,
-        function_id: int,
-        function: Function,
-        index: int,
-        call: Call,
-        names: set[str],
-        found: dict[str, CallMode],
-        depth: int,
-    ) -> None:
-        callee = self._resolver.call(function_id, index)[0]
-        kind, _, rest = callee.name.partition(":")
-        if kind in {"lib", "bound"}:
-            spec = self._resolver.library.call(rest)
-            if 0 <= spec.runs < len(call.arguments):
-                for name in _named(call.arguments[spec.runs].value, function, names):
-                    kinds = {each.partition(":")[0] for each in spec.effects}
-                    found[name] = "offload" if "offload" in kinds else "spawn" if "spawn" in kinds else ""
-        elif kind == "def":
-            self._through_project(int(rest), function, call, names, found, depth)
+        self, function_id: int, function: Function, index: int, names: set[str], depth: int
+    ) -> Iterator[tuple[str, CallMode]]:
+        """What a call does with the parameters that are its arguments."""
+        call = function.calls[index]
+        callee = self._callees.describe(self._resolver.call(function_id, index)[0])
+        spec = self._resolver.library.call(callee.library) if callee.library else None
+        if spec is not None and 0 <= spec.runs < len(call.arguments):
+            yield from self._through_library(function_id, function, call, spec, names, depth)
+        for target in callee.targets:
+            yield from self._through_project(target, function, call.arguments, names, depth)
+
+    def _through_library(
+        self, function_id: int, function: Function, call: Call, spec: CallSpec, names: set[str], depth: int
+    ) -> Iterator[tuple[str, CallMode]]:
+        """`to_thread(f, x)` runs f, and gives it x: that may be run in turn."""
+        mode = _mode(spec)
+        run = call.arguments[spec.runs].value
+        for name in _named(run, function, names):
+            yield name, mode
+        given = call.arguments[spec.runs + 1 :]
+        if any(_mentions(each.value, names) for each in given):
+            described = self._callees.describe(self._resolver.value(function_id, run, call.position))
+            for target in described.targets:
+                for name, inner in self._through_project(target, function, given, names, depth):
+                    yield name, mode or inner
 
     def _through_project(
-        self, target: int, function: Function, call: Call, names: set[str], found: dict[str, CallMode], depth: int
-    ) -> None:
+        self, target: int, function: Function, arguments: tuple[Argument, ...], names: set[str], depth: int
+    ) -> Iterator[tuple[str, CallMode]]:
         parameters = [
             p.name for p in self._resolver.symbols.function(target).parameters if p.name not in {"self", "cls"}
         ]
-        for position, argument in enumerate(call.arguments):
+        for position, argument in enumerate(arguments):
             parameter = argument.keyword or (parameters[position] if position < len(parameters) else "")
             for name in _named(argument.value, function, names):
                 mode = self.of(target, depth + 1).get(parameter)
                 if mode is not None:
-                    found.setdefault(name, mode)
+                    yield name, mode
 
 
 def passed(target: Function, call: Call, parameter: str) -> Value | None:
@@ -150,6 +160,11 @@ def _source(function: Function, value: Value | None, names: set[str]) -> str:
         made = (each.value for each in function.assignments if set(roots).intersection(each.targets))
         value = next(made, None)
     return ""
+
+
+def _mode(spec: CallSpec) -> CallMode:
+    kinds = {each.partition(":")[0] for each in spec.effects}
+    return "offload" if "offload" in kinds else "spawn" if "spawn" in kinds else ""
 
 
 def _mentions(value: Value, names: set[str]) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import msgspec
 
@@ -27,6 +28,9 @@ RESOURCES = frozenset({"session", "connection", "transaction", "client"})  # who
 LOOP_MAKERS = frozenset(
     {"asyncio.run", "asyncio.Runner.run", "asyncio.AbstractEventLoop.run_until_complete", "anyio.run", "uvloop.run"}
 )  # run one coroutine to its end, on a loop that serves the caller
+
+
+OUTER = 1_000  # numbers from here on are parameters of the function around: `lambda db: db.execute(statement)`
 
 
 class Edge(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -80,6 +84,18 @@ class Known:
 
     parameters: Sequence[tuple[str, ...]]
     roles: dict[str, str]
+    statements: Mapping[str, str] = field(default_factory=dict)  # that stand in files, by name
+    parents: Mapping[int, int] = field(default_factory=dict)  # function inside a function -> the one around it
+
+
+class _Scene(NamedTuple):
+    """The function whose calls are looked at. `taints`: name -> parameters whose value it carries; `seen`: with those of the
+    function around it."""
+
+    id: int
+    function: Function
+    taints: dict[str, frozenset[int]]
+    seen: dict[str, frozenset[int]]
 
 
 def summarise(function: Function, linked: LinkedFunction, project: Known) -> Summary:
@@ -88,6 +104,7 @@ def summarise(function: Function, linked: LinkedFunction, project: Known) -> Sum
     calls = (*function.calls, *linked.implicit)
     own = parameters_of[linked.id]
     taints = _taints(function, own)
+    scene = _Scene(linked.id, function, taints, {**_outer_names(linked.id, function, project), **taints})
     effects: list[Own] = []
     edges: list[Edge] = []
     fetches: list[Fetch] = []
@@ -102,7 +119,7 @@ def summarise(function: Function, linked: LinkedFunction, project: Known) -> Sum
         kept = is_inside(call.position, kept_on_self)
         guard = guard_at(function, own, call.block, call.position)
         how = {"once": once, "kept": kept, "own_loop": call.parent in loop_makers}
-        edges.extend(_edges(function, call, link, looped, parameters_of, taints, guard, **how))
+        edges.extend(_edges(scene, call, link, looped, project, guard, **how))
         if once:
             continue
         effects.extend(
@@ -114,7 +131,7 @@ def summarise(function: Function, linked: LinkedFunction, project: Known) -> Sum
                 looped,
                 kept,
                 guard,
-                _statement(call, e, taints),
+                _statement(call, e, scene.seen),
             )
             for e in link.effects
             if _travels(e)
@@ -145,6 +162,14 @@ def _holds_session(
     return any(roles.get(each.partition("[")[0]) == "session" for each in (*given, *kept))
 
 
+def _outer_names(function_id: int, function: Function, project: Known) -> dict[str, frozenset[int]]:
+    """Parameters of the function around this one that it sees."""
+    around = project.parents.get(function_id, -1)
+    hidden = {each.name for each in function.parameters} | {t for each in function.assignments for t in each.targets}
+    names = project.parameters[around] if around >= 0 else ()
+    return {name: frozenset({OUTER + number}) for number, name in enumerate(names) if name not in hidden}
+
+
 def _taints(function: Function, parameters: tuple[str, ...]) -> dict[str, frozenset[int]]:
     """Local name -> parameters whose value it carries."""
     taints = {name: frozenset({index}) for index, name in enumerate(parameters)}
@@ -158,22 +183,22 @@ def _taints(function: Function, parameters: tuple[str, ...]) -> dict[str, frozen
 
 
 def _edges(  # noqa: PLR0913 - one edge has that many sides
-    function: Function,
+    scene: _Scene,
     call: Call,
     link: Link,
     looped: bool,
-    parameters_of: Sequence[tuple[str, ...]],
-    taints: dict[str, frozenset[int]],
+    project: Known,
     guard: Guard,
     *,
     once: bool,
     kept: bool,
     own_loop: bool,
 ) -> Iterator[Edge]:
+    parameters_of = project.parameters
     for target in link.targets:
-        flows = _flows(call, parameters_of[target], taints)
+        flows = _flows(call, parameters_of[target], scene.taints)
         flags = flags_passed(call, parameters_of[target])
-        texts = tuple(texts_passed(function, call, parameters_of[target]).items())
+        texts = tuple(texts_passed(scene.function, call, parameters_of[target], project.statements).items())
         yield Edge(
             target,
             call.line,
@@ -187,12 +212,16 @@ def _edges(  # noqa: PLR0913 - one edge has that many sides
             guard,
             flags,
             texts,
-            _made_from(call, taints),
+            _made_from(call, scene.seen),
             own_loop,
         )
     for target in link.runs:
         repeated = looped or link.applied >= 0
-        yield Edge(target, call.line, call.column, link.mode, repeated, once=once, kept=kept, guard=guard)
+        around = scene.id if project.parents.get(target, -1) == scene.id else -1
+        outer = tuple((OUTER + number, number) for number in range(len(parameters_of[around]))) if around >= 0 else ()
+        yield Edge(
+            target, call.line, call.column, link.mode, repeated, once=once, kept=kept, guard=guard, made_from=outer
+        )
 
 
 def _statement(call: Call, effect: Effect, taints: dict[str, frozenset[int]]) -> int:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from evenkeel.audit.model.facts import Block, Value
+from evenkeel.audit.model.handed import handed_sql
+from evenkeel.audit.model.sql import counts
 from evenkeel.audit.model.uses import values_of
 from evenkeel.audit.model.view import CallView, FunctionView, Reach
 
@@ -61,7 +63,7 @@ def decisions(function: FunctionView) -> Iterator[Decision]:
 
 def _gives_number(call: CallView, reach: Reach) -> bool:
     """Whether the call answers with the count, and does not load rows or write besides."""
-    if reach.direct:
+    if reach.direct or any(counts(each) for each in handed_sql(call)):
         return True
     is_number = not call.link.result or "int" in call.link.result
     return is_number and not call.reaches("db-load-all", "db-write", "commit")
@@ -79,7 +81,11 @@ def _compared(function: FunctionView, call: CallView) -> tuple[Value, Block | No
         if block.kind in {"if", "else", "while"} and subject is not None and _matches(subject, patterns, text, call):
             return subject, block
     for position, value in values_of(function.fact):
-        if position >= call.fact.position and value.kind == "other" and _matches(value, patterns, text, call):
+        if (
+            position >= call.fact.position
+            and value.kind in {"other", "either"}
+            and _matches(value, patterns, text, call)
+        ):
             return value, None
     return None
 
@@ -101,7 +107,7 @@ def _names_of(function: FunctionView, call: CallView) -> set[str]:
             made.add(index)
         names.update(_assigned(function, made))
     names.update(_assigned(function, made))
-    return names
+    return names | _converted(function, names)
 
 
 def _assigned(function: FunctionView, made: set[int]) -> set[str]:
@@ -112,6 +118,25 @@ def _assigned(function: FunctionView, made: set[int]) -> set[str]:
         for target in each.targets
         if "[]" not in target
     }
+
+
+def _converted(function: FunctionView, names: set[str]) -> set[str]:
+    """Names given the number out of a row: `used = int(row[0])`, `used = row["n"] if row else 0`."""
+    found: set[str] = set()
+    for each in function.fact.assignments:
+        call = function.calls_by_index.get(each.value.call) if each.value.call >= 0 else None
+        plain = each.value.kind in {"name", "either"} or (each.value.kind == "call" and _is_number(call))
+        if plain and (call is None or _is_number(call)) and names.intersection(map(_stem, each.value.names)):
+            found.update(target for target in each.targets if target.isidentifier())
+    return found
+
+
+def _is_number(call: CallView | None) -> bool:
+    return call is not None and call.library in {"int", "bool", "float"}
+
+
+def _stem(chain: str) -> str:
+    return chain.partition(".")[0].removesuffix("[]")
 
 
 def _line(block: Block | None, call: CallView) -> int:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 LONGEST_PATH = 12
 LONGEST_TEXT = 60
+LONGEST_SQL = 8_000
 DIVIDED = re.compile(r"^([^/]+?)(?:\./)+\.")  # a chain divides without spaces: `folder./.name` is `(folder / ...).name`
 IMPLIED = {"iterate": "for ... in {}", "set": "{} = ...", "enter": "with {}", "leave": "with {}", "evaluate": "if {}"}
 
@@ -216,9 +217,14 @@ class CallView:
         """The callee's effect, or what it is once the statement is known that this call passes to it."""
         effects: tuple[Effect, ...] = (reached.effect,)
         if reached.statement >= 0:
-            text = texts_passed(self.function.fact, self.fact, target.parameters).get(reached.statement, "")
+            text = self.texts_for(target).get(reached.statement, "")
             effects = stated(reached.effect, text) if text else effects
         return (each for each in effects if each.kind in kinds)
+
+    def texts_for(self, target: FunctionInfo) -> dict[int, str]:
+        """The SQL that it passes to a function, by parameter."""
+        function = self.function
+        return texts_passed(function.fact, self.fact, target.parameters, function.module.index.statements, LONGEST_SQL)
 
     def _through(self, target: FunctionInfo, reached: Reached, effect: Effect) -> Reach:
         effect = bind_variables(effect, self.link.variables)

@@ -36,6 +36,9 @@ PLAIN_TYPES = frozenset({"str", "int", "float", "bool", "bytes", "None", "dateti
 PLAIN_READERS = frozenset(
     {"len", "sum", "str", "repr", "any", "all", "json.dumps", "hash", "isinstance", "bool", "int"}
 )
+READ_ONLY = re.compile(
+    r"^(?:\w+\.)*(?:Sequence|Mapping|Iterable|Collection|Container|Set|AbstractSet)\["
+)  # of `collections.abc` and `typing`
 WORD = re.compile(r"[A-Za-z_]\w*")
 DEEPEST = 2  # project functions that are looked into
 
@@ -139,8 +142,22 @@ class Uses:
         passed = [n for n, each in call.passed_to(target).items() if each in arguments and n < len(target.parameters)]
         if view is None or len(passed) < len(arguments):
             return True
-        uses = uses_of(view, {target.parameters[n] for n in passed}, -1)
-        return uses.is_handed_out or uses.may_change(depth + 1)
+        names = {target.parameters[n] for n in passed}
+        uses = uses_of(view, names, -1)
+        return uses.is_handed_out or (not _promises_to_read(view, names) and uses.may_change(depth + 1))
+
+
+def _promises_to_read(function: FunctionView, names: Iterable[str]) -> bool:
+    """Whether parameters are declared as what cannot be written to: `Sequence`, `Mapping`."""
+    annotated = {each.name: each.annotation for each in function.fact.parameters}
+    return all(READ_ONLY.match(annotated.get(each, "")) for each in names)
+
+
+def is_only_read(call: CallView, argument: int) -> bool:
+    """Whether a call of the project's own functions does nothing with an argument but look at it."""
+    return bool(call.targets) and not any(
+        Uses(call.function, frozenset(), 0)._changes_in(call, target, [argument], 0) for target in call.targets
+    )
 
 
 def is_steady(function: FunctionView, chain: str, after: int, until: int) -> bool:
@@ -168,6 +185,12 @@ def _is_plain_result(call: CallView) -> bool:
     return call.link.result in PLAIN_TYPES or call.library in PLAIN_READERS
 
 
+def _gives_plain(function: FunctionView, value: Value) -> bool:
+    """Whether a value is a number or a text that a call makes: `last = str(message["role"])`."""
+    made = function.calls_by_index.get(value.call) if value.kind == "call" else None
+    return made is not None and (_is_plain_result(made) or made.library in PLAIN_TYPES)
+
+
 def has_plain_elements(type_text: str) -> bool:
     """Whether a container's type says that its elements are numbers and texts."""
     inside = type_text.partition("[")[2].rstrip("]")
@@ -186,7 +209,7 @@ def uses_of(function: FunctionView, names: Iterable[str], after: int, *, plain: 
         size = len(known)
         current = Uses(function, frozenset(known), after)
         for each in function.fact.assignments:
-            if each.position > after and current._mentions(each.value):
+            if each.position > after and current._mentions(each.value) and not _gives_plain(function, each.value):
                 known.update(target for target in each.targets if target.isidentifier())
         for block in function.fact.blocks:
             if block.start > after and block.subject is not None and current._mentions(block.subject):

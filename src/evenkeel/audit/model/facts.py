@@ -48,7 +48,10 @@ class Value(msgspec.Struct, frozen=True, array_like=True, gc=False):
     size: int = -1  # elements of a literal collection; length of a string literal; of a slice with an end (kind "name")
     # that end, 0 when it is no literal
     function: int = -1  # index into FileFacts.functions, for lambda
-    names: tuple[str, ...] = ()  # chains read anywhere inside the expression, in order, without duplicates
+    names: tuple[
+        str, ...
+    ] = ()  # chains read anywhere inside the expression, in order, without duplicates; of an element
+    # `x["key"]`, last, the key in single quotes
 
 
 class Argument(msgspec.Struct, frozen=True, array_like=True, gc=False):

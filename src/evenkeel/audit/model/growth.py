@@ -22,6 +22,7 @@ STATE_ELEMENT = re.compile(r"(?:\w+\.)*app\.state\.(\w+)\[\]")
 PLAIN = frozenset({"dict", "list", "set", "collections.defaultdict", "collections.OrderedDict", "collections.Counter"})
 GROWING = frozenset({"append", "add", "setdefault", "update", "extend", "insert", "appendleft"})
 REMOVING = frozenset({"pop", "popitem", "clear", "remove", "discard", "popleft", "difference_update", "move_to_end"})
+LOCKS = re.compile(r"\.(R?Lock|(Bounded)?Semaphore|Condition)$")
 HARMLESS = frozenset(
     {"len", "list", "sorted", "dict", "set", "str", "repr", "print", "isinstance", "any", "all", "sum", "id"}
 )
@@ -35,14 +36,17 @@ class Container(NamedTuple):
     owner: str
     line: int
     makes_missing: bool = False  # reading a key that is not there adds it
+    kept: bool = True  # the process is known to keep it; else only what is put into it can tell
 
 
 class Growth(NamedTuple):
-    """One place where a container grows. `keys` are the chains that say which element; () for a constant one."""
+    """One place where a container grows. `keys` are the chains that say which element; () for a constant one. `lock`: what
+    is put into it is a lock, which is there to be shared."""
 
     container: Container
     place: CallView
     keys: tuple[str, ...]
+    lock: bool = False
 
 
 def containers(module: ModuleView) -> tuple[Container, ...]:
@@ -71,18 +75,17 @@ def _of_classes(module: ModuleView) -> Iterator[Container]:
 
 
 def _of_objects(module: ModuleView) -> Iterator[Container]:
-    """Attributes that constructors of lasting classes set to an empty container."""
+    """Attributes that constructors set to an empty container; `kept` when the class is a lasting one."""
     name = module.facts.module
     for function in module.functions:
         if function.fact.name != "__init__" or function.fact.owner < 0:
             continue
         owner = module.facts.classes[function.fact.owner].qualname
-        if f"{name}.{owner}" not in module.index.lasting:
-            continue
+        kept = f"{name}.{owner}" in module.index.lasting
         for each in function.fact.assignments:
             plain, missing = _is_plain(function, each.value)
             if plain and len(each.targets) == 1 and each.targets[0].startswith("self."):
-                yield Container(each.targets[0].removeprefix("self."), "object", owner, each.line, missing)
+                yield Container(each.targets[0].removeprefix("self."), "object", owner, each.line, missing, kept)
 
 
 def _of_state(module: ModuleView) -> Iterator[Container]:
@@ -125,7 +128,8 @@ def _growths_in(module: ModuleView, container: Container, names: tuple[str, ...]
             continue
         for assignment in function.fact.assignments:
             if assignment.operator == "=" and elements.intersection(assignment.targets):
-                yield Growth(container, at_assignment(function, assignment), _outside_names(assignment.keys))
+                lock = _is_lock(function, assignment.value)
+                yield Growth(container, at_assignment(function, assignment), _outside_names(assignment.keys), lock)
         for call in function.calls:
             yield from _by_call(container, call, names)
 
@@ -169,9 +173,15 @@ def _shrinks_elsewhere(module: ModuleView, container: Container) -> bool:
 def _by_call(container: Container, call: CallView, names: tuple[str, ...]) -> Iterator[Growth]:
     if call.holder in names and call.name in GROWING:
         first = call.argument(0)
-        yield Growth(container, call, _outside_names(first.names) if first is not None else ())
+        lock = _is_lock(call.function, call.argument(1)) and call.name == "setdefault"
+        yield Growth(container, call, _outside_names(first.names) if first is not None else (), lock)
     elif container.makes_missing and call.holder.partition("[]")[0] in names and "[]" in call.holder:
         yield Growth(container, call, ("",))
+
+
+def _is_lock(function: FunctionView, value: Value | None) -> bool:
+    made = function.calls_by_index.get(value.call) if value is not None and value.kind == "call" else None
+    return made is not None and LOCKS.search(made.library) is not None
 
 
 def _outside_names(chains: tuple[str, ...]) -> tuple[str, ...]:

@@ -143,4 +143,5 @@ class Index(msgspec.Struct, gc=False):
     lasting: frozenset[str] = frozenset()  # project classes with an instance that lives as long as the process
     numbers: dict[str, int] = {}  # path -> its place in `files`
     mentions: bytes = b""  # the filters of all files' words, see model/mentions.py
+    statements: dict[str, str] = {}  # that stand in `.sql` files, by name
     remarks: tuple[Remark, ...] = ()  # what comments say to evenkeel

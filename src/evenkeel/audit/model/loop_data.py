@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
@@ -101,7 +102,7 @@ def touches(chains: Sequence[str], names: frozenset[str]) -> bool:
 
 def starts(chains: Iterable[str]) -> frozenset[str]:
     """Every name that one of the chains starts with; what `touches` compares."""
-    return frozenset([each for chain in chains for each in _starts(chain)])
+    return frozenset(itertools.chain.from_iterable(map(_starts, chains)))
 
 
 @lru_cache(maxsize=16_384)

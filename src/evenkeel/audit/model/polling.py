@@ -23,6 +23,7 @@ WAKES = re.compile(r"event|wake|hint|signal|notif|condition|changed", re.IGNOREC
 STOPS = re.compile(r"stop|shut|exit|quit|cancel|clos|terminat|done|abort", re.IGNORECASE)  # wake to end, not to look
 DEADLINES = re.compile(r"time\(\)|monotonic\(\)|deadline|timeout|perf_counter\(\)")
 RECEIVES = re.compile(r"^(recv|receive)(_|$)")
+BACKS_OFF = re.compile(r"\*\*|back_?off|fail|retr(y|ies)|attempt", re.IGNORECASE)
 NUMBER = re.compile(r"[\d_]+(\.\d*)?|\.\d+")
 
 
@@ -42,7 +43,7 @@ def polls(function: FunctionView) -> Iterator[Poll]:
         if block.kind not in {"while", "for"} or (block.is_async and block.kind == "for"):
             continue
         pause = _pause(function, index)
-        if pause is None or _is_retry(function, pause, index) or _is_drain(function, index):
+        if pause is None or _seconds(pause) == 0 or _is_retry(function, pause, index) or _is_drain(function, index):
             continue
         if _is_woken(function, index) or _is_fed(function, index) or _is_bounded_command(function, block):
             continue
@@ -60,18 +61,22 @@ def _inside_innermost(function: FunctionView, call: CallView, loop: int) -> bool
 
 def _pause(function: FunctionView, loop: int) -> CallView | None:
     for call in function.calls:
-        if _inside_innermost(function, call, loop) and (call.has("sleep") or _only_sleeps(call)):
+        if _inside_innermost(function, call, loop) and (call.has("sleep") or only_sleeps(call)):
             return call
     return None
 
 
-def _only_sleeps(call: CallView) -> bool:
+def only_sleeps(call: CallView) -> bool:
     """A helper that does nothing but wait: `await self._pause()`."""
     return bool(call.targets) and bool(call.reaches("sleep")) and not call.reaches("db-read", "db-write", "network")
 
 
 def _is_retry(function: FunctionView, pause: CallView, loop: int) -> bool:
-    """A pause in an `except` block waits before another attempt, it does not wait for a change."""
+    """A pause in an `except` block, or one that grows with each failure, waits before another attempt; it does not wait for
+    a change."""
+    length = pause.argument(0)
+    if length is not None and BACKS_OFF.search(length.text):
+        return True
     around = function.blocks_around(pause.fact.block, "except")
     return any(inside(function.fact, function.fact.blocks.index(each), loop) for each in around)
 

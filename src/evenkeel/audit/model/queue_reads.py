@@ -6,11 +6,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from evenkeel.audit.model.handed import handed_sql
+from evenkeel.audit.model.sql import counts
 from evenkeel.audit.model.view import CallView, FunctionView, ModuleView
 
 WAITING = r"pending|queued|new|ready|waiting|unsent|retry|todo|scheduled|unprocessed|submitted|not_started|created"
 PENDING = re.compile(
-    rf"\b(?:status|state)\w*\W{{1,12}}(?:\w+\.)*[\"']?(?:{WAITING})\b"
+    rf"\b(?:status|state)\w*\W{{1,12}}(?:IN\W{{1,4}})?(?:IN\s*\(\s*)?(?:\w+\.)*[\"']?(?:{WAITING})\b"
     r"|\b\w*(?:processed|sent|delivered|done|completed|handled|published|dispatched|claimed|locked|picked|started|executed)"
     r"(?:_at)?\b\W{1,8}(?:is_\()?(?:\s*is\s*)?(?:False|None|false|null|sa\.false|0)"
     r"|\b\w*(?:processed|sent|delivered|locked|claimed|started)(?:_at)?__isnull",
@@ -25,6 +27,9 @@ DUE = re.compile(
 CLAIMS = re.compile(
     r"skip_locked|with_for_update|for_update|FOR\s+UPDATE|RETURNING|returning\(|find_one_and|nowait", re.IGNORECASE
 )
+ASKS = re.compile(r"(^|_)(pending|due|queued|unsent|undelivered|waiting|unprocessed|scheduled|ready|backlog|todo)(_|$)")
+HANDLERS = re.compile(r"(^|_)(handler|sender|callback|processor|deliver(er)?|send|handle|process|func|fn)$")
+DEEPEST = 4  # calls between the one that asks and the statement
 SETS = re.compile(
     r"\b\w*(?:status|state|processed|sent|delivered|done|completed|handled|locked|claimed|started)\w*\s*=",
     re.IGNORECASE,
@@ -85,15 +90,37 @@ def _in_one_function(module: ModuleView) -> Iterator[QueueRead]:
         if any(CLAIMS.search(step) for call in function.calls for step in (*call.query, call.fact.callee)):
             continue
         for call in function.calls:
-            if (
-                call.has("db-read")
-                and not call.has("db-count")
-                and is_pending(call.query)
-                and not _is_single_check(call)
-            ):
+            if _selects_pending(call) or _asks_for_pending(call):
                 mark = _mark(function, call)
                 if mark is not None:
                     yield QueueRead(call, mark, _entity(call))
+
+
+def _selects_pending(call: CallView) -> bool:
+    return call.has("db-read") and not call.has("db-count") and is_pending(call.query) and not _is_single_check(call)
+
+
+def _asks_for_pending(call: CallView, depth: int = 0) -> bool:
+    """Whether a call hands over a statement that selects pending rows, or asks a function that does, and claims nothing."""
+    if depth == 0 and not (ASKS.search(call.name) and call.targets) and not handed_sql(call):
+        return False
+    if not call.reaches("db-read") or call.reaches("db-write", "lock"):
+        return False
+    if any(is_pending((each,)) and not CLAIMS.search(each) and not counts(each) for each in handed_sql(call)):
+        return True
+    if depth >= DEEPEST:
+        return False
+    views = (call.function.module.function(each) for each in (*call.targets, *call.runs))
+    return any(
+        (depth and _selects_pending(each) and not _claims(each)) or _asks_for_pending(each, depth + 1)
+        for view in views
+        if view is not None
+        for each in view.calls
+    )
+
+
+def _claims(call: CallView) -> bool:
+    return any(CLAIMS.search(step) for step in (*call.query, call.fact.callee))
 
 
 def is_pending(query: tuple[str, ...]) -> bool:
@@ -107,14 +134,14 @@ def _is_single_check(call: CallView) -> bool:
 
 
 def _entity(call: CallView) -> str:
-    return next((each.detail for each in call.effects if each.kind == "db-read"), "")
+    return next((each.effect.detail for each in call.reaches("db-read") if each.effect.detail), "")
 
 
 def _mark(function: FunctionView, read: CallView) -> CallView | None:
     """The first later call that writes, when the rows are worked on before: something external, or a function of ours."""
     later = [each for each in function.calls if each.follows(read) and each is not read]
     works = [each for each in later if _is_work(each)]
-    marks = [each for each in later if each.reaches("db-update", "db-delete", "commit", "db-flush")]
+    marks = [each for each in later if each.reaches("db-update", "db-delete", "commit", "db-flush", spawned=True)]
     if not works or not marks or not (_in_worker(function) or any(each.loops for each in works)):
         return None
     if marks[0].fact.position < works[0].fact.position and marks[0] is not works[0]:
@@ -123,7 +150,15 @@ def _mark(function: FunctionView, read: CallView) -> CallView | None:
 
 
 def _is_work(call: CallView) -> bool:
+    if call.link.mode == "spawn" or _hands_to_a_handler(call):
+        return True
     return bool(call.reaches("network", "subprocess", "file", "enqueue", "spawn", "sleep", "cpu", spawned=True))
+
+
+def _hands_to_a_handler(call: CallView) -> bool:
+    """Whether a call of ours in a loop gets a callable that this function was given: `await self.send(row, sender)`."""
+    given = {each.name for each in call.function.fact.parameters if HANDLERS.search(each.name)}
+    return bool(given and call.loops) and any(each.value.text in given for each in call.fact.arguments)
 
 
 def _in_worker(function: FunctionView) -> bool:

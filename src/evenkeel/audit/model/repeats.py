@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from evenkeel.audit.model.accesses import Access, access
 from evenkeel.audit.model.answers import once_a_function
+from evenkeel.audit.model.embedded import is_in_process
 from evenkeel.audit.model.facts import Block, Value
 from evenkeel.audit.model.finding import Finding
 from evenkeel.audit.model.loop_data import bound_call, flows_from_receiver, flows_into, inside, loop_data, touches
@@ -22,6 +23,7 @@ MANY_AT_ONCE = re.compile(
     r"\bin_\(\s*|__in\s*=\s*|\bANY\s*\(\s*|\bunnest\s*\(\s*|\bany_\(\s*|\bIN\s*\(\s*|\$in\b[^a-z]*|overlap\(\s*",
     re.IGNORECASE,
 )
+WRITTEN = frozenset({"insert", "update", "delete", "save"})
 
 
 class Repeated(NamedTuple):
@@ -30,6 +32,7 @@ class Repeated(NamedTuple):
     call: CallView
     access: Access
     repetition: Repetition
+    in_process: bool = False  # the database is a library: no way over a network is multiplied
 
     @property
     def loop_text(self) -> str:
@@ -65,7 +68,9 @@ def loop_text(block: Block) -> str:
 
 @once_a_function
 def repeated_accesses(function: FunctionView) -> Iterator[Repeated]:
-    """Every call of a function that reaches the database once per element of a loop, in evaluation order."""
+    """Every call of a function that reaches the database once per element of a loop, in evaluation order.
+
+    A database in the process itself is none that has to be reached; there only writes that one `executemany` makes count."""
     for call in function.calls:
         if not call.loops or call.link.implicit in {"inject", "enter", "leave"} or not _may_reach(call):
             continue
@@ -81,8 +86,11 @@ def repeated_accesses(function: FunctionView) -> Iterator[Repeated]:
         shared = not flows_from_receiver(call, repetition.names)
         gathered = call.link.mode == "gather" or (call.link.mode == "spawn" and _in_comprehension(call))
         found = access(call, spawned=gathered, shared=shared)
-        if found is not None:
-            yield Repeated(call, found, repetition)
+        if found is None:
+            continue
+        near = is_in_process(call, found.reach)
+        if not near or (found.kind in WRITTEN and found.reach.direct and call.fact.discarded):
+            yield Repeated(call, found, repetition, near)
 
 
 def _asks_a_batch(call: CallView, repetition: Repetition) -> bool:

@@ -7,7 +7,7 @@ text they pass decides, over as many wrappers as there are.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from evenkeel.audit.model.effects import Effect, EffectKind
@@ -15,7 +15,9 @@ from evenkeel.audit.model.facts import Call, Function, Value
 
 LONGEST_TEXT = 300  # characters of a statement that is passed on; verb and table stand in front
 _STATEMENT = re.compile(
-    r"^[\s(]*(?:SELECT|INSERT|UPDATE|DELETE|WITH|REPLACE|MERGE|TRUNCATE|CREATE|ALTER|DROP)\b", re.IGNORECASE
+    r"^[\s(]*(?:SELECT|INSERT|UPDATE|DELETE|WITH|REPLACE|MERGE|TRUNCATE|CREATE|ALTER|DROP"
+    r"|BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE|PRAGMA)\b",
+    re.IGNORECASE,
 )
 _COMMENTS = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 _VERB = re.compile(r"^[\s(]*(\w+)", re.IGNORECASE)
@@ -86,6 +88,11 @@ def _read_effects(sql: str, *, blocking: bool) -> tuple[Effect, ...]:
     return (*found, Effect("db-count", table, blocking)) if _COUNT.match(sql) else found
 
 
+def counts(text: str) -> bool:
+    """Whether a statement gives a number over many rows."""
+    return _COUNT.match(_COMMENTS.sub(" ", text)) is not None
+
+
 def _table(verb: str, sql: str) -> str:
     pattern = _TABLE.get(verb)
     match = pattern.search(sql) if pattern else None
@@ -104,17 +111,28 @@ def is_sql(text: str) -> bool:
     return _STATEMENT.match(_COMMENTS.sub(" ", text[:LONGEST_TEXT])) is not None
 
 
-def texts_passed(function: Function, call: Call, names: Sequence[str]) -> dict[int, str]:
-    """The SQL that a call passes, by parameter of the callee: literals, and local names that are given one literal."""
+def texts_passed(
+    function: Function, call: Call, names: Sequence[str], statements: Mapping[str, str], longest: int = LONGEST_TEXT
+) -> dict[int, str]:
+    """The SQL that a call passes, by parameter of the callee: literals, and local names that are given one literal.
+
+    A literal may also be the name of a statement that stands in a file: `statements` holds those."""
     found: dict[int, str] = {}
     for position, argument in enumerate(call.arguments):
         if argument.keyword in {"*", "**"}:
             break
         text = _literal(function, argument.value, call.position)
+        text = statements.get(text, text) or keyed_statement(argument.value, statements)
         if text and is_sql(text):
             named = argument.keyword in names
-            found[list(names).index(argument.keyword) if named else position] = text[:LONGEST_TEXT]
+            found[list(names).index(argument.keyword) if named else position] = text[:longest]
     return found
+
+
+def keyed_statement(value: Value, statements: Mapping[str, str]) -> str:
+    """The named statement that `statements["count_leases"]` is, whatever holds them; "" when it is none."""
+    key = value.names[-1] if value.kind == "name" and value.text.endswith("[]") and value.names else ""
+    return statements.get(key.strip("'"), "") if key[:1] == "'" else ""
 
 
 def _literal(function: Function, value: Value, position: int) -> str:

@@ -22,6 +22,9 @@ ENDS = re.compile(
     r"|interval|elapsed|time\(|batch|flush|tool",
     re.IGNORECASE,
 )
+TELLS = frozenset({"publish", "broadcast", "emit", "send", "put_nowait", "notify"})
+LISTENERS = re.compile(r"(^|[._])(bus|hub|broadcast\w*|listeners?|subscribers?|fan_?out|ring|streams?)$", re.IGNORECASE)
+OF_STREAMS = re.compile(r"stream|chunk|token|delta", re.IGNORECASE)  # tables of bits
 ROWS = frozenset({"read", "find-or-insert", "refresh"})
 
 
@@ -108,7 +111,10 @@ def _in_callback(function: FunctionView) -> Iterator[EventWrite]:
     """A function that is given one bit, sends it to a client and writes it."""
     bits = [each.name for each in function.fact.parameters if BITS.search(each.name)]
     sends = any(each.has("stream") for each in function.calls)
-    if not bits or not sends or function.fact.name == "<module>":
+    if function.fact.name == "<module>":
+        return
+    if not (bits and sends):
+        yield from _told_at_once(function)
         return
     for call in function.calls:
         if call.loops or function.blocks_around(call.fact.block, "if", "else", "case", "except", "finally"):
@@ -116,3 +122,18 @@ def _in_callback(function: FunctionView) -> Iterator[EventWrite]:
         found = _write(call)
         if found is not None and flows_into(call, frozenset(bits)):
             yield EventWrite(call, found, None, False)
+
+
+def _told_at_once(function: FunctionView) -> Iterator[EventWrite]:
+    """A function that hands one bit to those who listen, and writes it in the same step, whatever it is called with."""
+    told = [each for each in function.calls if each.name in TELLS and LISTENERS.search(each.holder)]
+    bits = {name for each in told for a in each.fact.arguments for name in a.value.names if BITS.search(name)}
+    if not bits:
+        return
+    for call in function.calls:
+        if call in told or call.loops or function.blocks_around(call.fact.block, "if", "else", "case", "except"):
+            continue
+        written = next((each for each in call.reaches("db-write") if OF_STREAMS.search(each.effect.detail)), None)
+        if written is not None and flows_into(call, frozenset(bits)):
+            yield EventWrite(call, Access("save", written), None, False)
+            return

@@ -158,7 +158,7 @@ class ModuleView:
             if reached.next < 0:
                 return
             info = functions[reached.next]
-            following = _same_effect(info.reaches, reached)
+            following = _same_effect(info.reaches, reached) or _whatever_is_given(info.reaches)
             if following is None:
                 return
             reached = following
@@ -180,3 +180,8 @@ def _same_effect(reaches: Sequence[Reached], wanted: Reached) -> Reached | None:
     same = [each for each in reaches if each.effect.kind == wanted.effect.kind]
     detailed = [each for each in same if each.effect.detail == wanted.effect.detail]
     return min(detailed or same, key=lambda each: each.depth, default=None)
+
+
+def _whatever_is_given(reaches: Sequence[Reached]) -> Reached | None:
+    """Where a function runs the statement that its caller names."""
+    return min((each for each in reaches if each.statement >= 0), key=lambda each: each.depth, default=None)

@@ -59,6 +59,7 @@ class Walked(msgspec.Struct, frozen=True, gc=False):
     root: str
     files: tuple[AuditedFile, ...]
     gaps: tuple[Gap, ...]
+    sql: tuple[str, ...] = ()  # absolute paths of `.sql` files of the running code, which may hold named statements
 
 
 @dataclass(slots=True)
@@ -67,6 +68,7 @@ class _Walk:
     exclude: Ignore | None
     layout: Layout
     found: list[tuple[str, FileKind, str, os.stat_result]] = field(default_factory=list)
+    sql: list[str] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
     unsupported: Counter[str] = field(default_factory=Counter)
     left_out: int = 0  # source files that patterns leave out
@@ -94,7 +96,7 @@ def walk(root: Path, exclude: Sequence[str] = ()) -> Walked:
     folders = [_Folder("", "code", 0, ())]
     while folders:
         folders.extend(_visit(state, folders.pop()))
-    return Walked(state.root, _files(state), _gaps(state))
+    return Walked(state.root, _files(state), _gaps(state), tuple(sorted(state.sql)))
 
 
 def _files(state: _Walk) -> tuple[AuditedFile, ...]:
@@ -171,6 +173,8 @@ def _is_printable(name: str) -> bool:
 def _file(state: _Walk, folder: _Folder, entry: os.DirEntry[str], sources: list[str]) -> None:
     language = _language(entry.name)
     if language is None:
+        if entry.name.endswith(".sql") and folder.kind == "code" and not _is_left_out(state, folder, entry.name):
+            state.sql.append(entry.path)
         return
     if _is_left_out(state, folder, entry.name):
         state.left_out += 1

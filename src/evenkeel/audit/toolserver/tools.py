@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from mcp.server.mcpserver import Context, MCPServer
@@ -81,14 +82,14 @@ def _add_audit(server: MCPServer, bench: _Bench) -> None:
         baseline: Annotated[str, Field(description="a baseline file, relative to the path", max_length=4096)] = "",
     ) -> dict[str, Any]:
         """Scores, severity counts and findings (file, line, what, what to do, the path there), the worst first."""
-        root = _allowed(lambda: bench.confinement.folder(path))
+        root = await _allowed(bench.confinement.folder, path)
         options = [f"--select={','.join(select)}"] if select else []
         if diff:
             if not _REFERENCE.fullmatch(diff):
                 raise ToolError(f"{diff!r} is no git ref. Give a branch, a tag or a commit.")
             options.append(f"--diff={diff}")
         if baseline:
-            options.append(f"--baseline={_allowed(lambda: bench.confinement.file(baseline, root))}")
+            options.append(f"--baseline={await _allowed(bench.confinement.file, baseline, root)}")
         arguments = ["audit", str(root), "--format=json", "--quiet", *bench.services, *options]
         done = await bench.run(context, arguments)
         try:
@@ -106,7 +107,7 @@ def _add_plan(server: MCPServer, bench: _Bench) -> None:
         language: Annotated[Literal["en", "zh"], Field(description="of the plan")] = "en",
     ) -> dict[str, str]:
         """The optimisation plan for a backend as Markdown: bottlenecks with evidence, measures, stages, acceptance."""
-        root = _allowed(lambda: bench.confinement.folder(path))
+        root = await _allowed(bench.confinement.folder, path)
         arguments = ["audit", str(root), "--plan", f"--lang={language}", "--quiet", *bench.services]
         return {"markdown": await bench.text(context, arguments)}
 
@@ -120,8 +121,8 @@ def _add_explain(server: MCPServer, bench: _Bench) -> None:
         path: Folder = ".",
     ) -> dict[str, str]:
         """Why a line was reported, or why it was not: what its calls do, by which way, and what each rule said."""
-        root = _allowed(lambda: bench.confinement.folder(path))
-        source = _allowed(lambda: bench.confinement.file(file, root))
+        root = await _allowed(bench.confinement.folder, path)
+        source = await _allowed(bench.confinement.file, file, root)
         arguments = ["explain", f"{source}:{line}", f"--root={root}", "--quiet"]
         return {"explanation": await bench.text(context, arguments)}
 
@@ -180,9 +181,10 @@ async def _beat(context: Context[Any, Any]) -> None:
         await context.report_progress(beats * HEARTBEAT_S, message="auditing")
 
 
-def _allowed(path: Callable[[], Any]) -> Any:
+async def _allowed(path: Callable[..., Path], *stated: object) -> Path:
+    """Looking at the disk may take its time: on a thread, other calls go on."""
     try:
-        return path()
+        return await asyncio.to_thread(path, *stated)
     except EvenkeelError as error:
         raise ToolError(str(error)) from error
 

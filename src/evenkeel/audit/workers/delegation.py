@@ -21,6 +21,7 @@ from evenkeel.audit.model.rule import Rule
 from evenkeel.audit.rules import rules_of
 from evenkeel.audit.source.cache import FactsCache
 from evenkeel.audit.source.extract import ExtractedFile, extract
+from evenkeel.audit.source.named_sql import named_statements
 from evenkeel.audit.source.walk import walk
 from evenkeel.audit.workers.judging import judge
 from evenkeel.audit.workers.remembered import key_of, recall, remember
@@ -52,28 +53,32 @@ def run_workers(
     root: Path, context: ContextStore, options: WorkerOptions, progress: Progress = _no_progress
 ) -> tuple[WorkerReport, ...]:
     """One report for each category, in their fixed order; a worker that failed says so in its report."""
-    extracted, gaps = _read(root, options, progress)
-    key = key_of(extracted, context, _key_parts(options)) if options.use_cache else ""
+    extracted, gaps, statements = _read(root, options, progress)
+    key = key_of(extracted, context, _key_parts(options, statements)) if options.use_cache else ""
     reports = recall(key) if key else None
     if reports is None:
         files: deque[SourceFile] = deque((each.path, each.kind, each.facts) for each in extracted)
         del extracted  # the index holds the facts from here on
-        reports = _made(files, context, options, progress)
+        reports = _made(files, statements, context, options, progress)
         if key:
             remember(key, reports)
     return _with_gaps(reports, gaps)
 
 
-def _key_parts(options: WorkerOptions) -> tuple[str, ...]:
-    return (repr(sorted(options.select)), repr(sorted(options.ignore)), repr(options.effects))
+def _key_parts(options: WorkerOptions, statements: dict[str, str]) -> tuple[str, ...]:
+    return (repr(sorted(options.select)), repr(sorted(options.ignore)), repr(options.effects), repr(statements))
 
 
 def _made(
-    files: deque[SourceFile], context: ContextStore, options: WorkerOptions, progress: Progress
+    files: deque[SourceFile],
+    statements: dict[str, str],
+    context: ContextStore,
+    options: WorkerOptions,
+    progress: Progress,
 ) -> tuple[WorkerReport, ...]:
     total = max(len(files), 1)
     taken = (files.popleft() for _ in range(len(files)))
-    index = build_index_apart(taken, load("python", options.effects), jobs=options.jobs)
+    index = build_index_apart(taken, load("python", options.effects), jobs=options.jobs, statements=statements)
     works = [
         partial(_work, name, title, _chosen(rules_of(name), options), index, context) for name, title, _ in CATEGORIES
     ]
@@ -87,12 +92,14 @@ def _made(
     return (msgspec.structs.replace(first, remarks=index.remarks), *rest)
 
 
-def _read(root: Path, options: WorkerOptions, progress: Progress) -> tuple[tuple[ExtractedFile, ...], list[Gap]]:
+def _read(
+    root: Path, options: WorkerOptions, progress: Progress
+) -> tuple[tuple[ExtractedFile, ...], list[Gap], dict[str, str]]:
     tree = walk(root, exclude=options.exclude)
     wanted = [each for each in tree.files if each.kind in JUDGED_KINDS]
     with FactsCache.open(enabled=options.use_cache) as cache:
         extracted = extract(wanted, cache=cache, jobs=options.jobs, progress=partial(progress, "Reading"))
-    return extracted.files, [*tree.gaps, *extracted.gaps]
+    return extracted.files, [*tree.gaps, *extracted.gaps], named_statements(tree.sql)
 
 
 def _chosen(rules: Iterable[Rule], options: WorkerOptions) -> tuple[Rule, ...]:

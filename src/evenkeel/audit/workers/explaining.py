@@ -21,6 +21,7 @@ from evenkeel.audit.model.view import CallView, FunctionView, ModuleView
 from evenkeel.audit.rules import all_rules
 from evenkeel.audit.source.cache import FactsCache
 from evenkeel.audit.source.extract import extract
+from evenkeel.audit.source.named_sql import named_statements
 from evenkeel.audit.source.walk import walk
 from evenkeel.audit.workers.delegation import JUDGED_KINDS, WorkerOptions
 
@@ -50,7 +51,9 @@ def explain_line(root: Path, file: str, line: int, context: ContextStore, option
     if number is None:
         why = next((each.why for each in extracted.gaps if each.what == file), "its file could not be read")
         return Explanation(file, line, kind, why)
-    index = build_index(files, load("python", options.effects), jobs=options.jobs)
+    index = build_index(
+        files, load("python", options.effects), jobs=options.jobs, statements=named_statements(tree.sql)
+    )
     return _explained(index, number, line, context, options)
 
 

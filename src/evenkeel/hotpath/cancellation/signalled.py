@@ -71,5 +71,6 @@ class SignalledCancellation:
             await self._rules.clock.sleep(self._rules.check_s)
             sessions = sorted({token.session_id for token in self.tokens.all()})
             with suppress(UnavailableError):
+                # evenkeel: ignore[db-poll-loop] the slow fall-back: one read for all runs here, should a wake-up be lost
                 held = await self._leases.live(sessions) if sessions else {}
                 self.tokens.compare({name: lease.owner for name, lease in held.items()})

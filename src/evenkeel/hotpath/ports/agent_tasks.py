@@ -185,8 +185,8 @@ class AgentTasks(Protocol):
         """Cancel what waits and tell what runs: every unfinished task of the session, as it stood before."""
         ...
 
-    async def active(self, session_ids: Sequence[str]) -> frozenset[str]:
-        """Sessions with a task that waits or runs under a live lease. Queued counts as active."""
+    async def active(self, session_ids: Sequence[str], besides: Sequence[str] = ()) -> frozenset[str]:
+        """Sessions with a task that waits or runs under a live lease. Queued counts as active; tasks `besides` do not."""
         ...
 
     async def of_session(self, session_id: str, limit: int = 50) -> list[TaskRecord]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
@@ -32,6 +33,10 @@ class AgentThreads(Protocol):
 
     async def main(self, user_id: str, agent_id: str) -> AgentThread | None:
         """The main thread of this user and agent, if they have one."""
+        ...
+
+    async def mains(self, user_id: str, agent_ids: Collection[str]) -> list[AgentThread]:
+        """The main threads of this user with these agents, as far as there are any, in no order."""
         ...
 
     async def bind(self, user_id: str, agent_id: str, session_id: str) -> AgentThread:

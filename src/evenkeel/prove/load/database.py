@@ -162,7 +162,9 @@ async def databases(kind: str, folder: Path, dsn: str = "") -> AsyncIterator[Dat
     if kind != "postgres" or dsn:
         yield Databases(kind, folder, dsn)
         return
-    cluster = running_cluster(CLUSTER)
+    cluster = running_cluster(
+        CLUSTER
+    )  # evenkeel: ignore[blocking-io-in-async] its body runs when it is entered, on a thread
     started = await asyncio.to_thread(cluster.__enter__)
     try:
         yield Databases(kind, folder, started.dsn)

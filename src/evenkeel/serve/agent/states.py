@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from evenkeel.hotpath.ports.agent_tasks import UNFINISHED
 from evenkeel.hotpath.ports.leases import Lease
 from evenkeel.hotpath.ports.storage import Storage
 from evenkeel.serve.agent.worker import Worker
@@ -19,8 +18,8 @@ async def states(storage: Storage, worker: Worker, session_ids: Sequence[str]) -
     found, active = await asyncio.gather(storage.leases.live(session_ids), storage.tasks.active(session_ids))
     held = {name for name, lease in found.items() if not _has_ended(worker, name, lease)}
     queued = [name for name in session_ids if name in active and name not in held]
-    settling = {name for name in queued if not await _waits_in_line(storage, worker, name)}
-    return {name: _state(worker, name, held=name in held, active=name in active - settling) for name in session_ids}
+    active -= await _settling(storage, worker, queued)
+    return {name: _state(worker, name, held=name in held, active=name in active) for name in session_ids}
 
 
 def _has_ended(worker: Worker, session_id: str, lease: Lease) -> bool:
@@ -29,13 +28,11 @@ def _has_ended(worker: Worker, session_id: str, lease: Lease) -> bool:
     return task_id is not None and lease.owner.startswith(f"{task_id}/")
 
 
-async def _waits_in_line(storage: Storage, worker: Worker, session_id: str) -> bool:
-    """Whether a task of the session waits, beside one that has just ended here."""
-    ended = worker.ended.get(session_id)
-    if ended is None:
-        return True
-    records = await storage.tasks.of_session(session_id)
-    return any(record.status in UNFINISHED and record.task_id != ended for record in records)
+async def _settling(storage: Storage, worker: Worker, session_ids: Sequence[str]) -> frozenset[str]:
+    """The sessions of which no task waits but the one that has just ended here."""
+    ended = {name: task for name in session_ids if (task := worker.ended.get(name)) is not None}
+    waiting = await storage.tasks.active(list(ended), list(ended.values())) if ended else frozenset()
+    return frozenset(ended) - waiting
 
 
 def _state(worker: Worker, session_id: str, *, held: bool, active: bool) -> RunState:

@@ -54,9 +54,8 @@ class Desk:
         return await self.parts.storage.sessions.get(session_id, user.user_id)
 
     async def main_sessions(self, user_id: str, agent_ids: Collection[str]) -> set[str]:
-        """The main sessions of a user with these agents; there is one agent, so this is one read."""
-        found = [await self.parts.storage.threads.main(user_id, agent_id) for agent_id in agent_ids]
-        return {thread.session_id for thread in found if thread is not None}
+        """The main sessions of a user with these agents."""
+        return {thread.session_id for thread in await self.parts.storage.threads.mains(user_id, agent_ids)}
 
     async def tools_of(self, session_id: str, user: Identity) -> tuple[str, ...]:
         """The tools that a session was limited to; () = the usual ones, also for a session that is yet to be made."""

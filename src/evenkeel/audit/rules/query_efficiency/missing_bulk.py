@@ -139,7 +139,7 @@ def _repeated(function: FunctionView, each: Repeated) -> Finding:
     entity = each.access.entity or "new"
     place = f"`{call.written}`" if reach.direct else f"`{call.written}` ({len(reach.path) - 1} calls down)"
     return call.finding(
-        _severity(function),
+        "LOW" if each.in_process else _severity(function),
         f"{place} inserts one `{entity}` row per element of `{each.loop_text}`",
         GATHER.format(entity=entity),
         effort="S" if reach.direct else "M",

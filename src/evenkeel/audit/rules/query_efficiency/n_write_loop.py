@@ -189,7 +189,7 @@ def _repeated(function: FunctionView, each: Repeated) -> Finding:
     entity = each.access.entity or "a row"
     place = f"`{call.written}`" if reach.direct else f"`{call.written}` ({len(reach.path) - 1} calls down)"
     return call.finding(
-        _severity(function),
+        "LOW" if each.in_process else _severity(function),
         f"{place} {VERBS[each.access.kind]} `{entity}` once per element of `{each.loop_text}`",
         INSTEAD[each.access.kind],
         effort="S" if reach.direct else "M",

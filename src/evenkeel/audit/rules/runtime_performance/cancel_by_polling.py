@@ -125,6 +125,7 @@ from evenkeel.audit.model.flow import ancestors
 from evenkeel.audit.model.loop_data import bound_call, inside
 from evenkeel.audit.model.once import runs_once
 from evenkeel.audit.model.places import at_block
+from evenkeel.audit.model.polling import only_sleeps
 from evenkeel.audit.model.rule import Rule
 from evenkeel.audit.model.view import CallView, FunctionView, ModuleView
 
@@ -135,6 +136,7 @@ CANCEL = re.compile(
 )
 OTHER_ENDS = re.compile(r"complet|finish|succe|failed|skipped", re.IGNORECASE)  # waits for the end, whichever it is
 STOP = re.compile(r"(^|[_.(\s\"'])(stop|stopped|stopping|_?stop_?event|shutdown\w*)($|[_.()\s\"'])", re.IGNORECASE)
+FLAG = re.compile(r"\b(\w*_)?(flags?|asked|requested|reason|signal\w*)\b", re.IGNORECASE)  # of a class about cancelling
 REMOTE: tuple[EffectKind, ...] = ("db-read", "network")
 OTHER_WORK: tuple[EffectKind, ...] = ("network", "db-write", "db-read", "commit", "subprocess", "cpu", "stream", "file")
 
@@ -161,7 +163,7 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
 
 def _look(function: FunctionView, loop: int) -> Look | None:
     calls = [each for each in function.calls if _innermost_loop(function, each.fact.block) == loop]
-    sleeps = [each for each in calls if each.has("sleep") or _waits_a_while(each)]
+    sleeps = [each for each in calls if each.has("sleep") or only_sleeps(each) or _waits_a_while(each)]
     if not sleeps:
         return None
     for block in _conditions(function, loop):
@@ -170,15 +172,27 @@ def _look(function: FunctionView, loop: int) -> Look | None:
             continue
         made = _makers(function, block, calls)
         used = {each.index for each in (*made, *sleeps)}
-        if not any(_works(each) for each in calls if each.index not in used):
+        others = (each for each in calls if each.index not in used)
+        if not any(_works(each, looks=_is_about_cancelling(function)) for each in others):
             return Look(loop, block, made, sleeps[0])
     return None
 
 
-def _works(call: CallView) -> bool:
-    """Whether the loop does more in a pass than look: work that is known, or awaited and not known."""
+def _works(call: CallView, *, looks: bool) -> bool:
+    """Whether the loop does more in a pass than look: work that is known, or awaited and not known.
+
+    `looks`: the class is about nothing but cancelling, so that what it reads there is another look."""
     unknown = call.fact.awaited and not call.library and not call.link.targets
-    return unknown or bool(call.reaches(*OTHER_WORK))
+    if not looks:
+        return unknown or bool(call.reaches(*OTHER_WORK))
+    only_reads = bool(call.reaches("db-read")) and not call.reaches("db-write")
+    return unknown or bool(not only_reads and call.reaches(*(each for each in OTHER_WORK if each not in REMOTE)))
+
+
+def _is_about_cancelling(function: FunctionView) -> bool:
+    """Whether the class that a method belongs to is named for cancelling."""
+    owner, dot, _ = function.fact.qualname.rpartition(".")
+    return bool(dot) and CANCEL.search(owner) is not None
 
 
 def _innermost_loop(function: FunctionView, block: int) -> int:
@@ -206,6 +220,8 @@ def _asks_for_cancel(function: FunctionView, loop: int, block: int, calls: list[
     text = subject.text if subject is not None else ""
     if CANCEL.search(text) and not OTHER_ENDS.search(text):
         return block == loop or _answers(function, block, calls)
+    if block != loop and FLAG.search(text) and _is_about_cancelling(function):
+        return _answers(function, block, calls)
     waits_only = len([each for each in calls if not each.has("sleep", "log")]) <= 1
     return block == loop and bool(STOP.search(text)) and waits_only
 

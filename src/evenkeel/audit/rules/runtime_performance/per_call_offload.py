@@ -119,6 +119,7 @@ from collections.abc import Iterator, Sequence
 
 from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.effects import EffectKind
+from evenkeel.audit.model.embedded import driver_of
 from evenkeel.audit.model.finding import Confidence, Finding
 from evenkeel.audit.model.once import runs_once
 from evenkeel.audit.model.rule import Rule
@@ -146,6 +147,7 @@ DATABASE_OF = {
 }
 NOT_MEANT = frozenset({"greenlet", "process", "thread-sensitive"})  # no thread, or one that the framework asks for
 HOPS_BY_ITSELF = frozenset({"django-orm"})
+DEEPEST = 3  # wrappers around a hop
 THIN_CALLS = 2  # storage calls, and kinds of rows, in one hop: more are a unit of work
 
 
@@ -171,12 +173,33 @@ def _hops(function: FunctionView) -> list[tuple[CallView, Reach]]:
     """Hops that carry little more than one storage call, each with the way to it."""
     found = []
     for call in function.calls:
-        if call.link.mode != "offload" or call.link.implicit or _is_meant(call):
+        if call.link.mode != "offload" or call.link.implicit or _is_meant(call) or _is_chosen_elsewhere(call):
             continue
-        reached = call.reaches(*STORAGE) or [each for each in call.reaches("network") if each.effect.detail == "redis"]
+        reached = (
+            call.reaches(*STORAGE)
+            or _opened(call)
+            or tuple(each for each in call.reaches("network") if each.effect.detail == "redis")
+        )
         if reached and _is_thin(call, reached):
             found.append((call, reached[0]))
     return found
+
+
+def _opened(call: CallView) -> tuple[Reach, ...]:
+    """Database connections that are opened for the hop: what it runs on them comes from its callers."""
+    return tuple(each for each in call.reaches("connect") if each.effect.detail == "connection" and not each.kept)
+
+
+def _is_chosen_elsewhere(call: CallView, depth: int = 0) -> bool:
+    """Whether the hop is that of one of several implementations behind a protocol: it is told there, once, and not at every
+    place that calls them."""
+    if call.library or depth > DEEPEST:
+        return False
+    if len(call.targets) > 1:
+        return True
+    views = (call.function.module.function(each) for each in call.targets)
+    hops = [each for view in views if view is not None for each in view.calls if each.link.mode == "offload"]
+    return bool(hops) and all(_is_chosen_elsewhere(each, depth + 1) for each in hops)
 
 
 def _is_meant(call: CallView) -> bool:
@@ -197,19 +220,20 @@ def _is_thin(call: CallView, reached: Sequence[Reach]) -> bool:
 
 
 def _judge(call: CallView, reach: Reach, hops: int, database: str) -> Iterator[Finding]:
-    store = "redis" if reach.effect.kind == "network" else database
+    used = DATABASE_OF.get(driver_of(call, reach), database)
+    store = "redis" if reach.effect.kind == "network" else used
     driver = "redis.asyncio" if store == "redis" else NATIVE.get(store, "")
-    again_and_again = hops > 1 or bool(call.loops)
+    info = call.function.info
+    again_and_again = hops > 1 or bool(call.loops) or (info.hot and bool(_opened(call)))
     if store and not driver and not again_and_again:
         return  # one hop per unit of work is the best there is
-    info = call.function.info
     yield call.finding(
         "HIGH" if info.hot and driver else "MEDIUM",
         f"`{call.written}` in `{call.function.fact.name}` takes a thread for one storage call "
         f"({_what(reach)}){f', {hops} such hops in this function' if hops > 1 else ''}",
         f"Use a natively async driver on this path ({driver}), module by module (evenkeel.hotpath.storage)."
         if driver
-        else "Put the storage calls of one unit of work into one function and hop once for all of them.",
+        else "Put the storage calls of one unit of work into one function, hop once for all of them, and keep the connection.",
         effort="L" if driver else "M",
         confidence=_confidence(info.hot, driver, again_and_again=again_and_again),
         path=reach.path,

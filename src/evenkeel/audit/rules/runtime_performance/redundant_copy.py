@@ -89,7 +89,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from evenkeel.audit.model.context import ContextStore
-from evenkeel.audit.model.copies import READERS, has_plain_elements, is_local, is_steady, uses_of
+from evenkeel.audit.model.copies import READERS, has_plain_elements, is_local, is_only_read, is_steady, uses_of
+from evenkeel.audit.model.facts import Value
 from evenkeel.audit.model.finding import Confidence, Finding
 from evenkeel.audit.model.once import runs_once
 from evenkeel.audit.model.origins import root_of
@@ -128,7 +129,7 @@ def _copy(function: FunctionView, call: CallView) -> Copy | None:
     plain = all(each.keyword in {"", "deep", "x"} for each in call.fact.arguments) and len(call.fact.arguments) <= 1
     if effect is None or not plain or call.link.implicit:
         return None
-    argument = call.argument(0) or call.argument(-1, "x")
+    argument = _unwrapped(function, call.argument(0) or call.argument(-1, "x"))
     if call.name in COPIERS:
         source = argument.text if argument is not None and argument.kind == "name" else ""
         if not call.holder or call.library.startswith("copy."):
@@ -141,11 +142,20 @@ def _copy(function: FunctionView, call: CallView) -> Copy | None:
     return Copy(call, argument.text, False) if same_kind else None
 
 
+def _unwrapped(function: FunctionView, value: Value | None) -> Value | None:
+    """`deepcopy(list(messages))` copies the messages."""
+    made = function.calls_by_index.get(value.call) if value is not None and value.kind == "call" else None
+    return made.argument(0) if made is not None and made.library in CONTAINERS and not made.loops else value
+
+
 def _is_redundant(function: FunctionView, copied: Copy) -> Confidence | None:
     """How sure it is that the copy protects nobody; None when it may be needed."""
     call = copied.call
     parent = call.parent
     if parent is not None:
+        number = next((n for n, each in enumerate(parent.fact.arguments) if each.value.call == call.index), -1)
+        if copied.deep and number >= 0 and is_only_read(parent, number):
+            return "likely"
         reads = parent.has("log") or (parent.library in READERS and parent.library not in CONSUMERS)
         if not reads or (parent.library == "len" and not copied.deep):
             return None

@@ -133,8 +133,8 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
 
 def _grows(assignment: Assignment) -> bool:
     """`text += piece`, or `text = text + piece` written out."""
-    if len(assignment.targets) != 1:
-        return False
+    if len(assignment.targets) != 1 or assignment.value.text == assignment.targets[0]:
+        return False  # `seed += seed` doubles: few passes, and all of them together copy twice the end
     written_out = assignment.operator == "=" and assignment.value.text.startswith(f"{assignment.targets[0]} + ")
     return assignment.operator == "+=" or (written_out and assignment.value.kind == "other")
 

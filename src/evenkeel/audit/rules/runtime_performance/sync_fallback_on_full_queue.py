@@ -61,6 +61,7 @@ class Event(Base):
 
 ```python flags
 import queue
+from collections import deque
 import sqlite3
 
 class Monitor:
@@ -77,6 +78,25 @@ class Monitor:
             self.pending.put(line, timeout=0.05)
         except queue.Full:
             self._store(line)  # flagged
+
+class Line:
+    def __init__(self, sink, capacity: int) -> None:
+        self.sink = sink
+        self.capacity = capacity
+        self.line: deque[str] = deque()
+
+    def put(self, record: str) -> None:
+        if len(self.line) >= self.capacity:
+            self._write(record)  # flagged
+        else:
+            self.line.append(record)
+
+    def work(self) -> None:
+        while self.line:
+            self._write(self.line.popleft())
+
+    def _write(self, record: str) -> None:
+        self.sink([record])
 ```
 
 ```python passes
@@ -132,12 +152,15 @@ from evenkeel.audit.model.origins import root_of
 from evenkeel.audit.model.rule import Rule
 from evenkeel.audit.model.view import CallView, FunctionView, ModuleView, Reach
 
-RULE = Rule(title="A full queue answered by doing the work at once", severity="HIGH", needs=frozenset({"enqueue"}))
+RULE = Rule(title="A full queue answered by doing the work at once", severity="HIGH", facts=frozenset({"assignments"}))
 
 WORK: tuple[EffectKind, ...] = ("db-write", "db-pending", "commit", "db-read", "network", "file", "subprocess", "cpu")
 FULL = re.compile(r"(^|\.)(QueueFull|Full|WouldBlock)$")
 TIMED_OUT = re.compile(r"(^|\.)TimeoutError$")
 ASKS_FULL = re.compile(r"\.full\(\)|\.qsize\(\) *>=?")
+MEASURES = re.compile(r"^len\(([\w.]+)\) *>=? *[\w.]+$")
+JOINS = frozenset({"append", "appendleft", "insert"})
+LEAVES = frozenset({"popleft", "pop", "clear"})
 HARMLESS = re.compile(
     r"(^|[._])(log\w*|warn\w*|metric\w*|count\w*|inc|incr\w*|drop\w*|discard\w*|debug|info|error|exception)$"
 )
@@ -149,7 +172,10 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     for function in module.functions:
         for index, block in enumerate(function.fact.blocks):
             puts = _puts_answered_by(function, index, block)
-            fallback = _fallback(function, index, puts) if puts else None
+            worked: frozenset[int] = frozenset()
+            if not puts:
+                puts, worked = _into_a_line(function, block)
+            fallback = _fallback(function, index, puts, worked) if puts else None
             if fallback is not None:
                 yield _finding(function, puts[0], *fallback)
 
@@ -166,6 +192,24 @@ def _puts_answered_by(function: FunctionView, index: int, block: Block) -> list[
     if block.kind in {"if", "else"}:
         return _puts(function) if _means_full(function, index, block) else []
     return []
+
+
+def _into_a_line(function: FunctionView, block: Block) -> tuple[list[CallView], frozenset[int]]:
+    """`if len(self.line) >= self.capacity:` of a line that this function adds to and another takes from: the additions, and
+    what that other function calls."""
+    measured = MEASURES.search(block.subject.text) if block.kind == "if" and block.subject is not None else None
+    if measured is None:
+        return [], frozenset()
+    puts = [each for each in function.calls if each.holder == measured[1] and each.name in JOINS]
+    workers = [
+        other
+        for other in function.module.functions
+        if other is not function
+        and other.fact.owner == function.fact.owner
+        and any(each.holder == measured[1] and each.name in LEAVES for each in other.calls)
+    ]
+    worked = frozenset(target for other in workers for each in other.calls for target in each.link.targets)
+    return (puts, worked) if workers else ([], frozenset())
 
 
 def _puts(function: FunctionView) -> list[CallView]:
@@ -194,7 +238,9 @@ def _means_full(function: FunctionView, index: int, block: Block) -> bool:
     )
 
 
-def _fallback(function: FunctionView, index: int, puts: list[CallView]) -> tuple[CallView, Reach | None] | None:
+def _fallback(
+    function: FunctionView, index: int, puts: list[CallView], worked: frozenset[int]
+) -> tuple[CallView, Reach | None] | None:
     """The first call in the branch that does what the queue was there for."""
     queued = {root_of(name) for put in puts for argument in put.fact.arguments for name in argument.value.names}
     for call in function.calls:
@@ -205,10 +251,16 @@ def _fallback(function: FunctionView, index: int, puts: list[CallView]) -> tuple
         work = call.reaches(*WORK)
         if work:
             return call, work[0]
+        if worked.intersection(call.link.targets) and _is_given(call, queued):
+            return call, None
         known = call.library or call.link.targets
-        if not known and queued and any(root_of(n) in queued for a in call.fact.arguments for n in a.value.names):
+        if not known and _is_given(call, queued):
             return call, None
     return None
+
+
+def _is_given(call: CallView, queued: set[str]) -> bool:
+    return any(root_of(name) in queued for argument in call.fact.arguments for name in argument.value.names)
 
 
 def _finding(function: FunctionView, put: CallView, call: CallView, reach: Reach | None) -> Finding:

@@ -161,6 +161,10 @@ def _by_request(growth: Growth) -> bool:
     function = growth.place.function
     if growth.container.scope == "object" and function.fact.name == "__init__":
         return False  # the object is being made
+    if growth.lock and growth.keys and growth.container.scope == "object":
+        return True  # a lock for each key is shared by all who come with that key, as long as they come
+    if not growth.container.kept:
+        return False
     return bool(growth.keys) and (function.info.hot or bool(PER_REQUEST.intersection(function.info.roles)))
 
 

@@ -77,13 +77,15 @@ def subscripted(scope: Scope, node: Node, block: int) -> Value:
     value = name(scope, node, block)
     if value.text.partition("[")[0].rpartition(".")[2] in TYPE_FORMS:
         return Value("other", folded(scope.file, node), names=value.names)
-    bound = _slice_bound(scope.file, node)
+    index = content(node.named_children)[-1]
+    if index.type == "string" and (key := written(scope.file, index).strip("'\"")).isidentifier():
+        return msgspec.structs.replace(value, names=(*value.names, f"'{key}'"))
+    bound = _slice_bound(scope.file, index)
     return value if bound < 0 else msgspec.structs.replace(value, size=bound)
 
 
-def _slice_bound(file: FileDraft, node: Node) -> int:
+def _slice_bound(file: FileDraft, index: Node) -> int:
     """How many elements a slice has at most: the number it ends with, 0 when that is no literal; -1 without an end."""
-    index = content(node.named_children)[-1]
     if index.type != "slice":
         return -1
     before, colon, after = written(file, index).partition(":")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import astuple, dataclass
 from typing import Any
 
@@ -153,6 +153,10 @@ class PostgresThreads:
         """See the port."""
         row = await self.access.row("main_thread", user_id, agent_id)
         return None if row is None else agent_thread(row)
+
+    async def mains(self, user_id: str, agent_ids: Collection[str]) -> list[AgentThread]:
+        """See the port."""
+        return [agent_thread(row) for row in await self.access.rows("main_threads", user_id, list(agent_ids))]
 
     async def bind(self, user_id: str, agent_id: str, session_id: str) -> AgentThread:
         """See the port."""

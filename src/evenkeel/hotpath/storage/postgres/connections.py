@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import asyncpg
 
@@ -24,7 +24,7 @@ from evenkeel.hotpath.storage.addresses import shown
 from evenkeel.hotpath.storage.settings import StorageSettings
 from evenkeel.kernel.errors import EvenkeelError
 
-Connection = Any  # asyncpg ships no types
+Connection: TypeAlias = asyncpg.Connection  # Any for mypy: asyncpg ships no types
 Watcher = Callable[[Any], None]
 CONNECT_S = 10.0
 

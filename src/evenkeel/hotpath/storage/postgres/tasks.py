@@ -92,9 +92,9 @@ class PostgresTasks:
         await self._cancel([row[0] for row in rows])
         return [task_record(row) for row in rows]
 
-    async def active(self, session_ids: Sequence[str]) -> frozenset[str]:
+    async def active(self, session_ids: Sequence[str], besides: Sequence[str] = ()) -> frozenset[str]:
         """See the port."""
-        rows = await self.access.rows("sessions_with_tasks", list(session_ids))
+        rows = await self.access.rows("sessions_with_tasks", list(session_ids), list(besides))
         return frozenset(row[0] for row in rows)
 
     async def of_session(self, session_id: str, limit: int = 50) -> list[TaskRecord]:

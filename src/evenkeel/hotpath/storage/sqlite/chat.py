@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -177,6 +177,12 @@ class SqliteThreads:
             "main_thread", lambda db: self.access.row(db, "main_thread", user_id=user_id, agent_id=agent_id)
         )
         return None if row is None else agent_thread(row)
+
+    async def mains(self, user_id: str, agent_ids: Collection[str]) -> list[AgentThread]:
+        """See the port."""
+        values = {"user_id": user_id, "agent_ids": as_json(agent_ids)}
+        rows = await self.access.run.read("main_threads", lambda db: self.access.rows(db, "main_threads", **values))
+        return [agent_thread(row) for row in rows]
 
     async def bind(self, user_id: str, agent_id: str, session_id: str) -> AgentThread:
         """See the port."""

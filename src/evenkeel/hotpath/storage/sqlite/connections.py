@@ -39,11 +39,11 @@ class Opener:
 
     def writer(self) -> apsw.Connection:
         """A connection that may write. Raises what `translated` raises."""
-        return self._open(_WRITABLE, ("PRAGMA journal_mode = WAL", f"PRAGMA synchronous = {self.settings.synchronous}"))
+        return self._open(_WRITABLE, ("journal_mode = WAL", f"synchronous = {self.settings.synchronous}"))
 
     def reader(self) -> apsw.Connection:
         """A connection that only reads: WAL lets it, whatever the writer does."""
-        return self._open(apsw.SQLITE_OPEN_READWRITE, ("PRAGMA query_only = on",))
+        return self._open(apsw.SQLITE_OPEN_READWRITE, ("query_only = on",))
 
     def _open(self, flags: int, pragmas: tuple[str, ...]) -> apsw.Connection:
         with translated():
@@ -53,16 +53,16 @@ class Opener:
                 raise WrongDsnError(shown(self.settings.dsn), _reason(error)) from error
             connection.set_busy_timeout(BUSY_MS)
             for pragma in (*pragmas, *self._limits()):
-                connection.execute(pragma)
+                connection.execute(f"PRAGMA {pragma}")
             if self.watcher is not None:
                 self.watcher(connection)
             return connection
 
     def _limits(self) -> Iterator[str]:
-        yield "PRAGMA temp_store = memory"
-        yield "PRAGMA cache_size = -16000"  # KiB per connection
+        yield "temp_store = memory"
+        yield "cache_size = -16000"  # KiB per connection
         if self.settings.max_pages:
-            yield f"PRAGMA max_page_count = {self.settings.max_pages:d}"
+            yield f"max_page_count = {self.settings.max_pages:d}"
 
 
 @contextmanager

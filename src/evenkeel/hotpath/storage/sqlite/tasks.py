@@ -94,11 +94,11 @@ class SqliteTasks:
 
         return await self.access.run.write("cancel_session", cancel)
 
-    async def active(self, session_ids: Sequence[str]) -> frozenset[str]:
+    async def active(self, session_ids: Sequence[str], besides: Sequence[str] = ()) -> frozenset[str]:
         """See the port."""
+        values = {"session_ids": as_json(session_ids), "besides": as_json(besides)}
         rows = await self.access.run.read(
-            "sessions_with_tasks",
-            lambda db: self.access.rows(db, "sessions_with_tasks", session_ids=as_json(session_ids)),
+            "sessions_with_tasks", lambda db: self.access.rows(db, "sessions_with_tasks", **values)
         )
         return frozenset(row[0] for row in rows)
 

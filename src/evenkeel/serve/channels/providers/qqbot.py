@@ -47,9 +47,7 @@ class QqBot:
 
 
 def _key(client_secret: str) -> Ed25519PrivateKey:
-    seed = client_secret.encode()
-    while len(seed) < _SEED_BYTES:
-        seed += seed
+    seed = client_secret.encode() * _SEED_BYTES
     return Ed25519PrivateKey.from_private_bytes(seed[:_SEED_BYTES])
 
 

@@ -68,6 +68,10 @@ UPDATE session_locks SET owner = '', expires_at = 0, updated_time = @now WHERE s
 SELECT thread_id, user_id, agent_id, session_id, status, updated_at FROM agent_threads
 WHERE user_id = $1 AND agent_id = $2;
 
+-- name: main_threads
+SELECT thread_id, user_id, agent_id, session_id, status, updated_at FROM agent_threads
+WHERE user_id = $1 AND agent_id = ANY($2::text[]);
+
 -- name: bind_thread
 INSERT INTO agent_threads AS t (thread_id, user_id, agent_id, session_id, status, created_at, updated_at)
 VALUES ('thread_' || $4::text, $2, $3, $4, 'idle', @now, @now)

@@ -134,7 +134,8 @@ FROM agent_tasks WHERE session_id = $1 AND session_id <> '' AND status IN ('pend
 
 -- name: sessions_with_tasks
 SELECT DISTINCT session_id FROM agent_tasks
-WHERE session_id = ANY($1::text[]) AND session_id <> '' AND status IN ('pending', 'retry', 'running');
+WHERE session_id = ANY($1::text[]) AND session_id <> '' AND status IN ('pending', 'retry', 'running')
+    AND task_id <> ALL($2::text[]);
 
 -- name: tasks_of_session
 SELECT task_id, thread_id, session_id, user_id, status, attempt, created_at, started_at, finished_at, last_error

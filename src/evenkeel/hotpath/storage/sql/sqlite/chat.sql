@@ -69,6 +69,10 @@ UPDATE session_locks SET owner = '', expires_at = 0, updated_time = @now WHERE s
 SELECT thread_id, user_id, agent_id, session_id, status, updated_at FROM agent_threads
 WHERE user_id = :user_id AND agent_id = :agent_id;
 
+-- name: main_threads
+SELECT thread_id, user_id, agent_id, session_id, status, updated_at FROM agent_threads
+WHERE user_id = :user_id AND agent_id IN (SELECT value FROM json_each(:agent_ids));
+
 -- name: bind_thread
 INSERT INTO agent_threads AS t (thread_id, user_id, agent_id, session_id, status, created_at, updated_at)
 VALUES ('thread_' || :session_id, :user_id, :agent_id, :session_id, 'idle', @now, @now)

@@ -98,7 +98,7 @@ WHERE session_id = :session_id AND session_id <> '' AND status IN ('pending', 'r
 -- name: sessions_with_tasks
 SELECT DISTINCT session_id FROM agent_tasks INDEXED BY agent_tasks_of_session
 WHERE session_id IN (SELECT value FROM json_each(:session_ids)) AND session_id <> ''
-    AND status IN ('pending', 'retry', 'running');
+    AND status IN ('pending', 'retry', 'running') AND task_id NOT IN (SELECT value FROM json_each(:besides));
 
 -- name: tasks_of_session
 SELECT task_id, thread_id, session_id, user_id, status, attempt, created_at, started_at, finished_at, last_error
