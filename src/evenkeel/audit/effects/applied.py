@@ -5,6 +5,7 @@ Their parameter has the type of the elements. Learned once, before files are lin
 
 from __future__ import annotations
 
+from evenkeel.audit.effects.callees import Callees
 from evenkeel.audit.effects.resolve import Resolver
 from evenkeel.audit.effects.runners import Runners, passed
 from evenkeel.audit.model.facts import Call, Function, Value
@@ -15,7 +16,7 @@ class Applied:
 
     def __init__(self, resolver: Resolver) -> None:
         self._resolver = resolver
-        self._runners = Runners(resolver)
+        self._runners = Runners(resolver, Callees(resolver, {}, {}))
         self._seen: list[tuple[int, int]] = []  # function id, number of a call that is given a lambda
 
     def see(self, function_id: int, function: Function) -> None:

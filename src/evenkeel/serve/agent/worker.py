@@ -102,6 +102,7 @@ class Worker:
             if not any(event.stored_at >= since and b'"event":"error"' in event.payload[:40] for event in page.events):
                 said.insert(0, cancelled())
             for draft in said:
+                # evenkeel: ignore[n-write-loop] two at the most, one after the other
                 await self._parts.writer.say(order.session_id, order.request.user_id, draft)
 
     async def _free_of_earlier_attempt(self, task: ClaimedTask, session_id: str) -> None:
