@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.middleware import Middleware
 
@@ -38,7 +38,7 @@ from evenkeel.serve.api.health import Gather
 from evenkeel.serve.channels import build_channels, open_delivery
 from evenkeel.serve.channels.replies import Replies
 from evenkeel.serve.console import build_console
-from evenkeel.serve.operations import Traced, capped_pool, open_tracing
+from evenkeel.serve.operations import Traced, TracedSpans, capped_pool, open_tracing
 from evenkeel.serve.ports.parts import Parts
 from evenkeel.serve.ports.runs import Runs
 from evenkeel.serve.settings import Settings
@@ -129,10 +129,11 @@ async def open_server(
 ) -> AsyncIterator[Server]:
     """A whole server, open. `gather` answers the metrics of every process of this host, if there are several."""
     door = QueueDoor()
-    async with open_parts(settings, door) as parts:
-        replies = Replies(parts.outbox)
+    async with open_parts(settings, door) as untraced:
+        replies = Replies(untraced.outbox)
         console = await asyncio.to_thread(build_console)  # reads its files
         with open_tracing(settings.operations, __version__) as tracer:
+            parts = replace(untraced, spans=TracedSpans(tracer)) if tracer else untraced
             async with agent(parts, settings, replies) as runs:
                 channels = build_channels(parts, runs, replies, settings.channels, has_key=has_key)
                 options = ApiOptions(

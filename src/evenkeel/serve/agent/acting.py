@@ -14,6 +14,7 @@ from evenkeel.kernel.errors import EvenkeelError
 from evenkeel.serve.agent.kit import Scene
 from evenkeel.serve.agent.models.calls import ToolCall
 from evenkeel.serve.agent.tools.kinds import Said, Tool, ToolResult
+from evenkeel.serve.agent.tracing import executing
 
 ARGUMENT_BYTES = 65_536
 """What an event shows of a call's arguments."""
@@ -64,7 +65,10 @@ async def _called(scene: Scene, call: ToolCall, gate: asyncio.Semaphore) -> Done
     tool = scene.tools.find(call.name)
     async with gate:
         started = scene.now()
-        result = await _result(scene, call, tool)
+        with executing(scene.kit.parts.spans, "unknown" if tool is None else tool.name, call.call_id) as span:
+            result = await _result(scene, call, tool)
+            if result.error:
+                span.failed("tool_error")
         duration_s = scene.now() - started
     kind = "unknown" if tool is None else "mcp" if "@" in tool.name else "built_in"
     scene.kit.meter.called(kind, duration_s, ok=not result.error)

@@ -10,10 +10,13 @@ from evenkeel.serve.ports.requests import RunRequest
 
 
 class Order(msgspec.Struct, frozen=True):
-    """`queued` = it waited, so the queue's events belong to its session's stream. Fields are only ever added."""
+    """`queued` = it waited, so the queue's events belong to its session's stream. `trace_id` names the request in the log,
+    also where another process carries it out. Fields are only ever added.
+    """
 
     request: RunRequest
     queued: bool = False
+    trace_id: str = ""
 
     @property
     def session_id(self) -> str:

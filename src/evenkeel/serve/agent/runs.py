@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 import msgspec
+from structlog.contextvars import get_contextvars
 
 from evenkeel.hotpath.ports.agent_tasks import NewTask
 from evenkeel.hotpath.ports.bounded import MapRules
@@ -121,7 +122,8 @@ class AgentRuns:
         session_id = request.session_id or await self._main_session(request)
         if request.session_id:
             await self._ensure(session_id, request)
-        order = Order(msgspec.structs.replace(request, session_id=session_id))
+        trace_id = str(get_contextvars().get("trace_id", ""))
+        order = Order(msgspec.structs.replace(request, session_id=session_id), trace_id=trace_id)
         begun = await self._begin(order)
         if begun is not None:
             self._kit.meter.submitted("begun")
@@ -225,7 +227,8 @@ class AgentRuns:
         """The main session is busy: a new one, which is not the main one, at once."""
         session_id = _new_session()
         await self._ensure(session_id, order.request)
-        begun = await self._begin(Order(msgspec.structs.replace(order.request, session_id=session_id)))
+        request = msgspec.structs.replace(order.request, session_id=session_id)
+        begun = await self._begin(msgspec.structs.replace(order, request=request))
         if begun is None:
             raise RunRefusedError("USER_BUSY", "The session is busy.", hint="Ask again.")
         self._kit.meter.submitted("forked")

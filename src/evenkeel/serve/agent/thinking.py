@@ -5,12 +5,14 @@ from __future__ import annotations
 import random
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from evenkeel.serve.agent.conversation import Conversation
 from evenkeel.serve.agent.kit import Scene
 from evenkeel.serve.agent.models.calls import ModelCall, ModelFailedError, Piece, Reply, ToolCall
 from evenkeel.serve.agent.toolcalltext import ToolText
 from evenkeel.serve.ports.runs import Usage
+from evenkeel.serve.ports.spans import Attributes, SpanKind
 
 ANSWER_CHARS = 300_000
 """What is read of one answer: more would not fit into an event."""
@@ -69,7 +71,10 @@ async def think(scene: Scene, conversation: Conversation, shown: str = "") -> Th
     for number in range(settings.retries + 1):
         splice = Splice(shown)
         try:
-            return await _tried(scene, conversation, splice, quiet=bool(number) or bool(shown))
+            with scene.kit.parts.spans.span(f"chat {scene.model.name}", _asked(scene), SpanKind.CLIENT) as span:
+                thought = await _tried(scene, conversation, splice, quiet=bool(number) or bool(shown))
+                span.tell(_answered(thought))
+                return thought
         except ModelFailedError as error:
             if not error.passing or number == settings.retries:
                 raise
@@ -80,6 +85,31 @@ async def think(scene: Scene, conversation: Conversation, shown: str = "") -> Th
             scene.away_s += delay_s
             shown = splice.said if splice.differs or len(splice.said) > len(shown) else shown
     raise AssertionError  # the last try either answers or raises
+
+
+def _asked(scene: Scene) -> Attributes:
+    settings = scene.model.settings
+    asked: dict[str, str | int | float | bool] = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": settings.provider,
+        "gen_ai.request.model": scene.model.name,
+        "gen_ai.request.temperature": settings.temperature,
+        "gen_ai.conversation.id": scene.place.session_id,
+    }
+    if settings.max_tokens is not None:
+        asked["gen_ai.request.max_tokens"] = settings.max_tokens
+    if settings.base_url:
+        asked["server.address"] = urlsplit(settings.base_url).hostname or ""
+    return asked
+
+
+def _answered(thought: Thought) -> Attributes:
+    return {
+        "gen_ai.usage.input_tokens": thought.usage.input_tokens,
+        "gen_ai.usage.output_tokens": thought.usage.output_tokens,
+        "gen_ai.output.type": "text",
+        "evenkeel.tool_calls": len(thought.calls),
+    }
 
 
 async def _tried(scene: Scene, conversation: Conversation, splice: Splice, *, quiet: bool) -> Thought:

@@ -21,6 +21,7 @@ from evenkeel.serve.agent.attempt import STOPPED, Attempts, AtWork, Turn, queue_
 from evenkeel.serve.agent.kit import Kit
 from evenkeel.serve.agent.narration import cancelled
 from evenkeel.serve.agent.orders import Order, order_of, owner_of
+from evenkeel.serve.agent.tracing import told
 from evenkeel.serve.ports.runs import Begun
 
 SESSION_WAIT_S = 5.0
@@ -133,7 +134,9 @@ class Worker:
 
     async def _stoppable(self, turn: Turn, token: CancelToken, mine: AtWork) -> Outcome:
         """The work in a task of its own, which a cancel, a lost lease or a closing queue ends."""
-        work = asyncio.get_running_loop().create_task(self.attempts.work(turn, token, mine))
+        work = asyncio.get_running_loop().create_task(
+            told(self._parts.spans, turn.task, turn.order, self.attempts.work(turn, token, mine))
+        )
 
         def stop(*_: object) -> None:
             if not mine.ending:  # else it has its last word already

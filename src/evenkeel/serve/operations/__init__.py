@@ -10,6 +10,15 @@ from evenkeel.serve.operations.doctor import Check, diagnose
 from evenkeel.serve.operations.logs import open_logs
 from evenkeel.serve.operations.pool import capped_pool
 from evenkeel.serve.operations.settings import OperationsSettings
-from evenkeel.serve.operations.tracing import Traced, open_tracing
+from evenkeel.serve.operations.tracing import Traced, TracedSpans, open_tracing
 
-__all__ = ["Check", "OperationsSettings", "Traced", "capped_pool", "diagnose", "open_logs", "open_tracing"]
+__all__ = [
+    "Check",
+    "OperationsSettings",
+    "Traced",
+    "TracedSpans",
+    "capped_pool",
+    "diagnose",
+    "open_logs",
+    "open_tracing",
+]

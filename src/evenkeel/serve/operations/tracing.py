@@ -1,4 +1,4 @@
-"""Traces, as an extra (`otel`): a span a request and a span a run, sent in batches by a thread of the SDK's own.
+"""Traces, as an extra (`otel`): spans of requests, runs, model and tool calls, sent in batches by a thread of the SDK's own.
 
 Names follow OpenTelemetry's HTTP and GenAI conventions; the latter are still in development, so they may change with a
 minor version. There are no spans per token.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
@@ -15,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from evenkeel.kernel.errors import ConfigurationError
 from evenkeel.serve.operations.settings import OperationsSettings
+from evenkeel.serve.ports.spans import Attributes, Span, SpanKind
 
 
 @contextmanager
@@ -52,6 +54,45 @@ def _provider(settings: OperationsSettings, version: str) -> Any:
     address = f"{settings.trace_endpoint.rstrip('/')}/v1/traces"
     provider.add_span_processor(export.BatchSpanProcessor(otlp.OTLPSpanExporter(endpoint=address)))
     return provider
+
+
+class TracedSpans:
+    """`Spans` over OpenTelemetry."""
+
+    def __init__(self, tracer: Any) -> None:
+        trace = import_module("opentelemetry.trace")
+        self._tracer = tracer
+        self._kinds = {SpanKind.INTERNAL: trace.SpanKind.INTERNAL, SpanKind.CLIENT: trace.SpanKind.CLIENT}
+        self._error = trace.Status(trace.StatusCode.ERROR)
+
+    @contextmanager
+    def span(self, name: str, attributes: Attributes, kind: SpanKind = SpanKind.INTERNAL) -> Iterator[Span]:
+        """See the port. What an exception says is not sent: it may quote what somebody wrote."""
+        with self._tracer.start_as_current_span(
+            name, kind=self._kinds[kind], attributes=dict(attributes), record_exception=False,
+            set_status_on_exception=False,
+        ) as under_way:  # fmt: skip
+            span = _TracedSpan(under_way, self._error)
+            try:
+                yield span
+            except Exception as error:
+                span.failed(type(error).__name__)
+                raise
+
+
+@dataclass(frozen=True, slots=True)
+class _TracedSpan:
+    under_way: Any
+    error: Any
+
+    def tell(self, attributes: Attributes) -> None:
+        """See the port."""
+        self.under_way.set_attributes(dict(attributes))
+
+    def failed(self, kind: str) -> None:
+        """See the port."""
+        self.under_way.set_attribute("error.type", kind)
+        self.under_way.set_status(self.error)
 
 
 class Traced:

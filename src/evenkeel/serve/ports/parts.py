@@ -19,6 +19,7 @@ from evenkeel.hotpath.ports.task_queue import TaskQueue
 from evenkeel.kernel.clock import Clock
 from evenkeel.kernel.metrics import Meters
 from evenkeel.kernel.switch import Switchboard
+from evenkeel.serve.ports.spans import NO_SPANS, Spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +44,4 @@ class Parts:
     passwords: PasswordHasher
     lean: LeanMessages
     maps: BoundedMaps
+    spans: Spans = NO_SPANS
