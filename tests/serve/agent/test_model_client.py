@@ -128,12 +128,14 @@ async def test_a_silent_endpoint_is_given_up() -> None:
         with pytest.raises(ModelFailedError, match="in time") as raised:
             await answered(asked)
     assert raised.value.passing
+    assert raised.value.timed_out
 
 
 async def test_an_endless_answer_is_given_up() -> None:
     async with endpoint(streamed(chunk(content="a"), asyncio.Event())) as at, model(at, total_s=0.1) as asked:
-        with pytest.raises(ModelFailedError, match="more than"):
+        with pytest.raises(ModelFailedError, match="more than") as raised:
             await answered(asked)
+    assert raised.value.timed_out
 
 
 async def test_nobody_there() -> None:

@@ -30,9 +30,10 @@ async def test_the_pool_has_a_cap_and_is_counted() -> None:
     async with capped_pool(meters, "optimised", 2):
         calls = [asyncio.ensure_future(asyncio.to_thread(release.wait, 10)) for _ in range(5)]
         await until(lambda: value("pool_waiting") == 3)
-        assert value("pool_threads") == 2
+        assert value("pool_threads") == value("pool_busy") == 2
         release.set()
         assert await asyncio.gather(*calls) == [True] * 5
+        await until(lambda: value("pool_busy") == 0)
 
 
 @pytest.mark.blocking_allowed("the collector of this test and the SDK's sender run in threads of their own")

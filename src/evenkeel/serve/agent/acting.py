@@ -87,6 +87,7 @@ async def _result(scene: Scene, call: ToolCall, tool: Tool | None) -> ToolResult
         async with asyncio.timeout(timeout_s):
             return await tool.call(call.arguments, scene.place)
     except TimeoutError:
+        scene.kit.meter.timed_out("tool")
         return ToolResult({}, f"{tool.name} did not answer within {timeout_s:g} s.")
     except EvenkeelError as error:
         return ToolResult({}, str(error))

@@ -27,6 +27,7 @@ class AgentMeter:
     call_seconds: Histogram
     tokens: Counter
     retries: Counter
+    timeouts: Counter
     resumed: Counter
     admitted: Counter
     active: Gauge
@@ -59,6 +60,10 @@ class AgentMeter:
         """A model call is made again."""
         self.retries.labels(self.path).inc()
 
+    def timed_out(self, what: str) -> None:
+        """A `model` or a `tool` took longer than it may."""
+        self.timeouts.labels(self.path, what).inc()
+
     def taken_up(self) -> None:
         """A run that another process left."""
         self.resumed.labels(self.path).inc()
@@ -78,6 +83,7 @@ def build_meter(meters: Meters, path: str) -> AgentMeter:
         call_seconds=meters.histogram("agent", "tool", "seconds", "Duration of a tool call.", bounds=LONG_SECONDS),
         tokens=meters.counter("agent", "tokens", "Tokens, by direction.", ["direction"]),
         retries=meters.counter("agent", "model_retries", "Model calls that were made again."),
+        timeouts=meters.counter("agent", "timeouts", "Calls that took longer than they may.", ["what"]),
         resumed=meters.counter("agent", "resumed_turns", "Turns taken up from a process that had left them."),
         admitted=meters.counter("agent", "requests", "Requests, by what became of them.", ["answer"]),
         active=meters.gauge("agent", "active", "items", "Turns at work here."),

@@ -76,6 +76,8 @@ async def think(scene: Scene, conversation: Conversation, shown: str = "") -> Th
                 span.tell(_answered(thought))
                 return thought
         except ModelFailedError as error:
+            if error.timed_out:
+                scene.kit.meter.timed_out("model")
             if not error.passing or number == settings.retries:
                 raise
             delay_s = max(error.retry_after_s, settings.retry_s * 2**number * random.uniform(0.8, 1.2))  # noqa: S311

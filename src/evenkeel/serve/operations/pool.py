@@ -21,6 +21,8 @@ async def capped_pool(meters: Meters, profile: str, threads: int) -> AsyncIterat
     waiting.labels(profile).set_function(pool._work_queue.qsize)
     made = meters.gauge("process", "pool_threads", "items", "Threads that the loop's pool has made.")
     made.labels(profile).set_function(lambda: len(pool._threads))
+    busy = meters.gauge("process", "pool_busy", "items", "Threads of the loop's pool at work.")
+    busy.labels(profile).set_function(lambda: max(0, len(pool._threads) - pool._idle_semaphore._value))
     asyncio.get_running_loop().set_default_executor(pool)
     try:
         yield

@@ -81,12 +81,15 @@ class Model(Protocol):
 
 
 class ModelFailedError(EvenkeelError):
-    """A model did not answer as it should. `passing` = the same call may succeed later, after `retry_after_s`."""
+    """A model did not answer as it should. `passing` = the same call may succeed later, after `retry_after_s`;
+    `timed_out` = it took longer than it may.
+    """
 
-    def __init__(self, message: str, *, passing: bool, retry_after_s: float = 0.0) -> None:
+    def __init__(self, message: str, *, passing: bool, retry_after_s: float = 0.0, timed_out: bool = False) -> None:
         super().__init__(message, hint="Look at the model's settings (agent.models), and whether its endpoint is up.")
         self.passing = passing
         self.retry_after_s = retry_after_s
+        self.timed_out = timed_out
 
 
 def function_name(name: str) -> str:

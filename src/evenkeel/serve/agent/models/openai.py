@@ -81,14 +81,16 @@ class OpenAiModel:
                     yield piece
         except aiohttp.ServerTimeoutError as error:
             raise ModelFailedError(
-                f"The model did not answer in time ({type(error).__name__}).", passing=True
+                f"The model did not answer in time ({type(error).__name__}).", passing=True, timed_out=True
             ) from None
         except aiohttp.ClientError as error:
             raise ModelFailedError(
                 f"The model cannot be reached: {str(error) or type(error).__name__}.", passing=True
             ) from None
         except TimeoutError:
-            raise ModelFailedError(f"The model needed more than {self._settings.total_s:g} s.", passing=False) from None
+            raise ModelFailedError(
+                f"The model needed more than {self._settings.total_s:g} s.", passing=False, timed_out=True
+            ) from None
 
     @asynccontextmanager
     async def _answer(self, call: ModelCall) -> AsyncIterator[aiohttp.ClientResponse]:
