@@ -159,6 +159,10 @@ async def test_a_user_and_an_agent_have_one_main_thread(place: Place) -> None:
         winner = await storage.threads.main("u", "a")
         assert winner is not None
         assert winner.session_id in {each.session_id for each in bound}
+        other = await storage.threads.bind("u", "b", "other")
+        mains = await storage.threads.mains("u", ["a", "b", "none"])
+        assert {each.session_id for each in mains} == {winner.session_id, other.session_id}
+        assert await storage.threads.mains("u", []) == []
         assert winner.thread_id == f"thread_{winner.session_id}"
         await storage.threads.set_status(winner.session_id, ThreadStatus.BUSY)
         await storage.threads.set_status("nobody's", ThreadStatus.BUSY)

@@ -49,6 +49,7 @@ async def test_cancelling_what_waits_and_what_runs(place: Place) -> None:
         beat = await storage.tasks.heartbeat([Held("t0", 1), Held("other", 1)], 10)
         assert (set(beat.lost), set(beat.cancelled)) == (set(), {"t0"})
         assert await storage.tasks.active(["s"]) == {"s"}
+        assert await storage.tasks.active(["s", "o"], ["t0"]) == {"o"}
         await storage.tasks.complete([done(got["t0"], TaskStatus.RETRY)])
         assert set((await statuses(storage)).values()) == {TaskStatus.CANCELLED}
         assert await storage.tasks.active(["s", "o"]) == {"o"}

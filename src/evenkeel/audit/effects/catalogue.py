@@ -79,6 +79,7 @@ class CallSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     builds: int = (
         -1
     )  # argument that is the SQL text of a statement which this call builds without running it (`text(...)`)
+    named: bool = False  # a method that runs the statement of its own name, out of an `.sql` file (aiosql)
     adds: tuple[
         str, ...
     ] = ()  # effects that the statement it builds or stands in has when run (`func.count()`: db-count)

@@ -42,6 +42,9 @@ class LibraryEffects:
         found = list(made_effects(spec.effects, entity, blocking=spec.blocking, certain=described.certain))
         if any(each.kind == "file" for each in found) and self._stays_in_memory(function_id, call, found):
             found = [each for each in found if "file" not in {each.kind, each.detail}]
+        if spec.named:
+            text = self.resolver.statements.get(call.callee.rpartition(".")[2], "")
+            found.extend((text and effects_of_sql(text, blocking=not call.awaited)) or ())
         if spec.statement >= 0:
             found.extend(self._statement_effects(function_id, call, spec, certain=described.certain))
         consumed = self.library.argument(call, spec.consumes, spec) if spec.consumes >= 0 else None

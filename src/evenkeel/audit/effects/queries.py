@@ -26,6 +26,9 @@ class Queries:
     def query_steps(self, function_id: int, function: Function, index: int, spec: CallSpec) -> tuple[str, ...]:
         """The steps that made the query this call executes, first step first; SQL text as one step."""
         call = function.calls[index]
+        if spec.named:
+            text = self.resolver.statements.get(call.callee.rpartition(".")[2], "")
+            return (text,) if text else ()
         touches = spec.statement >= 0 or any(text.startswith("db-") for text in spec.effects)
         if not touches:
             return ()

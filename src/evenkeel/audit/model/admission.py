@@ -51,8 +51,8 @@ class Decision(NamedTuple):
 def decisions(function: FunctionView) -> Iterator[Decision]:
     """Every count of a function whose result is compared, but for page numbers."""
     for call in function.calls:
-        reach = next((each for each in call.reaches("db-count") if len(each.path) <= DEEPEST and not each.looped), None)
-        if reach is None or not _gives_number(call, reach):
+        reach = next((each for each in call.reaches("db-count") if not each.looped), None)
+        if reach is None or not (len(reach.path) <= DEEPEST or _names_it(call)) or not _gives_number(call, reach):
             continue
         found = _compared(function, call)
         bounded = any(BOUNDED.search(step) for step in call.query)
@@ -61,9 +61,14 @@ def decisions(function: FunctionView) -> Iterator[Decision]:
             yield Decision(call, reach, _line(block, call), value.text, _is_zero(value.text), _ends(function, block))
 
 
+def _names_it(call: CallView) -> bool:
+    """Whether the call itself says which statement is run, however deep below."""
+    return any(counts(each) for each in handed_sql(call))
+
+
 def _gives_number(call: CallView, reach: Reach) -> bool:
     """Whether the call answers with the count, and does not load rows or write besides."""
-    if reach.direct or any(counts(each) for each in handed_sql(call)):
+    if reach.direct or _names_it(call):
         return True
     is_number = not call.link.result or "int" in call.link.result
     return is_number and not call.reaches("db-load-all", "db-write", "commit")

@@ -112,7 +112,7 @@ def _asks_for_pending(call: CallView, depth: int = 0) -> bool:
         return False
     views = (call.function.module.function(each) for each in (*call.targets, *call.runs))
     return any(
-        (depth and _selects_pending(each) and not _claims(each)) or _asks_for_pending(each, depth + 1)
+        (_selects_pending(each) and not _claims(each)) or _asks_for_pending(each, depth + 1)
         for view in views
         if view is not None
         for each in view.calls
