@@ -16,12 +16,7 @@ from evenkeel.audit.effects.build import (
     LONGEST_LINK_S,
     NONE_NAMED,
     PARALLEL_FROM,
-    FileLinks,
-    Functions,
-    Linked,
-    Names,
     SourceFile,
-    Surroundings,
     assembled,
     index_of,
     link,
@@ -29,6 +24,7 @@ from evenkeel.audit.effects.build import (
     spread,
 )
 from evenkeel.audit.effects.catalogue import Catalogue
+from evenkeel.audit.effects.linked import FileLinks, Functions, Linked, Names, Surroundings
 from evenkeel.audit.model.index import Index
 from evenkeel.audit.model.tables import Blobs
 from evenkeel.kernel.forks import Answer, Send, can_fork, run_forked

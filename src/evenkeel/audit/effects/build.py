@@ -14,8 +14,9 @@ from evenkeel.audit.effects.entities import find_entities
 from evenkeel.audit.effects.entries import declared_entry, is_consumer, registered_entries
 from evenkeel.audit.effects.given import Given
 from evenkeel.audit.effects.library import Library
-from evenkeel.audit.effects.lifetimes import Part, kept_parts, lasting_classes
+from evenkeel.audit.effects.lifetimes import kept_parts, lasting_classes
 from evenkeel.audit.effects.link import Linker
+from evenkeel.audit.effects.linked import Emit, FileLinks, Functions, Linked, Names, Surroundings
 from evenkeel.audit.effects.overrides import overrides
 from evenkeel.audit.effects.per_element import is_per_element, learn_elements
 from evenkeel.audit.effects.propagate import propagate
@@ -25,7 +26,7 @@ from evenkeel.audit.effects.symbols import Symbols
 from evenkeel.audit.effects.types import Type
 from evenkeel.audit.model.facts import FileFacts, Function, Parameter
 from evenkeel.audit.model.finding import Remark
-from evenkeel.audit.model.index import Entity, FunctionInfo, Index, Role, function_table
+from evenkeel.audit.model.index import FunctionInfo, Index, function_table
 from evenkeel.audit.model.mentions import mentions_of
 from evenkeel.audit.model.packing import pack, unpack
 from evenkeel.audit.model.tables import Blobs, Table
@@ -33,73 +34,17 @@ from evenkeel.kernel.forks import Send, can_fork, run_forked
 
 PARALLEL_FROM = 60  # files; forking costs more than it saves below
 LONGEST_LINK_S = 900.0
-LARGE_BYTES = (
-    24_000_000  # of packed facts, about a million lines: there a second process that links, which shares next to
-)
-# nothing with the first, would cost as much memory as all the rest
+# Of packed facts, about a million lines: there a second process that links, which shares next to nothing with the first,
+# would cost as much memory as all the rest.
+LARGE_BYTES = 24_000_000
 NEIGHBOURS = 48  # files that one process links together: neighbours import one another
 
 ROWS_AT_ONCE = 512  # functions that are handed over together
 
 NONE_NAMED: Mapping[str, str] = MappingProxyType({})
 SourceFile = tuple[str, str, bytes]  # path, kind, encoded and packed facts
-Names = tuple[tuple[str, str], ...]  # path and kind of each file
 
 _decode_summaries = msgspec.msgpack.Decoder(list[Summary]).decode
-
-
-class FileLinks(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=True):
-    """What linking one file gives."""
-
-    file: int
-    linked: bytes
-    summaries: bytes  # of its functions, encoded and packed: as objects they would outweigh all else
-    entries: tuple[tuple[int, Role], ...]
-    local_kinds: tuple[str, ...]  # of its own calls, those that do not propagate included
-    parts: tuple[Part, ...] = ()
-    lines: int = 0
-    unresolved: int = 0  # calls on values whose type nothing tells
-    remarks: tuple[Remark, ...] = ()
-    mentions: bytes = b""
-
-
-class Functions(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=True):
-    """Encoded FunctionInfos that follow those that were handed over before; what propagation finds is not in them yet."""
-
-    rows: list[bytes]
-
-
-class Surroundings(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What linking finds that belongs to no one file."""
-
-    entities: dict[str, Entity]
-    roles: dict[str, str]
-    statements: dict[str, str] = {}
-
-
-class Linked:
-    """What linking gives, as it comes in: files in any order, functions in theirs."""
-
-    def __init__(self, files: int) -> None:
-        """`files`: how many there are."""
-        self.functions = Blobs()
-        self._files: list[FileLinks | None] = [None] * files
-
-    def add(self, part: FileLinks | Functions) -> None:
-        """Take in one part."""
-        if isinstance(part, FileLinks):
-            self._files[part.file] = part
-        else:
-            for each in part.rows:
-                self.functions.append(each)
-
-    @property
-    def files(self) -> list[FileLinks]:
-        """What was found of each file, in their order."""
-        return [each for each in self._files if each is not None]
-
-
-Emit = Callable[[FileLinks | Functions], None]
 
 
 def build_index(
