@@ -21,10 +21,10 @@ from evenkeel.audit.effects.build import (
     index_of,
     link,
     sources_of,
-    spread,
 )
 from evenkeel.audit.effects.catalogue import Catalogue
 from evenkeel.audit.effects.linked import FileLinks, Functions, Linked, Names, Surroundings
+from evenkeel.audit.effects.spreading import spread
 from evenkeel.audit.model.index import Index
 from evenkeel.audit.model.tables import Blobs
 from evenkeel.kernel.forks import Answer, Send, can_fork, run_forked

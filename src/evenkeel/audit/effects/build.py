@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 
@@ -11,7 +11,7 @@ import msgspec
 from evenkeel.audit.effects.applied import Applied
 from evenkeel.audit.effects.catalogue import Catalogue
 from evenkeel.audit.effects.entities import find_entities
-from evenkeel.audit.effects.entries import declared_entry, is_consumer, registered_entries
+from evenkeel.audit.effects.entries import declared_entry, registered_entries
 from evenkeel.audit.effects.given import Given
 from evenkeel.audit.effects.library import Library
 from evenkeel.audit.effects.lifetimes import kept_parts, lasting_classes
@@ -19,32 +19,29 @@ from evenkeel.audit.effects.link import Linker
 from evenkeel.audit.effects.linked import Emit, FileLinks, Functions, Linked, Names, Surroundings
 from evenkeel.audit.effects.overrides import overrides
 from evenkeel.audit.effects.per_element import is_per_element, learn_elements
-from evenkeel.audit.effects.propagate import propagate
 from evenkeel.audit.effects.resolve import Resolver
-from evenkeel.audit.effects.summary import Known, Summary, summarise
+from evenkeel.audit.effects.spreading import spread
+from evenkeel.audit.effects.summary import Known, summarise
 from evenkeel.audit.effects.symbols import Symbols
 from evenkeel.audit.effects.types import Type
 from evenkeel.audit.model.facts import FileFacts, Function, Parameter
 from evenkeel.audit.model.finding import Remark
 from evenkeel.audit.model.index import FunctionInfo, Index, function_table
 from evenkeel.audit.model.mentions import mentions_of
-from evenkeel.audit.model.packing import pack, unpack
+from evenkeel.audit.model.packing import pack
 from evenkeel.audit.model.tables import Blobs, Table
 from evenkeel.kernel.forks import Send, can_fork, run_forked
 
 PARALLEL_FROM = 60  # files; forking costs more than it saves below
 LONGEST_LINK_S = 900.0
-# Of packed facts, about a million lines: there a second process that links, which shares next to nothing with the first,
-# would cost as much memory as all the rest.
-LARGE_BYTES = 24_000_000
+LARGE_BYTES = 24_000_000  # of packed facts, about a million lines: there a second process that links, which shares
+# next to nothing with the first, would cost as much memory as all the rest
 NEIGHBOURS = 48  # files that one process links together: neighbours import one another
 
 ROWS_AT_ONCE = 512  # functions that are handed over together
 
 NONE_NAMED: Mapping[str, str] = MappingProxyType({})
 SourceFile = tuple[str, str, bytes]  # path, kind, encoded and packed facts
-
-_decode_summaries = msgspec.msgpack.Decoder(list[Summary]).decode
 
 
 def build_index(
@@ -91,21 +88,6 @@ def link(
     return Surroundings(entities, known.roles, dict(statements))
 
 
-def spread(names: Names, linked: Linked, take: Callable[[bytes], None]) -> list[frozenset[str]]:
-    """Propagate. Gives each encoded FunctionInfo, in order, to `take`; answers with the effect kinds of each file."""
-    decode = msgspec.msgpack.Decoder(FunctionInfo).decode
-    functions = [decode(each) for each in linked.functions]
-    results = linked.files
-    summaries = [each for result in results for each in _decode_summaries(unpack(result.summaries))]
-    _mark_entries(functions, results, summaries)
-    propagate(functions, summaries)
-    del summaries
-    encode = msgspec.msgpack.Encoder().encode
-    for each in functions:
-        take(encode(each))
-    return _kinds(functions, results, {path: number for number, (path, _) in enumerate(names)})
-
-
 def assembled(
     names: Names,
     facts: Blobs,
@@ -145,7 +127,7 @@ def _functions(resolver: Resolver, emit: Emit) -> tuple[Table[tuple[str, ...]], 
     encode = msgspec.msgpack.Encoder().encode
     rows: list[bytes] = []
     for function_id, place in enumerate(symbols.places):
-        around = symbols.function(function_id).parent
+        around = symbols.parents[function_id]
         if around > 0:
             parents[function_id] = symbols.first_id[place.file] + around
         info = _info(resolver, given, applied, function_id)
@@ -172,14 +154,6 @@ def _roles(resolver: Resolver) -> dict[str, str]:
 
 def _role(library: Library, name: str) -> str:
     return next((spec.role for each in library.lineage(name) if (spec := library.type_spec(each)).role), "")
-
-
-def _kinds(functions: list[FunctionInfo], results: list[FileLinks], numbers: dict[str, int]) -> list[frozenset[str]]:
-    """Per file: every effect kind that one of its functions has or reaches."""
-    found = [set(each.local_kinds) for each in results]
-    for info in functions:
-        found[numbers[info.file]].update(each.effect.kind for each in info.reaches)
-    return [frozenset(each) for each in found]
 
 
 def _info(resolver: Resolver, given: Given, applied: Applied, function_id: int) -> FunctionInfo:
@@ -285,16 +259,3 @@ def _link_files(linker: Linker, known: Known, files: Iterable[int], emit: Emit) 
 
 def _link_chunk(linker: Linker, known: Known, files: Sequence[int], _: Send) -> bytes:
     return msgspec.msgpack.encode([_link_file(linker, known, file) for file in files])
-
-
-def _mark_entries(
-    functions: Sequence[FunctionInfo], results: Sequence[FileLinks], summaries: Sequence[Summary]
-) -> None:
-    for result in results:
-        for function_id, role in result.entries:
-            functions[function_id].entry = functions[function_id].entry or role
-    for summary in summaries:
-        info = functions[summary.id]
-        info.holds_session = summary.holds_session
-        if not info.entry and info.kind == "code" and is_consumer(summary):
-            info.entry = "consumer"

@@ -1,4 +1,4 @@
-"""What linking hands over, piece by piece, from one process to the next."""
+"""What linking hands over, file by file and function by function."""
 
 from __future__ import annotations
 

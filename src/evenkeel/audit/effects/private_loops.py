@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from evenkeel.audit.effects.standing import Standing
 from evenkeel.audit.effects.summary import Edge, Summary
-from evenkeel.audit.model.index import FunctionInfo, Role
+from evenkeel.audit.model.index import Role
 
 WORK: frozenset[Role] = frozenset({"handler", "websocket", "dependency", "task", "cron", "signal"})
 
 
-def mark_private_loops(functions: Sequence[FunctionInfo], summaries: Sequence[Summary]) -> None:
+def mark_private_loops(functions: Sequence[Standing], summaries: Sequence[Summary]) -> None:
     """Set `private_loop` on the async functions that nothing but such loops leads to. Needs the roles."""
-    callers: dict[int, list[tuple[FunctionInfo, Edge]]] = {}
+    callers: dict[int, list[tuple[Standing, Edge]]] = {}
     for summary in summaries:
         for edge in summary.edges:
             if functions[edge.callee].is_async and functions[summary.id].kind != "test":
@@ -33,10 +34,10 @@ def mark_private_loops(functions: Sequence[FunctionInfo], summaries: Sequence[Su
                 info.private_loop = changed = True
 
 
-def _runs_loop(caller: FunctionInfo, edge: Edge) -> bool:
+def _runs_loop(caller: Standing, edge: Edge) -> bool:
     """A plain function that runs a coroutine to its end, and is itself part of some work."""
     return edge.own_loop and not caller.is_async and bool(caller.roles) and set(caller.roles) <= WORK
 
 
-def _is_private(caller: FunctionInfo, callee: int, runners: set[tuple[int, int]]) -> bool:
+def _is_private(caller: Standing, callee: int, runners: set[tuple[int, int]]) -> bool:
     return caller.private_loop if caller.is_async else (caller.id, callee) in runners

@@ -9,14 +9,15 @@ Breadth first from where effects happen, so the first way found is a shortest on
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from evenkeel.audit.effects.private_loops import mark_private_loops
+from evenkeel.audit.effects.standing import Standing
 from evenkeel.audit.effects.summary import Edge, Own, Summary
 from evenkeel.audit.model.effects import Effect, bind_variables
 from evenkeel.audit.model.flags import Guard, settled
-from evenkeel.audit.model.index import Fetch, FunctionInfo, Reached, Role
+from evenkeel.audit.model.index import Fetch, Reached, Role
 from evenkeel.audit.model.sql import stated
 
 MAX_DETAILS = 8  # distinct details kept per function and kind; more add nothing to a finding
@@ -27,12 +28,13 @@ ENTRY_ORDER: tuple[Role, ...] = (
     "handler", "websocket", "dependency", "consumer", "task", "cron", "signal", "startup", "cli", "migration",
 )  # fmt: skip
 
+Callers = Mapping[int, Sequence[tuple[int, Edge]]]  # function id -> who calls it, and how
 Key = tuple[str, str, bool, tuple[bool, bool, bool], Guard, int]
 
 
-def propagate(functions: Sequence[FunctionInfo], summaries: Sequence[Summary]) -> None:
+def propagate(functions: Sequence[Standing], summaries: Sequence[Summary]) -> None:
     """Fill in `reaches`, `fetches`, `roles`, `hot` and the way to the nearest entry of every function."""
-    callers: list[list[tuple[int, Edge]]] = [[] for _ in functions]
+    callers: defaultdict[int, list[tuple[int, Edge]]] = defaultdict(list)
     for summary in summaries:
         for edge in summary.edges:
             if not edge.once:
@@ -43,39 +45,37 @@ def propagate(functions: Sequence[FunctionInfo], summaries: Sequence[Summary]) -
     mark_private_loops(functions, summaries)
 
 
-def _spread_effects(
-    functions: Sequence[FunctionInfo], summaries: Sequence[Summary], callers: list[list[tuple[int, Edge]]]
-) -> None:
-    tables: list[dict[Key, Reached]] = [{} for _ in functions]
-    counts: list[dict[str, int]] = [{} for _ in functions]
+def _spread_effects(functions: Sequence[Standing], summaries: Sequence[Summary], callers: Callers) -> None:
+    tables: dict[int, dict[Key, Reached]] = {}  # of the functions that reach anything
+    counts: dict[int, dict[str, int]] = {}
     queue: deque[tuple[int, Reached]] = deque()
     for summary in summaries:
         for own in summary.effects:
             _offer(summary.id, _own(own), tables, counts, queue)
     while queue:
         callee, reached = queue.popleft()
-        for caller, edge in callers[callee]:
+        for caller, edge in callers.get(callee, ()):
             guard = _guard_of_caller(edge, reached.guard, summaries[caller].defaults)
             for each in _through(functions[callee], edge, callee, reached, guard) if guard is not None else ():
                 _offer(caller, each, tables, counts, queue)
-    for info, table in zip(functions, tables, strict=True):
-        info.reaches = tuple(table.values())
+    for function_id, table in tables.items():
+        functions[function_id].reaches = tuple(table.values())
 
 
 def _offer(
     function_id: int,
     reached: Reached,
-    tables: list[dict[Key, Reached]],
-    counts: list[dict[str, int]],
+    tables: dict[int, dict[Key, Reached]],
+    counts: dict[int, dict[str, int]],
     queue: deque[tuple[int, Reached]],
 ) -> None:
     effect = reached.effect
     how = (reached.spawned, reached.looped, reached.kept)
     key = (effect.kind, effect.detail, effect.blocking, how, reached.guard, reached.statement)
-    table = tables[function_id]
+    table = tables.setdefault(function_id, {})
     if key in table:
         return
-    seen = counts[function_id]
+    seen = counts.setdefault(function_id, {})
     if seen.get(effect.kind, 0) >= MAX_DETAILS:
         return
     seen[effect.kind] = seen.get(effect.kind, 0) + 1
@@ -101,7 +101,7 @@ def _own(own: Own) -> Reached:
     return Reached(own.effect, own.line, -1, 0, *how)
 
 
-def _through(callee_info: FunctionInfo, edge: Edge, callee: int, reached: Reached, guard: Guard) -> Iterator[Reached]:
+def _through(callee_info: Standing, edge: Edge, callee: int, reached: Reached, guard: Guard) -> Iterator[Reached]:
     effect = bind_variables(reached.effect, edge.variables)
     if effect.blocking and (callee_info.is_async or edge.mode in {"offload", "spawn"}):
         effect = Effect(effect.kind, effect.detail, False, effect.certain)
@@ -117,10 +117,8 @@ def _through(callee_info: FunctionInfo, edge: Edge, callee: int, reached: Reache
         yield Reached(each, edge.line, callee, reached.depth + 1, *how)
 
 
-def _spread_fetches(
-    functions: Sequence[FunctionInfo], summaries: Sequence[Summary], callers: list[list[tuple[int, Edge]]]
-) -> None:
-    tables: list[dict[tuple[str, int], Fetch]] = [{} for _ in functions]
+def _spread_fetches(functions: Sequence[Standing], summaries: Sequence[Summary], callers: Callers) -> None:
+    tables: defaultdict[int, dict[tuple[str, int], Fetch]] = defaultdict(dict)
     queue: deque[tuple[int, Fetch, int]] = deque()
     for summary in summaries:
         for fetch in summary.fetches:
@@ -129,15 +127,15 @@ def _spread_fetches(
                 queue.append((summary.id, fetch, 0))
     while queue:
         callee, fetch, depth = queue.popleft()
-        for caller, edge in callers[callee] if depth < MAX_FETCH_DEPTH else ():
+        for caller, edge in callers.get(callee, ()) if depth < MAX_FETCH_DEPTH else ():
             key = _key_of_caller(edge, fetch)
             entity = _bound_entity(fetch.entity, edge)
             if key and (entity, key[0]) not in tables[caller]:
                 found = Fetch(entity, key[0], edge.line, callee, fetch.identity, key[1:], fetch.partial, fetch.unique)
                 tables[caller][entity, key[0]] = found
                 queue.append((caller, found, depth + 1))
-    for info, table in zip(functions, tables, strict=True):
-        info.fetches = tuple(table.values())
+    for function_id, table in tables.items():
+        functions[function_id].fetches = tuple(table.values())
 
 
 def _key_of_caller(edge: Edge, fetch: Fetch) -> tuple[int, ...]:
@@ -156,19 +154,20 @@ def _bound_entity(entity: str, edge: Edge) -> str:
     return dict(edge.variables).get(entity.removeprefix("var:"), entity)
 
 
-def _spread_roles(functions: Sequence[FunctionInfo], summaries: Sequence[Summary]) -> None:
+def _spread_roles(functions: Sequence[Standing], summaries: Sequence[Summary]) -> None:
     """Which kinds of entry points reach a function; the way to the nearest one of the most important kind."""
-    edges = {summary.id: summary.edges for summary in summaries}
-    roles: list[set[Role]] = [set() for _ in functions]
+    edges = {summary.id: summary.edges for summary in summaries if summary.edges}
+    roles: defaultdict[int, set[Role]] = defaultdict(set)
     for role in ENTRY_ORDER:
         _spread_role(role, functions, edges, roles)
-    for info, found in zip(functions, roles, strict=True):
+    for function_id, found in roles.items():
+        info = functions[function_id]
         info.roles = tuple(each for each in ENTRY_ORDER if each in found)
         info.hot = bool(found & (HOT_ROLES if info.kind == "code" else SERVED_ROLES))
 
 
 def _spread_role(
-    role: Role, functions: Sequence[FunctionInfo], edges: dict[int, tuple[Edge, ...]], roles: list[set[Role]]
+    role: Role, functions: Sequence[Standing], edges: dict[int, tuple[Edge, ...]], roles: defaultdict[int, set[Role]]
 ) -> None:
     queue = deque(info.id for info in functions if info.entry == role)
     for each in queue:
@@ -184,6 +183,6 @@ def _spread_role(
                 queue.append(edge.callee)
 
 
-def entry_points(functions: Iterable[FunctionInfo]) -> list[FunctionInfo]:
+def entry_points(functions: Iterable[Standing]) -> list[Standing]:
     """Functions that something outside the code base calls."""
     return [each for each in functions if each.entry]
