@@ -14,7 +14,7 @@ TIME_COLUMN = (
     r"|\w+_at|\w+_time|deadline|ttl|since|date|\w+_date|age)"
 )
 OLDER = re.compile(
-    rf"\b{TIME_COLUMN}\b\s*\)?\s*(?:<=?)|{TIME_COLUMN}__(?:lt|lte)\b|\b{TIME_COLUMN}\b[^,]*\bINTERVAL\b|older_than",
+    rf"\b{TIME_COLUMN}\b\s*\)?\s*(?:<=?)|\b{TIME_COLUMN}\b[\"']\s*:\s*\{{\s*[\"']\$lte?\b|{TIME_COLUMN}__(?:lt|lte)\b|\b{TIME_COLUMN}\b[^,]*\bINTERVAL\b|older_than",
     re.IGNORECASE,
 )
 NOW = re.compile(

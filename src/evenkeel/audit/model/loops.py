@@ -27,7 +27,7 @@ BATCHES = re.compile(r"(^|_|\.)(batch|chunk|bucket|partition|slice|window|page)(
 BATCH = re.compile(r"(^|_)(batch|chunk)(_|$|\d)")
 ARRIVES = re.compile(
     r"event|message|msg|notif|socket|\bws\b|subscri|listen|queue|consum|pubsub|stream|changes|watch|receive|chunk|token"
-    r"|delta|iter_(text|json|bytes|lines|any)|answer|response|poll|tick|interval",
+    r"|delta|iter_(text|json|bytes|lines|any|raw|content)|answer|response|poll|tick|interval",
     re.IGNORECASE,
 )  # what an `async for` goes through as it arrives; all else is taken for elements that are there
 ATTEMPTS = re.compile(r"attempt|retr(y|ies)|tries|backoff", re.IGNORECASE)

@@ -172,7 +172,15 @@ def _empties(function: FunctionView, loop: int, query: CallView) -> bool:
     tested = {name.partition(".")[0] for block in leaves for name in _names(block)} & found
     around = function.fact.blocks[loop]
     used = [place for name in tested for place in places_of(function.fact, name) if around.start <= place <= around.end]
-    writes = (each for each in function.calls if inside(function.fact, each.fact.block, loop))
+    leaving = {number for number, block in enumerate(function.fact.blocks) if block in leaves}
+    writes = (
+        each
+        for each in function.calls
+        if inside(function.fact, each.fact.block, loop)
+        and not leaving.intersection(ancestors(function.fact.blocks, each.fact.block))  # what is taken when it is free
+        and each.fact.position > query.fact.position
+        and each.link.implicit not in {"leave", "enter"}
+    )
     return bool(tested) and (len(used) > len(leaves) or any(each.reaches("db-write", "commit") for each in writes))
 
 

@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from evenkeel.audit.model.facts import Block
 from evenkeel.audit.model.handed import handed_sql
+from evenkeel.audit.model.lazy_loads import chain_steps
 from evenkeel.audit.model.sql import counts
 from evenkeel.audit.model.view import CallView, FunctionView, ModuleView
 
@@ -97,7 +99,7 @@ def _in_one_function(module: ModuleView) -> Iterator[QueueRead]:
 
 
 def _selects_pending(call: CallView) -> bool:
-    return call.has("db-read") and not call.has("db-count") and is_pending(call.query) and not _is_single_check(call)
+    return call.has("db-read") and not call.has("db-count") and is_pending(_steps(call)) and not _is_single_check(call)
 
 
 def _asks_for_pending(call: CallView, depth: int = 0) -> bool:
@@ -123,6 +125,16 @@ def _claims(call: CallView) -> bool:
     return any(CLAIMS.search(step) for step in (*call.query, call.fact.callee))
 
 
+def _steps(call: CallView) -> tuple[str, ...]:
+    """The steps of a query; of one that a loop runs (`for job in Job.objects.filter(...)[:10]`) those it was made by."""
+    if call.query or call.link.implicit != "iterate":
+        return call.query
+    function = call.function
+    block = next((each for each in function.fact.blocks if each.start == call.fact.position and each.subject), None)
+    made = function.calls_by_index.get(block.subject.call) if block is not None and block.subject is not None else None
+    return chain_steps(made) if made is not None else ()
+
+
 def is_pending(query: tuple[str, ...]) -> bool:
     """Whether a query selects rows that wait to be worked on."""
     return any(PENDING.search(step) or DUE.search(step) for step in query)
@@ -144,9 +156,17 @@ def _mark(function: FunctionView, read: CallView) -> CallView | None:
     marks = [each for each in later if each.reaches("db-update", "db-delete", "commit", "db-flush", spawned=True)]
     if not works or not marks or not (_in_worker(function) or any(each.loops for each in works)):
         return None
-    if marks[0].fact.position < works[0].fact.position and marks[0] is not works[0]:
+    if marks[0].fact.position < works[0].fact.position and marks[0] is not works[0] and not _marks_late(marks[0], read):
         return None  # marked before the work starts
     return marks[0]
+
+
+def _marks_late(mark: CallView, read: CallView) -> bool:
+    """Whether two workers can both have read the row before one marks it: the mark is a statement of its own that asks for
+    nothing but the key. One that asks for the state again (`WHERE status = 'pending'`) lets only one of them have it."""
+    direct = next((each for each in mark.effects if each.kind in {"db-update", "commit"}), None)
+    inside = _in_worker(mark.function) and any(each.kind == "while" for each in mark.loops)
+    return direct is not None and inside and not is_pending(mark.query) and read.loops == mark.loops[-len(read.loops) :]
 
 
 def _is_work(call: CallView) -> bool:
@@ -162,4 +182,8 @@ def _hands_to_a_handler(call: CallView) -> bool:
 
 
 def _in_worker(function: FunctionView) -> bool:
-    return function.role == "job"
+    return function.role == "job" or (not function.role and any(map(_is_endless, function.fact.blocks)))
+
+
+def _is_endless(block: Block) -> bool:
+    return block.kind == "while" and block.subject is not None and block.subject.text in {"True", "1"}
