@@ -13,6 +13,7 @@ from evenkeel.audit.effects.catalogue import Catalogue
 from evenkeel.audit.effects.entities import find_entities
 from evenkeel.audit.effects.entries import declared_entry, registered_entries
 from evenkeel.audit.effects.given import Given
+from evenkeel.audit.effects.implicit import LAZY
 from evenkeel.audit.effects.library import Library
 from evenkeel.audit.effects.lifetimes import kept_parts, lasting_classes
 from evenkeel.audit.effects.link import Linker
@@ -207,7 +208,9 @@ def _link_file(linker: Linker, known: Known, file: int) -> FileLinks:
         for function, each in zip(facts.functions, linked, strict=True)
         for entry in registered_entries(linker, each.id, function)
     )
-    local = {effect.kind for each in linked for link in each.links for effect in link.effects}
+    local: set[str] = {effect.kind for each in linked for link in each.links for effect in link.effects}
+    if any(link.library == LAZY for each in linked for link in each.links):
+        local.add("db-read")  # what a relationship may cost when it is read
     parts = kept_parts(linker.symbols, file, linked)
     encode = msgspec.msgpack.encode
     return FileLinks(

@@ -100,6 +100,8 @@ def _view_methods(linker: Linker, function_id: int, function: Function, index: i
 
 def is_consumer(summary: Summary) -> bool:
     """A loop that waits for work again and again: `while True` around a dequeue, or around a query and a sleep."""
+    if summary.has_stream and any(own.effect.kind == "dequeue" for own in summary.effects):
+        return True
     if not summary.has_while:
         return False
     kinds = {own.effect.kind for own in summary.effects if own.looped}

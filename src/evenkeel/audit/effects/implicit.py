@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from evenkeel.audit.effects.class_views import view_reads
 from evenkeel.audit.effects.library import made_effects
 from evenkeel.audit.effects.serialisers import serialised_reads
 from evenkeel.audit.effects.types import UNKNOWN, Type, parse_type, split_top
@@ -46,6 +47,7 @@ def _all(linker: Linker, function_id: int, function: Function) -> Iterator[Impli
     if function.is_async:
         yield from _awaited(linker, function_id, function)
     yield from serialised_reads(linker, function_id, function)
+    yield from view_reads(linker, function_id, function)
 
 
 def _numbered(link: Link, index: int) -> Link:

@@ -40,7 +40,7 @@ class Linker:
         self.functions_in = self.handover.functions_in
         self.queries = Queries(resolver)
         self.effects = LibraryEffects(resolver, self.queries)
-        self._entities = entities
+        self.entities = entities
         self._relations = {(e.name, r.name): r for e in entities.values() for r in e.relations}
 
     def link_file(self, file: int) -> tuple[LinkedFunction, ...]:
@@ -116,7 +116,7 @@ class Linker:
             return ()
         of = receiver.args[0] if receiver.name == "type" else receiver
         owner = self.resolver.owner(described.targets[0])
-        if owner is not None and owner.name != of.name and of.name in self._entities:
+        if owner is not None and owner.name != of.name and of.name in self.entities:
             return ((owner.name, of.name),)
         if owner is None or not self.resolver.type_parameters(owner.name):
             return ()

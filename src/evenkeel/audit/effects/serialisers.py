@@ -52,9 +52,19 @@ def _loaded(linker: Linker, schema: Type, entity: Type) -> Iterator[Link]:
     for base in linker.resolver.lineage(schema):
         symbol = linker.symbols.classes.get(base.name)
         for name, assignment in linker.symbols.body(symbol).attributes.items() if symbol is not None else ():
-            link = linker.relation_link(entity, name) if assignment.annotation else None
+            link = _read_of(linker, entity, name) if assignment.annotation else None
             if link is not None:
                 yield link
+
+
+def _read_of(linker: Linker, entity: Type, name: str) -> Link | None:
+    """Reading an attribute of an entity: a relationship, or a property that may read one."""
+    link = linker.relation_link(entity, name)
+    member = linker.resolver.member(entity, name) if link is None and entity.name in linker.entities else UNKNOWN
+    if member.name.startswith("def:") and linker.resolver.is_property(int(member.name[4:])):
+        result = str(linker.resolver.returned(int(member.name[4:]), (entity,)))
+        return Link(0, targets=(int(member.name[4:]),), implicit="read", receiver=str(entity), result=result, key=name)
+    return link
 
 
 def _response_schema(linker: Linker, function_id: int, function: Function) -> Type:

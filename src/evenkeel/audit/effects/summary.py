@@ -76,6 +76,7 @@ class Summary(msgspec.Struct, frozen=True, array_like=True, gc=False):
     holds_session: bool = False
     defaults: tuple[int, ...] = ()  # truth of each parameter's default, see model/flags.py
     has_while: bool = False
+    has_stream: bool = False  # an `async for` loop
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,8 @@ def summarise(function: Function, linked: LinkedFunction, project: Known) -> Sum
     holds = _holds_session(linked, calls, own, project.roles)
     defaults = defaults_of(function, own)
     has_while = any(each.kind == "while" for each in function.blocks)
-    return Summary(linked.id, tuple(effects), tuple(edges), tuple(fetches), unresolved, holds, defaults, has_while)
+    loops = (has_while, any(each.kind == "for" and each.is_async for each in function.blocks))
+    return Summary(linked.id, tuple(effects), tuple(edges), tuple(fetches), unresolved, holds, defaults, *loops)
 
 
 def _travels(effect: Effect) -> bool:

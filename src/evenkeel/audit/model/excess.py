@@ -9,8 +9,8 @@ from typing import Literal, NamedTuple
 from evenkeel.audit.model.accesses import short_entity
 from evenkeel.audit.model.facts import Block, Call
 from evenkeel.audit.model.index import Entity
-from evenkeel.audit.model.lazy_loads import chain_steps, origin_of_iterable
-from evenkeel.audit.model.uses import condition_of, element_attributes, places_of
+from evenkeel.audit.model.lazy_loads import LONGEST_STEP, chain_steps, origin_of_iterable
+from evenkeel.audit.model.uses import condition_of, element_attributes, places_of, values_of
 from evenkeel.audit.model.view import CallView, FunctionView
 
 ExcessKind = Literal["count", "first", "filter", "aggregate", "columns"]
@@ -64,23 +64,42 @@ def excesses(function: FunctionView) -> Iterator[Excess]:
 def _counted(function: FunctionView, call: CallView) -> Iterator[Excess]:
     value = call.fact.arguments[0].value
     load = function.calls_by_index.get(value.call) if value.kind == "call" else None
-    if load is None and value.kind == "name" and len(places_of(function.fact, value.text)) == 1:
+    if load is None and value.kind == "name" and _is_counted_only(function, value.text):
         given = [each.value.call for each in function.fact.assignments if value.text in each.targets]
         load = function.calls_by_index.get(given[0]) if len(given) == 1 and given[0] >= 0 else None
+        if load is not None and call.has("db-read") and not load.has("db-read"):
+            yield from _counted_rows(call, load, call)  # a lazy query that `len` runs
+            return
     if load is None or not (load.has("db-load-all") or (call.has("db-read") and value.kind == "call")):
         return
-    if _limited(load):
-        return
-    what = f"`{_short(call.fact)}` loads every `{_entity(load)}` row to count them"
-    yield Excess("count", load, call.line, call.fact.end_line, what, True, _sure(load))
+    yield from _counted_rows(call, load, load)
+
+
+def _is_counted_only(function: FunctionView, name: str) -> bool:
+    """Whether nothing is done with what a name holds but to count it: `len(rows)`, `if len(rows) > 0`."""
+    around = [value for _, value in values_of(function.fact) if f"len({name})" in value.text and value.kind != "name"]
+    once = [each for each in around if each.text.count(name) == 1 and len(each.text) < LONGEST_STEP]
+    return len(places_of(function.fact, name)) - len(once) == 1
+
+
+def _counted_rows(call: CallView, made: CallView, load: CallView) -> Iterator[Excess]:
+    if not _limited(made):
+        what = f"`{_short(call.fact)}` loads every `{_entity(load)}` row to count them"
+        yield Excess("count", load, call.line, call.fact.end_line, what, True, _sure(load))
 
 
 def _indexed(function: FunctionView) -> Iterator[Excess]:
     for read in function.fact.reads:
         load = function.calls_by_index.get(read.receiver) if read.subscript and read.chain == "<call>" else None
-        if load is not None and load.has("db-load-all") and not _limited(load):
+        if load is not None and _loads_all(load) and not _limited(load):
             what = f"`{load.name}()[...]` loads every `{_entity(load)}` row to take some of them"
             yield Excess("first", load, read.line, read.line, what, not _narrowed(load), _sure(load))
+
+
+def _loads_all(call: CallView) -> bool:
+    """Whether a call loads every row: `.all()`, or `list(query)`, but not `list(query[:10])`."""
+    sliced = any(each.value.size >= 0 for each in call.fact.arguments)
+    return call.has("db-load-all") or (call.fact.callee == "list" and call.has("db-read") and not sliced)
 
 
 def _short(call: Call) -> str:

@@ -17,6 +17,7 @@ BITS = re.compile(
     r"(^|_)(chunk|token|delta|event|frame|part|piece|segment|progress|update|evt|ev)s?(_|$|\d)", re.IGNORECASE
 )
 STREAMS = re.compile(r"stream|chunk|token|delta|events?\b|sse|iter_(text|lines|bytes|any)|aiter", re.IGNORECASE)
+RESPONSES = re.compile(r"\baiter_(lines|text|raw|sse)\b")  # of an answer that is read while it is being made
 ENDS = re.compile(
     r"done|final|finish|end\b|_end|ended|complete|last|stop|usage|error|fail|result|closed|== *\d|%|len\(|>=|>|size|count"
     r"|interval|elapsed|time\(|batch|flush|tool",
@@ -81,7 +82,8 @@ def _is_stream(function: FunctionView, index: int, block: Block) -> bool:
     if block.is_async:
         of_rows = any(function.module.entity(function.types.get(each, "")) is not None for each in block.targets)
         passed_on = _goes_out(function, index) and bool(STREAMS.search(text))
-        return loop_kind(function, index) == "events" and not of_rows and (named or passed_on)
+        arrives = named or passed_on or RESPONSES.search(text) is not None
+        return loop_kind(function, index) == "events" and not of_rows and arrives
     source = function.calls_by_index.get(block.subject.call) if block.subject.call >= 0 else None
     source = source or bound_call(function, text, block.start)
     streamed = source is not None and any(each.effect.detail == "llm" for each in source.reaches("network"))
