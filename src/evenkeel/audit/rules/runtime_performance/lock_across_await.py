@@ -143,6 +143,8 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
         for call in function.calls:
             if call.name == "acquire" and _is(call, "sync"):
                 yield from _held_by_call(function, call)
+            elif call.name == "acquire" and _is(call, "async"):
+                yield from _acquired(function, call)
 
 
 def _held_by_block(function: FunctionView, index: int, block: Block) -> Iterator[Finding]:
@@ -176,12 +178,18 @@ def _awaited_in(function: FunctionView, index: int) -> CallView | None:
 
 def _held_by_call(function: FunctionView, taken: CallView) -> Iterator[Finding]:
     """`lock.acquire()` ... `await` ... `lock.release()`."""
+    between, end_line = _until_released(function, taken)
+    awaited = next((each for each in between if each.fact.awaited), None)
+    if awaited is not None:
+        yield _sync(taken, taken.holder, awaited, "definite", end_line)
+
+
+def _until_released(function: FunctionView, taken: CallView) -> tuple[list[CallView], int]:
+    """The calls between taking a lock and giving it back, and the line of that."""
     released = [e for e in function.calls if e.name == "release" and e.holder == taken.holder and e.follows(taken)]
     end = max((each.fact.position for each in released), default=-1)
-    between = (each for each in function.calls if taken.fact.position < each.fact.position < end and each.fact.awaited)
-    awaited = next(between, None)
-    if awaited is not None:
-        yield _sync(taken, taken.holder, awaited, "definite", max(each.line for each in released))
+    between = [each for each in function.calls if taken.fact.position < each.fact.position < end]
+    return between, max((each.line for each in released), default=taken.line)
 
 
 def _sync(place: CallView, lock: str, awaited: CallView, confidence: Confidence, end_line: int) -> Finding:
@@ -209,7 +217,25 @@ def _async(function: FunctionView, index: int, lock: str) -> Iterator[Finding]:
             continue
         reach = _external(call)
         if reach is not None:
-            yield _finding(function, index, lock, call, reach)
+            yield _finding(at_block(function, index), lock, call, reach, function.fact.blocks[index].end_line)
+            return
+
+
+def _acquired(function: FunctionView, taken: CallView) -> Iterator[Finding]:
+    """`await lock.acquire()` ... `lock.release()`, with no check between that decides whether the call is needed."""
+    lock = taken.holder
+    between, end_line = _until_released(function, taken)
+    decides = any(
+        block.kind in {"if", "else"} and taken.fact.position < block.start < each.fact.position
+        for each in between
+        for block in function.fact.blocks
+    )
+    if SERIALISES.search(lock) or "[" in lock or decides:
+        return
+    for call in between:
+        reach = _external(call)
+        if reach is not None:
+            yield _finding(taken, lock, call, reach, end_line)
             return
 
 
@@ -229,8 +255,8 @@ def _is_asked_first(function: FunctionView, index: int, call: CallView) -> bool:
     return False
 
 
-def _finding(function: FunctionView, index: int, lock: str, call: CallView, reach: Reach) -> Finding:
-    place = at_block(function, index)
+def _finding(place: CallView, lock: str, call: CallView, reach: Reach, end_line: int) -> Finding:
+    function = place.function
     shared = _is_shared(function, lock)
     return place.finding(
         "HIGH",
@@ -240,7 +266,7 @@ def _finding(function: FunctionView, index: int, lock: str, call: CallView, reac
         effort="M",
         confidence="likely" if shared and function.info.hot else "needs-context",
         path=(place.step, *reach.path),
-        end_line=function.fact.blocks[index].end_line,
+        end_line=end_line,
         settled_by="" if shared and function.info.hot else f"how many share `{lock}`, and whether requests wait for it",
     )
 
