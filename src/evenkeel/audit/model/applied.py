@@ -27,9 +27,18 @@ class Applied(NamedTuple):
 def applied_accesses(function: FunctionView) -> Iterator[Applied]:
     """Every call of a function that reaches the database once per element through a callable that it is given."""
     for call in _applying(function):
-        found = access(call, spawned=True)
-        if found is not None and any(_uses_element(each, found) for each in _run(call)):
+        found = next((each for run in _run(call) for each in _accesses(run)), None)
+        if found is not None:
             yield Applied(call, found, _over(call))
+
+
+def _accesses(run: FunctionView) -> Iterator[Access]:
+    """What a callable does to the database with the element that it is given."""
+    element = frozenset(run.info.parameters[:1])
+    for call in run.calls:
+        found = access(call, spawned=True) if flows_into(call, element) else None
+        if found is not None:
+            yield found
 
 
 def applied_loads(function: FunctionView) -> Iterator[LazyLoad]:
@@ -61,13 +70,6 @@ def _applying(function: FunctionView) -> Iterator[CallView]:
 def _run(call: CallView) -> Iterator[FunctionView]:
     views = (call.function.module.function(each) for each in call.runs)
     return (each for each in views if each is not None)
-
-
-def _uses_element(run: FunctionView, found: Access) -> bool:
-    """Whether what reaches the database there has to do with the element."""
-    kind = found.reach.effect.kind
-    element = frozenset(run.info.parameters[:1])
-    return any(each.reaches(kind, spawned=True) and flows_into(each, element) for each in run.calls)
 
 
 def _is_lazy(each: CallView, read: CallView, element: str) -> bool:

@@ -45,6 +45,12 @@ def plain(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"titles": list(map(lambda book: book.title, Book.objects.all()))})
 
 
+def chosen(request: HttpRequest) -> JsonResponse:
+    """`filter` runs the query once; the lambda asks for nothing."""
+    books = Book.objects.all()
+    return JsonResponse({"sold": [str(b) for b in filter(lambda book: book.title == "x", books)]})
+
+
 # file: app/listing.py
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor

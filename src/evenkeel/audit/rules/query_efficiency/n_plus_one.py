@@ -246,7 +246,7 @@ def _applied(function: FunctionView) -> Iterator[Finding]:
                     how=f"`{entity}` rows by `in_(...)`" if each.access.entity else "`WHERE id IN (...)`, or a join"
                 ),
                 confidence="needs-context" if whole else "likely",
-                path=each.access.reach.path,
+                path=(each.call.step, *each.access.reach.path),
                 settled_by=PREFETCHED if whole else "",
             )
     for load in applied_loads(function):

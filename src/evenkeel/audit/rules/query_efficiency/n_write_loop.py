@@ -180,7 +180,7 @@ def _applied(function: FunctionView) -> Iterator[Finding]:
                 f"`{each.call.written}` runs what {VERBS[each.access.kind]} `{entity}` for each element of `{each.over}`",
                 INSTEAD[each.access.kind],
                 confidence="likely",
-                path=each.access.reach.path,
+                path=(each.call.step, *each.access.reach.path),
             )
 
 
