@@ -25,6 +25,7 @@ from evenkeel.kernel.errors import OverloadedError
 from evenkeel.serve.agent.attempt import queue_data
 from evenkeel.serve.agent.describing import instructions, tools_of
 from evenkeel.serve.agent.kit import Kit, settings_for
+from evenkeel.serve.agent.looks import Looks
 from evenkeel.serve.agent.orders import Order, owner_of, payload_of, thread_of
 from evenkeel.serve.agent.questions import checked
 from evenkeel.serve.agent.states import states
@@ -48,6 +49,7 @@ class AgentRuns:
         self._parts = kit.parts
         self._asking: set[asyncio.Task[Begun | Queued]] = set()  # bounded by the limiter's waiting
         self.closing = False
+        self._looks = Looks(lambda names: states(self._parts.storage, self._worker, names))
         rules: MapRules[str, str] = MapRules("agent_sessions", KNOWN, ttl_s=KNOWN_S)
         self._known = kit.parts.maps.map(rules)  # session -> its user: made or looked up here before
 
@@ -114,7 +116,7 @@ class AgentRuns:
 
     async def states(self, session_ids: Sequence[str]) -> dict[str, RunState]:
         """See the port."""
-        return await states(self._parts.storage, self._worker, session_ids)
+        return await self._looks.of(session_ids)
 
     # admit
 

@@ -74,10 +74,12 @@ class Desk:
         A client that comes without a cursor wants the answer that is being written, not what it can read as messages:
         the contract's server forgets a session's events when its next turn starts.
         """
-        tail = await self.parts.storage.events.read_tail(session_id, limit=TAIL)
+        events = self.parts.storage.events
+        end = await events.read_tail(session_id, limit=1)  # before the state: a turn that begins in between is seen
         state = (await self.runs.states([session_id])).get(session_id, RunState.IDLE)
         if not (state.active or or_last):
-            return tail.last_id
+            return end.last_id
+        tail = await events.read_tail(session_id, limit=TAIL)
         for stored in reversed(tail.events):
             if is_turn_start(stored.payload):
                 return stored.event_id - 1
