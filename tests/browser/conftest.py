@@ -23,7 +23,7 @@ def chromium() -> str | None:
     return given or next((found for name in ("chromium", "chromium-browser") if (found := shutil.which(name))), None)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while Playwright runs, its loop counts as running: no other test may meet it
 def browser() -> Iterator[Browser]:
     """One browser for all tests."""
     path = chromium()
