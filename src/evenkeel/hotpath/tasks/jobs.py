@@ -53,12 +53,20 @@ class Job:
         return self.stop is Stop.CANCELLED
 
     async def run(self, handler: Handler, backoff: Backoff) -> Completion | None:
-        """Run the handler to its end; None = there is nothing to store, the task is someone else's."""
-        if self.stop is not None:
-            return self._stopped(backoff)
+        """Run the handler to its end; None = there is nothing to store, the task is someone else's.
+
+        A job that was told to end before it began is begun and cancelled at its first pause: what was handed over with its
+        handler (a lease, somebody who waits) is given back by the handler, as ever.
+        """
         self._run = asyncio.current_task()
+        if self.stop is not None and self._run is not None:
+            self._told = True
+            self._run.cancel()
         try:
-            return completion_of(self.task, await handler(self.task, self), backoff)
+            outcome = await handler(self.task, self)
+            if self.stop is not None:
+                await asyncio.sleep(0)  # a cancel that the handler never met is met here, not by who stores the outcome
+            return completion_of(self.task, outcome, backoff)
         except asyncio.CancelledError:
             return self._stopped(backoff)
         except Exception as error:  # the contract: an exception is a retry

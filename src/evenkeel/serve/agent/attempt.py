@@ -122,21 +122,27 @@ class Attempts:
         parts, request = self._parts, turn.order.request
         history = self._history(turn)
         user_round, rows = left.user_round, left.begun.rows
-        begin = parts.writer.begin(turn.session_id, request.user_id, fence=turn.context.fence)
         if user_round:
-            return await begin, user_round, rows, None
+            return await self._begin(turn), user_round, rows, None
         counting = parts.storage.sessions.next_round(turn.session_id, request.user_id, title_of(request))
         window = history.window(self._kit.settings.history.messages)
-        run, user_round, before = await _all(begin, counting, window)
-        meta = Meta(history.run, user_round)
-        asked = history.row("user", content_of(request), meta, parts=parts_of(request))
-        kept = history.add([("user", asked)])
-        rows = (*before, asked)
         if turn.hear is None:
-            await _all(kept, _done(run))
-            return run, user_round, rows, None
-        subscription, _, _ = await _all(parts.bus.subscribe(None, turn.session_id), kept, _done(run))
-        return run, user_round, rows, subscription
+            run, user_round, before = await _all(self._begin(turn), counting, window)
+            asked = self._asked(turn, history, user_round)
+            await _all(history.add([("user", asked)]), _done(run))
+            return run, user_round, (*before, asked), None
+        # Read first, then open: whoever cancels once the stream is open ends it, and the caller must see that end.
+        subscription, user_round, before = await _all(parts.bus.subscribe(None, turn.session_id), counting, window)
+        asked = self._asked(turn, history, user_round)
+        run, _, _ = await _all(self._begin(turn), history.add([("user", asked)]), _done(subscription))
+        return run, user_round, (*before, asked), subscription
+
+    async def _begin(self, turn: Turn) -> RunWriter:
+        return await self._parts.writer.begin(turn.session_id, turn.order.request.user_id, fence=turn.context.fence)
+
+    def _asked(self, turn: Turn, history: History, user_round: int) -> Row:
+        request = turn.order.request
+        return history.row("user", content_of(request), Meta(history.run, user_round), parts=parts_of(request))
 
     def _history(self, turn: Turn) -> History:
         request = turn.order.request

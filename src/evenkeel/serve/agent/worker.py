@@ -22,6 +22,7 @@ from evenkeel.serve.agent.kit import Kit
 from evenkeel.serve.agent.narration import cancelled
 from evenkeel.serve.agent.orders import Order, order_of, owner_of
 from evenkeel.serve.agent.tracing import told
+from evenkeel.serve.ports.failures import RunRefusedError
 from evenkeel.serve.ports.runs import Begun
 
 SESSION_WAIT_S = 5.0
@@ -30,6 +31,13 @@ LAST_WORDS = 20
 """How far back another's last word is looked for."""
 ENDED, ENDED_S = 10_000, 30.0
 """Sessions remembered after a run ended here, until its outcome is stored for certain."""
+
+
+def _unheard(context: TaskContext) -> EvenkeelError:
+    """Why a run that somebody waits for did not begin."""
+    if context.cancelled:
+        return RunRefusedError("CANCELLED", "The run was cancelled before it began.")
+    return OverloadedError("The run was stopped before it began.", hint="Ask again.")
 
 
 class Worker:
@@ -65,7 +73,7 @@ class Worker:
                 return await self._hold(Turn(task, context, order, grant, hear))
             finally:
                 if not hear.done():
-                    hear.set_exception(OverloadedError("The run was stopped before it began.", hint="Ask again."))
+                    hear.set_exception(_unheard(context))
 
         return handle
 
