@@ -17,7 +17,7 @@ PY_TREES := src tests tools examples
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help audit serve prove test check lint types contracts docs docs-check self-audit lock bench-audit bench-parts census strangers-path clean
+.PHONY: help audit serve prove test test-all check lint types contracts docs docs-check self-audit lock bench-audit bench-parts census strangers-path clean
 
 help: ## print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -32,7 +32,10 @@ serve: $(VENV)/.serve ## start the agent backend to try it out, on this machine 
 	@$(BIN)/evenkeel serve $(if $(ARGS),$(ARGS),--demo)
 
 test: $(VENV)/.dev ## run the tests; options for pytest in ARGS
-	@$(BIN)/pytest -n $(JOBS) $(ARGS)
+	@sh tools/test.sh $(BIN)/pytest $(JOBS) $(ARGS)
+
+test-all: $(VENV)/.dev ## the tests, and the long ones: whole servers killed, loaded, watched
+	@EVENKEEL_TEST_ALL=1 sh tools/test.sh $(BIN)/pytest $(JOBS) $(ARGS)
 
 check: lint types contracts docs-check self-audit ## lint, formatting, types, import contracts, generated docs, evenkeel's own audit
 

@@ -28,7 +28,7 @@ def test_the_table_is_complete() -> None:
         assert re.fullmatch(r"S[1-4]", switch.scenario)
         assert switch.promise
         assert switch.review > dt.date(2026, 1, 1)
-    assert {switch.found_by for switch in SWITCHES} == RULES
+    assert {switch.found_by for switch in SWITCHES} <= RULES
 
 
 @pytest.mark.parametrize(("profile", "path"), [("optimised", Path.OPTIMISED), ("rollback", Path.ROLLBACK)])
