@@ -20,7 +20,9 @@ async def test_sessions_opened_and_closed_leave_no_growth(database: Place) -> No
         grown = (await census(here)).minus(before)
     assert (grown.tasks, grown.threads, grown.entries) == (0, 0, 0)
     assert grown.descriptors <= 4  # a pool may have opened another connection
-    assert grown.objects < MANY // 4  # one object left per session would be four times as many
+    assert (
+        grown.objects < MANY // 2
+    )  # one object left per session would be twice as many; noise is up to 150 either way
 
 
 @pytest.mark.timeout(90)
