@@ -25,6 +25,7 @@ LONG = (
     "tests/faults/test_serve_instances.py",
     "tests/prove/test_bad_servers.py",
     "tests/prove/test_our_server.py",
+    "tests/serve/test_fuzz.py",
 )
 SMOKE = "tests/prove/test_our_server.py::test_what_must_not_happen_does_not[S1-sqlite]"
 
