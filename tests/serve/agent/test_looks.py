@@ -66,3 +66,15 @@ async def test_who_is_cancelled_leaves_the_others_waiting_in_peace() -> None:
     await asyncio.sleep(0)
     first.cancel()
     assert await second == {"b": 1}
+
+
+async def test_a_name_that_cannot_be_looked_for_harms_nobody_else() -> None:
+    async def look(names: Sequence[str]) -> dict[str, int]:
+        if "bad" in names:
+            raise ValueError("bad")
+        return dict.fromkeys(names, 1)
+
+    looks = Looks(look)
+    good, bad = await asyncio.gather(looks.of(["good"]), looks.of(["bad"]), return_exceptions=True)
+    assert good == {"good": 1}
+    assert isinstance(bad, ValueError)

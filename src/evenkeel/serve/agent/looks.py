@@ -38,7 +38,12 @@ class Looks(Generic[T]):
         batch.names.update(dict.fromkeys(names))
         if self._work is None:
             self._work = asyncio.get_running_loop().create_task(self._run(), name="evenkeel-agent-looks")
-        answer = await asyncio.shield(batch.answer)
+        try:
+            answer = await asyncio.shield(batch.answer)
+        except Exception:
+            if len(batch.names) == len(names):
+                raise
+            return await self._look(names)  # one name that cannot be looked for harms nobody else
         return {name: answer[name] for name in names}
 
     async def _run(self) -> None:
@@ -58,6 +63,6 @@ class Looks(Generic[T]):
             raise
         except Exception as error:
             batch.answer.set_exception(error)
-            batch.answer.exception()  # each who waits raises it; nobody may be waiting any more
+            batch.answer.exception()  # each who waits looks alone; nobody may be waiting any more
         else:
             batch.answer.set_result(found)
