@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import gc
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from evenkeel import __version__
@@ -22,6 +20,7 @@ from evenkeel.audit.report.completion import TRACKER_ITEM
 from evenkeel.audit.report.formats import SUFFIXES, Material, build_material, render
 from evenkeel.audit.rules import all_rules
 from evenkeel.audit.wording import wording_of
+from evenkeel.kernel.collection import without_collection
 from evenkeel.kernel.errors import UsageError
 
 CLEAN, FOUND, INCOMPLETE = 0, 1, 2
@@ -61,18 +60,6 @@ def _tell_missing_task(result: AuditResult) -> None:
     for each in result.definition_of_done:
         if each.item == TRACKER_ITEM and not each.done:
             say(f"no task was created: {each.note}")
-
-
-@contextmanager
-def without_collection() -> Iterator[None]:
-    """An audit makes tables that live to its end: to look for cycles among them takes a tenth of its time and finds none."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def exit_status(result: AuditResult, fail_on: str | None) -> int:

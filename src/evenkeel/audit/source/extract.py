@@ -6,9 +6,7 @@ bytes, never as objects.
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -21,6 +19,7 @@ from evenkeel.audit.source.decoding import is_binary, to_utf8
 from evenkeel.audit.source.languages import reader, version
 from evenkeel.audit.source.pool import Crash, in_processes
 from evenkeel.audit.source.walk import MAX_BYTES, AuditedFile
+from evenkeel.kernel.collection import without_collection
 
 Progress = Callable[[int, int], None]  # files done, files in all
 
@@ -104,7 +103,7 @@ def _by_content(file: AuditedFile, cache: FactsCache) -> Record | None:
 def _fresh(files: Sequence[AuditedFile], missing: list[int], jobs: int) -> Iterator[tuple[int, Reading]]:
     """Reads what the cache does not have; a few files here, more in processes."""
     if len(missing) < FEW_FILES:
-        with _no_collection():
+        with without_collection():
             for number in missing:
                 yield number, read_file(files[number])
         return
@@ -203,15 +202,3 @@ def _syntax(path: str, lines: tuple[int, ...]) -> Gap:
     more = f" and {len(lines) - LINES_SHOWN} more" if len(lines) > LINES_SHOWN else ""
     why = f"syntax that could not be read at line {shown}{more}; the rest of the file was read"
     return Gap("unparsed", path, why, len(lines))
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Facts have no cycles, so looking for some while they are made only costs time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
