@@ -50,7 +50,7 @@ class Decision(NamedTuple):
 
 def decisions(function: FunctionView) -> Iterator[Decision]:
     """Every count of a function whose result is compared, but for page numbers."""
-    for call in function.calls:
+    for call in function.calls_reaching("db-count"):
         reach = next((each for each in call.reaches("db-count") if not each.looped), None)
         if reach is None or not (len(reach.path) <= DEEPEST or _names_it(call)) or not _gives_number(call, reach):
             continue
@@ -129,7 +129,7 @@ def _converted(function: FunctionView, names: set[str]) -> set[str]:
     """Names given the number out of a row: `used = int(row[0])`, `used = row["n"] if row else 0`."""
     found: set[str] = set()
     for each in function.fact.assignments:
-        call = function.calls_by_index.get(each.value.call) if each.value.call >= 0 else None
+        call = function.call(each.value.call) if each.value.call >= 0 else None
         plain = each.value.kind in {"name", "either"} or (each.value.kind == "call" and _is_number(call))
         if plain and (call is None or _is_number(call)) and names.intersection(map(_stem, each.value.names)):
             found.update(target for target in each.targets if target.isidentifier())

@@ -31,10 +31,10 @@ class Cache(NamedTuple):
 def request_caches(module: ModuleView) -> Iterator[Cache]:
     """Caches of the module's classes whose objects are made anew for each request."""
     for initialiser in module.functions:
-        if initialiser.fact.name != "__init__" or initialiser.fact.owner < 0:
+        if not initialiser.name.endswith(".__init__"):
             continue
         maker = _request_maker(initialiser)
-        if maker is None:
+        if maker is None or initialiser.fact.owner < 0:
             continue
         for attribute in _empty_attributes(initialiser):
             yield from _fills(module, initialiser, attribute, maker)
@@ -92,7 +92,7 @@ def _source(method: FunctionView, assignment: Assignment) -> tuple[CallView, Rea
     names = {each.partition(".")[0] for each in assignment.value.names}
     earlier = [
         each
-        for each in method.calls
+        for each in method.calls_reaching("db-read")
         if each.fact.position <= assignment.position and each.link.implicit in {"", "iterate"}
     ]
     for call in reversed(earlier):

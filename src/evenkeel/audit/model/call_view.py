@@ -141,12 +141,12 @@ class CallView:
     @property
     def parent(self) -> CallView | None:
         """The call in whose arguments it stands."""
-        return self.function.calls_by_index.get(self.fact.parent) if self.fact.parent >= 0 else None
+        return self.function.call(self.fact.parent) if self.fact.parent >= 0 else None
 
     @property
     def receiver(self) -> CallView | None:
         """The call whose result it is called on."""
-        return self.function.calls_by_index.get(self.fact.receiver) if self.fact.receiver >= 0 else None
+        return self.function.call(self.fact.receiver) if self.fact.receiver >= 0 else None
 
     @property
     def step(self) -> Step:

@@ -32,7 +32,8 @@ def _hands_out(call: CallView, target: FunctionInfo, depth: int) -> bool:
     view = call.function.module.function(target)
     if view is None or view.linked.cached or view.fact.is_generator:
         return False
-    return any(_is_returned(view, each) and _makes(each, depth + 1) for each in view.calls)
+    opening = view.calls_reaching("connect")
+    return any(_makes(each, depth + 1) and _is_returned(view, each) for each in opening)
 
 
 def _is_returned(function: FunctionView, call: CallView) -> bool:

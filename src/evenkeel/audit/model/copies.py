@@ -109,7 +109,7 @@ class Uses:
 
     def _is_in_result(self, leaving: Return) -> bool:
         """Whether what is returned can hold the value: not when it only goes into calls that give numbers or texts."""
-        made = self.function.calls_by_index.get(leaving.value.call) if leaving.value.kind == "call" else None
+        made = self.function.call(leaving.value.call) if leaving.value.kind == "call" else None
         if made is not None and (_is_plain_result(made) or (made.targets and not self._passes(made, 0))):
             return False
         text = leaving.value.text
@@ -121,9 +121,8 @@ class Uses:
 
     def _captured(self) -> bool:
         """Whether a function inside this one uses a name."""
-        facts = self.function.module.facts.functions
-        own = next((index for index, each in enumerate(facts) if each is self.function.fact), -1)
-        inner = [each for each in facts if each.parent == own and own > 0]
+        own = self.function.number
+        inner = [each.fact for each in self.function.nested if each.fact.parent == own]
         chains = [c.callee for f in inner for c in f.calls] + [r.chain for f in inner for r in f.reads]
         chains += [n for f in inner for c in f.calls for a in c.arguments for n in a.value.names]
         return any(self._means(chain) for chain in chains)
@@ -187,7 +186,7 @@ def _is_plain_result(call: CallView) -> bool:
 
 def _gives_plain(function: FunctionView, value: Value) -> bool:
     """Whether a value is a number or a text that a call makes: `last = str(message["role"])`."""
-    made = function.calls_by_index.get(value.call) if value.kind == "call" else None
+    made = function.call(value.call) if value.kind == "call" else None
     return made is not None and (_is_plain_result(made) or made.library in PLAIN_TYPES)
 
 

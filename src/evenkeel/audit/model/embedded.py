@@ -25,7 +25,7 @@ def driver_of(call: CallView, reach: Reach) -> str:
         return call.library.partition(".")[0]
     last = reach.path[-1]
     module = call.function.module.neighbour(last.file)
-    function = next((each for each in module.functions if each.name == last.function), None) if module else None
+    function = module.named(last.function) if module is not None else None
     calls = function.calls if function is not None else ()
     there = (each for each in calls if each.line == last.line and each.library)
     return next(

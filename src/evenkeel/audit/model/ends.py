@@ -9,6 +9,5 @@ from evenkeel.audit.model.view import CallView, ModuleView
 def calls_at(module: ModuleView, step: Step) -> tuple[CallView, ...]:
     """The calls that stand on a step's line; () when the step is in no function of the project."""
     other = module.neighbour(step.file)
-    functions = other.functions if other is not None else ()
-    view = next((each for each in functions if each.name == step.function), None)
+    view = other.named(step.function) if other is not None else None
     return tuple(each for each in view.calls if each.line == step.line) if view is not None else ()

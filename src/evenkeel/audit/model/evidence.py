@@ -38,9 +38,8 @@ def _evidence(function: FunctionView, call: CallView) -> Iterator[str]:
 
 def _is_guarded(function: FunctionView, call: CallView) -> bool:
     around = function.blocks_around(call.fact.block, "with")
-    managers = [
-        function.calls_by_index[b.subject.call].fact.callee for b in around if b.subject and b.subject.call >= 0
-    ]
+    opened = [function.call(b.subject.call) for b in around if b.subject and b.subject.call >= 0]
+    managers = [each.fact.callee for each in opened if each is not None]
     outer = call.parent
     while outer is not None:
         managers.append(outer.fact.callee)

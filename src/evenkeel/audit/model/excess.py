@@ -49,9 +49,10 @@ class Excess(NamedTuple):
 
 def excesses(function: FunctionView) -> Iterator[Excess]:
     """Every load of a function of which only a part is used."""
-    for call in function.calls:
-        if call.fact.callee == "len" and len(call.fact.arguments) == 1:
-            yield from _counted(function, call)
+    for index, fact in enumerate(function.fact.calls):
+        if fact.callee == "len" and len(fact.arguments) == 1:
+            call = function.call(index)
+            yield from _counted(function, call) if call is not None else ()
     yield from _indexed(function)
     for block in function.fact.blocks:
         if block.kind in {"for", "comprehension"} and block.subject is not None:
@@ -63,16 +64,16 @@ def excesses(function: FunctionView) -> Iterator[Excess]:
 
 def _counted(function: FunctionView, call: CallView) -> Iterator[Excess]:
     value = call.fact.arguments[0].value
-    load = function.calls_by_index.get(value.call) if value.kind == "call" else None
-    if load is None and value.kind == "name" and _is_counted_only(function, value.text):
+    if value.kind == "call":
+        load = function.call(value.call)
+        if load is not None and (load.has("db-load-all") or call.has("db-read")):
+            yield from _counted_rows(call, load, load)
+    elif value.kind == "name":
         given = [each.value.call for each in function.fact.assignments if value.text in each.targets]
-        load = function.calls_by_index.get(given[0]) if len(given) == 1 and given[0] >= 0 else None
-        if load is not None and call.has("db-read") and not load.has("db-read"):
-            yield from _counted_rows(call, load, call)  # a lazy query that `len` runs
-            return
-    if load is None or not (load.has("db-load-all") or (call.has("db-read") and value.kind == "call")):
-        return
-    yield from _counted_rows(call, load, load)
+        load = function.call(given[0]) if len(given) == 1 else None
+        runs = load is not None and call.has("db-read") and not load.has("db-read")  # a lazy query that `len` runs
+        if load is not None and (runs or load.has("db-load-all")) and _is_counted_only(function, value.text):
+            yield from _counted_rows(call, load, call if runs else load)
 
 
 def _is_counted_only(function: FunctionView, name: str) -> bool:
@@ -90,7 +91,7 @@ def _counted_rows(call: CallView, made: CallView, load: CallView) -> Iterator[Ex
 
 def _indexed(function: FunctionView) -> Iterator[Excess]:
     for read in function.fact.reads:
-        load = function.calls_by_index.get(read.receiver) if read.subscript and read.chain == "<call>" else None
+        load = function.call(read.receiver) if read.subscript and read.chain == "<call>" else None
         if load is not None and _loads_all(load) and not _limited(load):
             what = f"`{load.name}()[...]` loads every `{_entity(load)}` row to take some of them"
             yield Excess("first", load, read.line, read.line, what, not _narrowed(load), _sure(load))

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from evenkeel.audit.model.effects import EffectKind
 from evenkeel.audit.model.index import FunctionInfo
 from evenkeel.audit.model.view import CallView, FunctionView, Reach
 
@@ -28,6 +29,7 @@ BACKGROUND = re.compile(
     r"(clean|purge|prune|sweep|janitor|housekeep|retention|reap|garbage|cron|nightly|daily|hourly|maintenance|expire)"
 )
 SELDOM = re.compile(r"random|%|last_clean|last_purge|next_clean|interval|should_clean|due\b", re.IGNORECASE)
+STORES: tuple[EffectKind, ...] = ("db-insert", "db-update", "db-pending", "db-pending-insert")
 LOCKS = re.compile(r"(acquire|lock|lease|claim|reserve)")
 
 
@@ -44,7 +46,7 @@ def sweeps(function: FunctionView) -> Iterator[Sweep]:
     """Removals of expired rows that a function makes besides its own write."""
     if BACKGROUND.search(function.fact.name):
         return
-    for call in function.calls:
+    for call in function.calls_reaching("db-delete"):
         reach = _expired_delete(call)
         if reach is None or _now_and_then(call):
             continue
@@ -97,10 +99,10 @@ def _now_and_then(call: CallView) -> bool:
 
 def _other_write(function: FunctionView, sweep: CallView) -> CallView | None:
     """What the function writes besides: an INSERT or UPDATE before or after the removal."""
-    for call in function.calls:
+    for call in function.calls_reaching(*STORES):
         if call is sweep or call.link.implicit in {"inject", "leave", "enter"} or _is_part_of(call, sweep):
             continue
-        written = call.reaches("db-insert", "db-update", "db-pending", "db-pending-insert")
+        written = call.reaches(*STORES)
         removed = {each.path[-1] for each in call.reaches("db-delete", "db-pending-delete")}
         if any(each.path[-1] not in removed for each in written):
             return call

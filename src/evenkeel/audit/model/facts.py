@@ -212,3 +212,18 @@ class FileFacts(msgspec.Struct, frozen=True, array_like=True, gc=False):
     errors: tuple[int, ...] = ()  # lines of syntax that could not be read
     suppressions: tuple[tuple[int, str], ...] = ()  # (line, text after `evenkeel:`) of suppression comments
     suppressed_lines: tuple[tuple[int, int], ...] = ()  # first and last line that each suppression speaks of
+
+
+class FileOutline(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The facts of one file with its functions left encoded: most are never asked for. Same fields as FileFacts."""
+
+    path: str
+    module: str
+    language: str
+    lines: int
+    functions: tuple[msgspec.Raw, ...] = ()
+    classes: tuple[Class, ...] = ()
+    imports: tuple[Import, ...] = ()
+    errors: tuple[int, ...] = ()
+    suppressions: tuple[tuple[int, str], ...] = ()
+    suppressed_lines: tuple[tuple[int, int], ...] = ()

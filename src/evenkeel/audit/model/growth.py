@@ -64,7 +64,7 @@ def _of_module(module: ModuleView) -> Iterator[Container]:
 
 
 def _of_classes(module: ModuleView) -> Iterator[Container]:
-    for each in module.facts.classes:
+    for each in module.outline.classes:
         values = {"dataclass", "dataclasses.dataclass"}
         if any(decorator.chain in values for decorator in each.decorators):
             continue
@@ -76,11 +76,11 @@ def _of_classes(module: ModuleView) -> Iterator[Container]:
 
 def _of_objects(module: ModuleView) -> Iterator[Container]:
     """Attributes that constructors set to an empty container; `kept` when the class is a lasting one."""
-    name = module.facts.module
+    name = module.outline.module
     for function in module.functions:
-        if function.fact.name != "__init__" or function.fact.owner < 0:
+        if not function.name.endswith(".__init__") or function.fact.owner < 0:
             continue
-        owner = module.facts.classes[function.fact.owner].qualname
+        owner = module.outline.classes[function.fact.owner].qualname
         kept = f"{name}.{owner}" in module.index.lasting
         for each in function.fact.assignments:
             plain, missing = _is_plain(function, each.value)
@@ -91,7 +91,7 @@ def _of_objects(module: ModuleView) -> Iterator[Container]:
 def _of_state(module: ModuleView) -> Iterator[Container]:
     """What the module itself adds elements to on the application's state, wherever that is set up."""
     seen: set[str] = set()
-    for function in module.functions:
+    for function in module.functions if module.holds("app.state.") else ():
         for each in function.fact.assignments:
             match = next((found for target in each.targets if (found := STATE_ELEMENT.fullmatch(target))), None)
             if match and match[1] not in seen:
@@ -103,7 +103,7 @@ def _is_plain(function: FunctionView, value: Value) -> tuple[bool, bool]:
     """Whether a value is an empty container without a bound of its own; and whether it makes elements that are missing."""
     if value.kind in {"dict", "list", "set"}:
         return value.size == 0, False
-    call = function.calls_by_index.get(value.call) if value.kind == "call" else None
+    call = function.call(value.call) if value.kind == "call" else None
     if call is None or call.library not in PLAIN:
         return False, False
     missing = call.library == "collections.defaultdict"
@@ -124,7 +124,7 @@ def growths(module: ModuleView, container: Container) -> Iterator[Growth]:
 def _growths_in(module: ModuleView, container: Container, names: tuple[str, ...]) -> Iterator[Growth]:
     elements = {f"{each}[]" for each in names}
     for function in module.functions[1:] if names else ():
-        if not _can_see(function, container, names):
+        if not function.holds(*names) or not _can_see(function, container, names):
             continue
         for assignment in function.fact.assignments:
             if assignment.operator == "=" and elements.intersection(assignment.targets):
@@ -137,7 +137,7 @@ def _growths_in(module: ModuleView, container: Container, names: tuple[str, ...]
 def _imported(module: ModuleView, target: str) -> Iterator[str]:
     """How another module writes the name: `cache`, `store.cache`."""
     home, _, name = target.rpartition(".")
-    for each in module.facts.imports:
+    for each in module.outline.imports:
         if each.target == target:
             yield each.name
         elif each.target == home:
@@ -146,7 +146,7 @@ def _imported(module: ModuleView, target: str) -> Iterator[str]:
 
 def _importing(module: ModuleView, container: Container) -> Iterator[tuple[ModuleView, tuple[str, ...]]]:
     """The other modules that import the container or its module, with the names that they write for it."""
-    home = module.facts.module
+    home = module.outline.module
     for path in _elsewhere(module, container):
         other = module.neighbour(path)
         names = tuple(_imported(other, f"{home}.{container.name}")) if other is not None else ()
@@ -163,7 +163,11 @@ def _elsewhere(module: ModuleView, container: Container) -> Iterator[str]:
 def _shrinks_elsewhere(module: ModuleView, container: Container) -> bool:
     for path in _elsewhere(module, container):
         other = ModuleView(module.index, module.index.numbers[path])
-        found = any(_shrinks(function, container, elsewhere=True) for function in other.functions)
+        found = other.holds(container.name) and any(
+            _shrinks(function, container, elsewhere=True)
+            for function in other.functions
+            if function.holds(container.name)
+        )
         other.release()  # there may be thousands
         if found:
             return True
@@ -180,7 +184,7 @@ def _by_call(container: Container, call: CallView, names: tuple[str, ...]) -> It
 
 
 def _is_lock(function: FunctionView, value: Value | None) -> bool:
-    made = function.calls_by_index.get(value.call) if value is not None and value.kind == "call" else None
+    made = function.call(value.call) if value is not None and value.kind == "call" else None
     return made is not None and LOCKS.search(made.library) is not None
 
 
@@ -214,7 +218,8 @@ def _chains(container: Container) -> tuple[str, ...]:
 
 def may_shrink(module: ModuleView, container: Container) -> bool:
     """Whether anything in the project takes elements out of the container, or could."""
-    if any(_shrinks(function, container) for function in module.functions):
+    chains = _chains(container)
+    if any(_shrinks(function, container) for function in module.functions if function.holds(*chains)):
         return True
     if container.scope != "module" and container.name.startswith("_"):
         return False  # private to its class

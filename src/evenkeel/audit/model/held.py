@@ -171,13 +171,14 @@ def _changed_since_binding(load: Load, name: str) -> str:
 
 
 def _changed_before(second: CallView) -> str:
-    earlier = (each for each in second.function.calls if each.fact.position < second.fact.position)
+    telling = second.function.calls_reaching(*CHANGES, *WAITS, "lock")
+    earlier = (each for each in telling if each.fact.position < second.fact.position)
     return next((found for each in earlier if each is not second and (found := _question(each))), "")
 
 
 def _changed_between(first: CallView, second: CallView) -> str:
     """The fact that would settle whether the row is still the same: a write or a wait between, or in the first."""
-    for call in second.function.calls:
+    for call in second.function.calls_reaching(*CHANGES, *WAITS, "lock"):
         inside = first.fact.position <= call.fact.position < second.fact.position
         if inside and call is not second and second.follows(call) and not _feeds(call, second):
             question = _question(call)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from typing import Literal
 
 import msgspec
@@ -145,3 +146,4 @@ class Index(msgspec.Struct, gc=False):
     mentions: bytes = b""  # the filters of all files' words, see model/mentions.py
     statements: dict[str, str] = {}  # that stand in `.sql` files, by name
     remarks: tuple[Remark, ...] = ()  # what comments say to evenkeel
+    masks: array[int] = msgspec.field(default_factory=lambda: array("Q"))  # of functions, see model/masks.py

@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from evenkeel.audit.model.flags import flags_passed, guard_at, settled
-from evenkeel.audit.model.lazy_loads import LAZY_READ, LazyLoad, loading_of, origin_of_name
+from evenkeel.audit.model.index import Link
+from evenkeel.audit.model.lazy_loads import LazyLoad, loading_of, origin_of_name
+from evenkeel.audit.model.masks import LAZY_READ
 from evenkeel.audit.model.view import CallView, FunctionView
 
 
 def inner_loads(function: FunctionView) -> Iterator[LazyLoad]:
     """Calls of an element's own methods, in loops, that read a relationship which is not loaded along."""
-    for call in function.calls:
+    for call in function.calls_linked(_has_one_target):
         element = _element(call)
         if not element or call.targets[0].is_async:
             continue
@@ -26,9 +28,13 @@ def inner_loads(function: FunctionView) -> Iterator[LazyLoad]:
                 yield LazyLoad(call, read.link.key, origin, "lazy", read)
 
 
+def _has_one_target(link: Link) -> bool:
+    return len(link.targets) == 1
+
+
 def _element(call: CallView) -> str:
     """The loop variable whose method a call is: `order` for `order.to_dict()`; "" when it is none."""
-    if not call.loops or len(call.targets) != 1:
+    if not call.loops:
         return ""
     written = call.fact.callee.partition("> ")[2] if call.fact.callee.startswith("<") else call.fact.callee
     root, _, rest = written.partition(".")

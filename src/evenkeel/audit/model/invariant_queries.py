@@ -6,11 +6,13 @@ import re
 from collections.abc import Iterator
 
 from evenkeel.audit.model.accesses import access
+from evenkeel.audit.model.effects import EffectKind
 from evenkeel.audit.model.loop_data import IDENTIFIER, inside
 from evenkeel.audit.model.loops import Repetition, leaves_after, loop_kind, loops_of, per_element
 from evenkeel.audit.model.repeats import Repeated
 from evenkeel.audit.model.view import CallView, FunctionView
 
+CHANGES: tuple[EffectKind, ...] = ("db-write", "commit", "db-pending", "db-flush", "sleep", "rollback")
 ASKS = re.compile(
     r"_*(get|find|load|list|query|select|is|has|count|exists?|fetch|lookup|all|first|one|one_or_none|scalar|scalars|execute"
     r"|exec|fetchval|fetchrow|fetch_one|fetch_all)(_|$)"
@@ -19,7 +21,7 @@ ASKS = re.compile(
 
 def repeated_questions(function: FunctionView) -> Iterator[Repeated]:
     """Reads that a loop repeats although nothing that changes in it reaches them, and nothing in it writes."""
-    for call in function.calls:
+    for call in function.calls_reaching("db-read"):
         if not call.loops or call.link.implicit or ASKS.match(call.name) is None or per_element(call) is not None:
             continue
         loop = loops_of(call)[0]
@@ -47,10 +49,8 @@ def _is_still(function: FunctionView, loop: int, call: CallView) -> bool:
         if inside(function.fact, each.block, loop)
         for target in each.targets
     }
-    for each in function.calls:
-        if not inside(function.fact, each.fact.block, loop):
-            continue
-        if each.reaches("db-write", "commit", "db-pending", "db-flush", "sleep", "rollback"):
+    for each in function.calls_reaching(*CHANGES):
+        if inside(function.fact, each.fact.block, loop) and each.reaches(*CHANGES):
             return False
     return not changed.intersection(_roots(call))
 

@@ -13,10 +13,11 @@ from typing import Literal, NamedTuple
 from evenkeel.audit.model.ends import calls_at
 from evenkeel.audit.model.facts import Block, Value
 from evenkeel.audit.model.finding import Step
+from evenkeel.audit.model.index import Link
 from evenkeel.audit.model.loop_data import IDENTIFIER, bound_call
+from evenkeel.audit.model.masks import LAZY_READ, QUERIES
 from evenkeel.audit.model.view import CallView, FunctionView
 
-LAZY_READ = "orm.relationship"  # the library name of a read that may load a relationship
 SERIALISED = "<serialise>"  # how a read is written that the framework makes for a response model
 DEEPEST = 3  # functions that a query's result is handed through
 LONGEST_CHAIN = 24
@@ -55,19 +56,21 @@ class LazyLoad(NamedTuple):
 
 def lazy_loads(function: FunctionView) -> Iterator[LazyLoad]:
     """Every read of a relationship that the model loads lazily by default."""
-    for call in function.calls:
-        if call.library != LAZY_READ or not call.link.certain:
-            continue
+    for call in function.calls_linked(_is_lazy):
         if call.loops or call.fact.callee.startswith(SERIALISED):
             origin = origin_of(function, call)
             target = call.link.result.removeprefix("list[").removesuffix("]").rpartition(".")[2]
             yield LazyLoad(call, call.link.key, origin, _loading(call.link.key, origin, target))
 
 
+def _is_lazy(link: Link) -> bool:
+    return link.library == LAZY_READ and link.certain
+
+
 def origin_of(function: FunctionView, read: CallView) -> CallView | None:
     """The call whose query produced the entity that a chain starts from: through loops, names and results of calls."""
     if read.fact.receiver >= 0:
-        call = function.calls_by_index.get(read.fact.receiver)
+        call = function.call(read.fact.receiver)
         return _querying(function, call, 0) if call is not None else None
     root = read.fact.callee.partition("> ")[2].partition(".")[0].removesuffix("[]")
     return _origin_of_name(function, root, read.fact.position, 0)
@@ -118,7 +121,7 @@ def _binding_loop(function: FunctionView, name: str, position: int) -> Block | N
 
 def _origin_of_value(function: FunctionView, value: Value, position: int, depth: int) -> CallView | None:
     if value.call >= 0:
-        call = function.calls_by_index.get(value.call)
+        call = function.call(value.call)
         return _querying(function, call, depth) if call is not None else None
     if value.kind == "name":
         return _origin_of_name(function, value.text.partition(".")[0].removesuffix("[]"), position, depth + 1)
@@ -145,7 +148,7 @@ def _querying(function: FunctionView, call: CallView, depth: int) -> CallView | 
 
 def _is_query(call: CallView) -> bool:
     """A query that is run by going through it: `Book.objects.filter(...)`."""
-    return any(each in call.link.result for each in ("QuerySet[", "Query[", "Manager["))
+    return any(each in call.link.result for each in QUERIES)
 
 
 def _loading(relation: str, origin: CallView | None, target: str = "", depth: int = 0) -> Loading:
@@ -273,6 +276,6 @@ def _steps_of_name(user: CallView, name: str, depth: int) -> Iterator[str]:
         return
     function = user.function
     for each in function.fact.assignments:
-        made = function.calls_by_index.get(each.value.call) if name in each.targets and each.value.call >= 0 else None
+        made = function.call(each.value.call) if name in each.targets and each.value.call >= 0 else None
         if made is not None and made is not user and each.position < user.fact.position:
             yield from chain_steps(made, depth + 1)

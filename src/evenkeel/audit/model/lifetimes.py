@@ -90,7 +90,7 @@ def _gives(function: FunctionView, leaving: Return, name: str) -> bool:
     value = leaving.value
     if leaving.kind == "raise" or name not in _roots(value.names):
         return False
-    call = function.calls_by_index.get(value.call)
+    call = function.call(value.call)
     while call is not None and call.receiver is not None:
         call = call.receiver
     asked = call is not None and _is_on(call.holder, name) and call.name not in {"cursor", "begin"}
@@ -99,8 +99,7 @@ def _gives(function: FunctionView, leaving: Return, name: str) -> bool:
 
 def _closed_over(function: FunctionView) -> set[str]:
     """Names that functions nested in this one use."""
-    nested = [f for f in function.module.functions if f.fact.qualname.startswith(f"{function.fact.qualname}.<locals>.")]
-    return {root for each in nested for call in each.fact.calls for root in _roots((call.callee,))}
+    return {root for each in function.nested for call in each.fact.calls for root in _roots((call.callee,))}
 
 
 def _roots(names: tuple[str, ...]) -> Iterator[str]:

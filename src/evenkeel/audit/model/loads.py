@@ -36,7 +36,7 @@ class Load(NamedTuple):
 @once_a_function
 def loads_of(function: FunctionView) -> Iterator[Load]:
     """Every load by key of a function, in evaluation order; but by an element, whose index the facts do not tell."""
-    for call in function.calls:
+    for call in function.calls_reaching("db-read", "db-key-read"):
         if call.link.effects or call.link.targets or call.link.runs:
             yield from (load for load in _loads(call) if not any("[]" in each for each in load.key))
 

@@ -155,5 +155,5 @@ def bound_call(function: FunctionView, name: str, position: int) -> CallView | N
     """The call whose result a local name last got before `position`, as far as assignments tell."""
     for each in reversed(function.fact.assignments):
         if each.position < position and name in each.targets and not each.unpacked:
-            return function.calls_by_index.get(each.value.call) if each.value.call >= 0 else None
+            return function.call(each.value.call) if each.value.call >= 0 else None
     return None

@@ -153,7 +153,7 @@ def _iterates_rows(function: FunctionView, block: Block) -> bool:
     subject = block.subject
     if subject is None:
         return False
-    call = function.calls_by_index.get(subject.call) if subject.call >= 0 else None
+    call = function.call(subject.call) if subject.call >= 0 else None
     if call is None and subject.kind == "name":
         call = bound_call(function, subject.text, block.start)
     implicit = any(
@@ -226,7 +226,7 @@ def _literal(function: FunctionView, name: str) -> Value | None:
     """The one literal that a local or module-level name is given, when nothing adds to it."""
     if any(name == each.name for each in function.fact.parameters):
         return None
-    for fact in (function.fact, function.module.facts.functions[0]):
+    for fact in (function.fact, function.module.functions[0].fact):
         given = [each.value for each in fact.assignments if name in each.targets]
         if len(given) == 1 and given[0].kind in {"list", "tuple", "set", "dict"}:
             return None if _grows(fact, name) else given[0]

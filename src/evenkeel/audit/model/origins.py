@@ -33,7 +33,7 @@ def root_of(chain: str) -> str:
 def _calls_of(function: FunctionView, value: Value, position: int, depth: int) -> Iterator[CallView]:
     if depth > DEEPEST:
         return
-    call = function.calls_by_index.get(value.call) if value.call >= 0 else None
+    call = function.call(value.call) if value.call >= 0 else None
     while call is not None:
         yield call
         for argument in call.fact.arguments:

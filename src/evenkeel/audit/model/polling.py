@@ -60,7 +60,7 @@ def _inside_innermost(function: FunctionView, call: CallView, loop: int) -> bool
 
 
 def _pause(function: FunctionView, loop: int) -> CallView | None:
-    for call in function.calls:
+    for call in function.calls_reaching("sleep"):
         if _inside_innermost(function, call, loop) and (call.has("sleep") or only_sleeps(call)):
             return call
     return None
@@ -86,7 +86,8 @@ def _is_drain(function: FunctionView, loop: int) -> bool:
     block = function.fact.blocks[loop]
     if block.kind == "for":
         names = loop_data(function.fact, loop)
-        calls = [each for each in function.calls if _inside_innermost(function, each, loop)]
+        asking = function.calls_reaching("db-read", "db-write")
+        calls = [each for each in asking if _inside_innermost(function, each, loop)]
         return any(each.reaches("db-read", "db-write") and flows_into(each, names) for each in calls)
     condition = block.subject
     if condition is None or not DRAINS.match(condition.text) or condition.kind == "constant":
@@ -115,7 +116,7 @@ def _is_bounded_command(function: FunctionView, block: Block) -> bool:
 
 
 def _query(function: FunctionView, loop: int) -> tuple[CallView, Reach] | None:
-    for call in function.calls:
+    for call in function.calls_reaching("db-read", "db-write"):
         if not _inside_innermost(function, call, loop) and not inside(function.fact, call.fact.block, loop):
             continue
         reach = next((each for each in call.reaches("db-read") if not each.looped), None)

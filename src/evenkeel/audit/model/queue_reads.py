@@ -55,11 +55,7 @@ def queue_reads(module: ModuleView) -> Iterator[QueueRead]:
 
 def _over_methods(module: ModuleView) -> Iterator[QueueRead]:
     """A class whose one method reads what is due and whose other method marks a row by its key alone."""
-    methods: dict[int, list[FunctionView]] = {}
-    for function in module.functions:
-        if function.fact.owner >= 0:
-            methods.setdefault(function.fact.owner, []).append(function)
-    for functions in methods.values():
+    for functions in _classes_that_update(module):
         calls = [call for function in functions for call in function.calls]
         if any(CLAIMS.search(step) for call in calls for step in (*call.query, call.fact.callee)):
             continue
@@ -68,6 +64,17 @@ def _over_methods(module: ModuleView) -> Iterator[QueueRead]:
             mark = next((each for each in calls if _marks_by_key(each, entity, read)), None)
             if mark is not None:
                 yield QueueRead(read, mark, entity)
+
+
+def _classes_that_update(module: ModuleView) -> Iterator[list[FunctionView]]:
+    """The methods of each class one of whose methods updates rows itself."""
+    updating = [each for each in module.functions_reaching("db-update") if any(each.calls_with("db-update"))]
+    classes = {each.name.rpartition(".")[0] for each in updating if each.fact.owner >= 0}
+    methods: dict[int, list[FunctionView]] = {}
+    for function in module.functions if classes else ():
+        if function.name.rpartition(".")[0] in classes and function.fact.owner >= 0:
+            methods.setdefault(function.fact.owner, []).append(function)
+    yield from methods.values()
 
 
 def _selected_pending(call: CallView) -> str:
@@ -88,14 +95,15 @@ def _marks_by_key(call: CallView, entity: str, read: CallView) -> bool:
 
 
 def _in_one_function(module: ModuleView) -> Iterator[QueueRead]:
-    for function in module.functions:
-        if any(CLAIMS.search(step) for call in function.calls for step in (*call.query, call.fact.callee)):
+    for function in module.functions_reaching("db-read"):
+        reading = function.calls_reaching("db-read")
+        reads = [each for each in reading if _selects_pending(each) or _asks_for_pending(each)]
+        if not reads or any(_claims(call) for call in function.calls):
             continue
-        for call in function.calls:
-            if _selects_pending(call) or _asks_for_pending(call):
-                mark = _mark(function, call)
-                if mark is not None:
-                    yield QueueRead(call, mark, _entity(call))
+        for call in reads:
+            mark = _mark(function, call)
+            if mark is not None:
+                yield QueueRead(call, mark, _entity(call))
 
 
 def _selects_pending(call: CallView) -> bool:
@@ -117,7 +125,7 @@ def _asks_for_pending(call: CallView, depth: int = 0) -> bool:
         (_selects_pending(each) and not _claims(each)) or _asks_for_pending(each, depth + 1)
         for view in views
         if view is not None
-        for each in view.calls
+        for each in view.calls_reaching("db-read")
     )
 
 
@@ -131,7 +139,7 @@ def _steps(call: CallView) -> tuple[str, ...]:
         return call.query
     function = call.function
     block = next((each for each in function.fact.blocks if each.start == call.fact.position and each.subject), None)
-    made = function.calls_by_index.get(block.subject.call) if block is not None and block.subject is not None else None
+    made = function.call(block.subject.call) if block is not None and block.subject is not None else None
     return chain_steps(made) if made is not None else ()
 
 

@@ -90,12 +90,12 @@ def _with_blocks(function: FunctionView) -> Iterator[Region]:
 
 def _manager_types(function: FunctionView) -> dict[int, str]:
     """Block -> type of the manager, from the implicit enter and leave calls."""
-    implicit = (each for each in function.calls if each.link.implicit in {"enter", "leave"})
+    implicit = function.calls_linked(lambda link: link.implicit in {"enter", "leave"})
     return {each.fact.block: each.link.receiver for each in implicit}
 
 
 def _managed_kind(function: FunctionView, block: Block, manager: str, name: str) -> RegionKind | None:
-    call = function.calls_by_index.get(block.subject.call) if block.subject is not None else None
+    call = function.call(block.subject.call) if block.subject is not None else None
     if function.role_of(manager) == "transaction" or (call is not None and call.has("begin")):
         return None if _is_savepoint(call) else "transaction"
     bound = function.role_of(function.types.get(name, ""))
@@ -115,7 +115,7 @@ def _is_savepoint(call: CallView | None) -> bool:
 
 def _is_named_transaction(function: FunctionView, block: Block) -> bool:
     """`with db_transaction():` where nothing tells what is called (a proxy that is filled in at start-up)."""
-    call = function.calls_by_index.get(block.subject.call) if block.subject is not None else None
+    call = function.call(block.subject.call) if block.subject is not None else None
     if call is None or not NAMED_TRANSACTION.search(call.name):
         return False
     return not (call.library or call.effects or any(target.reaches for target in call.targets))
@@ -149,9 +149,9 @@ def _passed(function: FunctionView) -> Iterator[Region]:
 def _attributes(function: FunctionView) -> Iterator[Region]:
     """Sessions kept on `self`."""
     seen: set[str] = set()
-    for call in function.calls:
+    for call in function.calls_linked(lambda link: function.role_of(link.receiver) == "session"):
         holder = call.holder
-        if holder.startswith("self.") and holder not in seen and function.role_of(call.link.receiver) == "session":
+        if holder.startswith("self.") and holder not in seen:
             seen.add(holder)
             yield _whole(function, "session", "attribute", holder, call.link.receiver)
 
@@ -159,11 +159,13 @@ def _attributes(function: FunctionView) -> Iterator[Region]:
 def opened_by(region: Region, function: FunctionView, at: CallView) -> CallView | None:
     """The call that opened the transaction which is open at `at`, or None when none is. Explicit ones open at once: then
     the answer is the latest statement before, or `at` itself."""
-    before = [each for each in function.calls if region.covers(each) and at.follows(each) and each is not at]
     if region.kind == "transaction":
+        before = [each for each in function.calls if region.covers(each) and at.follows(each) and each is not at]
         return before[-1] if before else at
     opener: CallView | None = None
-    for call in before:
+    for call in function.calls_reaching(*STATEMENTS, *ENDS):
+        if call is at or not region.covers(call) or not at.follows(call):
+            continue
         if ends_transaction(call):
             opener = None
         elif opener is None and touches_database(call):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from evenkeel.audit.model.accesses import Access, access
+from evenkeel.audit.model.accesses import KINDS, Access, access
 from evenkeel.audit.model.answers import once_a_function
 from evenkeel.audit.model.embedded import is_in_process
 from evenkeel.audit.model.facts import Block, Value
@@ -71,8 +71,8 @@ def repeated_accesses(function: FunctionView) -> Iterator[Repeated]:
     """Every call of a function that reaches the database once per element of a loop, in evaluation order.
 
     A database in the process itself is none that has to be reached; there only writes that one `executemany` makes count."""
-    for call in function.calls:
-        if not call.loops or call.link.implicit in {"inject", "enter", "leave"} or not _may_reach(call):
+    for call in function.calls_reaching(*KINDS):
+        if not call.loops or call.link.implicit in {"inject", "enter", "leave"}:
             continue
         repetition = per_element(call)
         if (
@@ -107,7 +107,7 @@ def _names_the_table(call: CallView, repetition: Repetition) -> bool:
 
 
 def _is_new(call: CallView, value: Value) -> bool:
-    made = call.function.calls_by_index.get(value.call) if value.kind == "call" else None
+    made = call.function.call(value.call) if value.kind == "call" else None
     if value.kind == "name":
         made = bound_call(call.function, value.text, call.fact.position)
     return made is not None and constructs(made)
@@ -118,7 +118,7 @@ def constructs(call: CallView) -> bool:
     made = call.link.result.partition("[")[0].rpartition(".")[2]
     if not made or call.name == made:
         return bool(made)
-    imports = (each for each in call.function.module.facts.imports if each.name == call.fact.callee)
+    imports = (each for each in call.function.module.outline.imports if each.name == call.fact.callee)
     return any(each.target.rpartition(".")[2] == made for each in imports)
 
 
@@ -151,10 +151,6 @@ def _is_strategy(call: CallView, names: frozenset[str]) -> bool:
     is_service = bool(call.targets) and root in names and type_ == call.link.receiver.partition("[")[0]
     passed = (name for each in call.fact.arguments for name in (*each.value.names, each.value.text))
     return is_service and call.function.module.entity(type_) is None and not touches(tuple(passed), names)
-
-
-def _may_reach(call: CallView) -> bool:
-    return bool(call.link.effects or call.link.targets or call.link.runs)
 
 
 def asks_for_many(call: CallView, names: frozenset[str]) -> bool:
@@ -200,7 +196,7 @@ def told_outside(call: CallView, loop: int) -> str:
     What goes out after the write counts only where the loop sends it itself: an event that some callee publishes about
     the change is no reason to write one by one."""
     function = call.function
-    for other in function.calls:
+    for other in function.calls_reaching("network", "subprocess"):
         if other is not call and inside(function.fact, other.fact.block, loop):
             after = other.fact.position > call.fact.position
             reached = other.reaches("network", "subprocess", spawned=True)
@@ -212,7 +208,7 @@ def told_outside(call: CallView, loop: int) -> str:
 @once_a_function
 def units_of_work(function: FunctionView) -> Iterator[Unit]:
     """Commits and flushes that run once per element of a loop, because they stand in it themselves."""
-    for call in function.calls:
+    for call in function.calls_reaching("commit", "db-flush"):
         if call.loops and _ends_a_unit(call):
             unit = _unit(call)
             if unit is not None:
@@ -254,7 +250,7 @@ def _now_and_then(commit: CallView, loop: int) -> bool:
 
 
 def _change_in(function: FunctionView, loop: int, names: frozenset[str], commit: CallView) -> Unit | None:
-    changes = [each for each in function.calls if _is_pending(each, loop, names)]
+    changes = [each for each in function.calls_reaching("db-pending") if _is_pending(each, loop, names)]
     for call in changes:
         if call.reaches("db-pending-insert"):
             return Unit(commit, loop, names, call, "insert")

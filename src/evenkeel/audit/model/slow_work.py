@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from evenkeel.audit.model.effects import EffectKind
 from evenkeel.audit.model.facts import Block
 from evenkeel.audit.model.finding import Confidence, Severity
-from evenkeel.audit.model.regions import Region, judged_deeper, opened_by, regions, writes_database
+from evenkeel.audit.model.regions import WRITES, Region, judged_deeper, opened_by, regions, writes_database
 from evenkeel.audit.model.view import CallView, FunctionView, Reach
 
 SLOW: tuple[EffectKind, ...] = ("network", "sleep", "subprocess", "file")
@@ -60,7 +60,8 @@ class SlowWork:
 
     def _has_written(self) -> bool:
         start, end = self.opener.fact.position, self.call.fact.position
-        return any(start <= c.fact.position < end and writes_database(c) for c in self.call.function.calls)
+        writing = self.call.function.calls_reaching(*WRITES)
+        return any(start <= c.fact.position < end and writes_database(c) for c in writing)
 
     @property
     def repeated(self) -> bool:
@@ -73,9 +74,10 @@ class SlowWork:
 
 def slow_work(function: FunctionView) -> Iterator[SlowWork]:
     """Every slow call of a function that a transaction is open around, each once."""
-    held = regions(function)
+    slow = function.calls_reaching(*SLOW)
+    held = regions(function) if slow else ()
     seen: set[tuple[int, str]] = set()
-    for call in function.calls if held else ():
+    for call in slow if held else ():
         found = _judge(function, call, held)
         if found is not None and (call.line, found.reach.effect.kind) not in seen:
             seen.add((call.line, found.reach.effect.kind))

@@ -54,7 +54,7 @@ class Spawn(NamedTuple):
 
 def spawns(function: FunctionView) -> Iterator[Spawn]:
     """Every spawn of a function that stands in a loop, in order of lines; bounded ones too."""
-    for call in function.calls:
+    for call in function.calls_reaching("gather", "spawn"):
         if call.has("gather"):
             yield from _gathered(call)
         elif _starts(call):
@@ -84,8 +84,8 @@ def _gathered(gather: CallView) -> Iterator[Spawn]:
         elif argument.value.kind == "name" and argument.keyword in {"*", ""}:
             yield from _in_variable(gather, argument.value.text)
         elif argument.value.kind == "call" and argument.value.call >= 0:
-            mapped = function.calls_by_index[argument.value.call]
-            if mapped.name == "map" and mapped.runs:
+            mapped = function.call(argument.value.call)
+            if mapped is not None and mapped.name == "map" and mapped.runs:
                 yield Spawn(mapped, -1, gather)
 
 

@@ -37,9 +37,10 @@ def stalls(function: FunctionView, kinds: tuple[EffectKind, ...]) -> Iterator[St
     """Calls of an async function that block the loop with an effect of these kinds, one a line, in order of lines."""
     if not function.is_async or function.info.private_loop:
         return
-    first_time = first_time_regions(function.fact)
+    reaching = function.calls_reaching(*kinds)
+    first_time = first_time_regions(function.fact) if reaching else ()
     best: dict[int, Stall] = {}
-    for call in function.calls:
+    for call in reaching:
         if is_inside(call.fact.position, first_time) or _runs_elsewhere(call):
             continue
         stall = _stall(call, kinds)

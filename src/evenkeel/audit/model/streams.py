@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from evenkeel.audit.model.accesses import Access, access
+from evenkeel.audit.model.accesses import KINDS, Access, access
 from evenkeel.audit.model.answers import once_a_block
 from evenkeel.audit.model.facts import Block
 from evenkeel.audit.model.loop_data import bound_call, flows_into, inside, loop_data
@@ -40,7 +40,7 @@ class EventWrite(NamedTuple):
 
 def event_writes(function: FunctionView) -> Iterator[EventWrite]:
     """Database writes that a function makes once per streamed bit."""
-    for call in function.calls:
+    for call in function.calls_reaching(*KINDS):
         loop = _stream_loop(call) if call.loops else -1
         if loop >= 0 and not _only_at_the_end(call, loop):
             found = _write(call)
@@ -84,7 +84,7 @@ def _is_stream(function: FunctionView, index: int, block: Block) -> bool:
         passed_on = _goes_out(function, index) and bool(STREAMS.search(text))
         arrives = named or passed_on or RESPONSES.search(text) is not None
         return loop_kind(function, index) == "events" and not of_rows and arrives
-    source = function.calls_by_index.get(block.subject.call) if block.subject.call >= 0 else None
+    source = function.call(block.subject.call) if block.subject.call >= 0 else None
     source = source or bound_call(function, text, block.start)
     streamed = source is not None and any(each.effect.detail == "llm" for each in source.reaches("network"))
     return (streamed and named) or (_goes_out(function, index) and named and bool(STREAMS.search(text)))
@@ -94,7 +94,7 @@ def _is_stream(function: FunctionView, index: int, block: Block) -> bool:
 def _goes_out(function: FunctionView, loop: int) -> bool:
     """Whether the loop passes each bit on: it yields, or sends to a client."""
     yields = any(each.kind == "yield" and inside(function.fact, each.block, loop) for each in function.fact.exits)
-    return yields or any(each.has("stream") and inside(function.fact, each.fact.block, loop) for each in function.calls)
+    return yields or any(inside(function.fact, each.fact.block, loop) for each in function.calls_with("stream"))
 
 
 def _only_at_the_end(call: CallView, loop: int) -> bool:
@@ -112,13 +112,13 @@ def _only_at_the_end(call: CallView, loop: int) -> bool:
 def _in_callback(function: FunctionView) -> Iterator[EventWrite]:
     """A function that is given one bit, sends it to a client and writes it."""
     bits = [each.name for each in function.fact.parameters if BITS.search(each.name)]
-    sends = any(each.has("stream") for each in function.calls)
+    sends = any(True for _ in function.calls_with("stream"))
     if function.fact.name == "<module>":
         return
     if not (bits and sends):
         yield from _told_at_once(function)
         return
-    for call in function.calls:
+    for call in function.calls_reaching(*KINDS):
         if call.loops or function.blocks_around(call.fact.block, "if", "else", "case", "except", "finally"):
             continue
         found = _write(call)
@@ -128,11 +128,14 @@ def _in_callback(function: FunctionView) -> Iterator[EventWrite]:
 
 def _told_at_once(function: FunctionView) -> Iterator[EventWrite]:
     """A function that hands one bit to those who listen, and writes it in the same step, whatever it is called with."""
-    told = [each for each in function.calls if each.name in TELLS and LISTENERS.search(each.holder)]
+    writes = function.calls_reaching("db-write")
+    told = (
+        () if not writes else [each for each in function.calls if each.name in TELLS and LISTENERS.search(each.holder)]
+    )
     bits = {name for each in told for a in each.fact.arguments for name in a.value.names if BITS.search(name)}
     if not bits:
         return
-    for call in function.calls:
+    for call in writes:
         if call in told or call.loops or function.blocks_around(call.fact.block, "if", "else", "case", "except"):
             continue
         written = next((each for each in call.reaches("db-write") if OF_STREAMS.search(each.effect.detail)), None)

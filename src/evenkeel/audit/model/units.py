@@ -31,13 +31,15 @@ class CommittedUnit:
 
 def committed_units(function: FunctionView) -> tuple[CommittedUnit, ...]:
     """Every unit of a function in order; writes inside one explicit transaction are not units."""
-    held = [each for each in regions(function) if each.kind == "transaction"]
-    return tuple(_units(function, lambda call: not any(each.covers(call) for each in held)))
+    ending = [each for each in function.calls_reaching("commit", "db-write") if _commits(each) or _autocommits(each)]
+    held = [each for each in regions(function) if each.kind == "transaction"] if ending else []
+    units = _units(function, lambda call: not any(each.covers(call) for each in held))
+    return tuple(units) if ending else ()
 
 
 def _units(function: FunctionView, counts: Callable[[CallView], bool]) -> Iterator[CommittedUnit]:
     pending: list[CallView] = []
-    for call in function.calls:
+    for call in function.calls_reaching(*WRITES, "commit", "rollback"):
         if not counts(call):
             continue
         writes = call.reaches(*WRITES)
@@ -103,7 +105,7 @@ def is_derived(first: CommittedUnit, second: CommittedUnit) -> bool:
             names.update(each for each in assignment.targets if each.isidentifier())
     between = [
         call
-        for call in function.calls
+        for call in function.calls_reaching(*WRITES)
         if second.write.fact.position >= call.fact.position > first.commit.fact.position and call.reaches(*WRITES)
     ]
     return any(_argument_uses(call, names) for call in between)

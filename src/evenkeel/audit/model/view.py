@@ -6,17 +6,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 
 import msgspec
 
 from evenkeel.audit.model.call_view import LONGEST_PATH, CallView, Reach
 from evenkeel.audit.model.effects import EffectKind
-from evenkeel.audit.model.facts import Block, FileFacts, Function
+from evenkeel.audit.model.facts import Block, FileOutline, Function
 from evenkeel.audit.model.finding import Step
 from evenkeel.audit.model.flow import ancestors, enclosing
 from evenkeel.audit.model.index import Entity, FunctionInfo, Index, Link, LinkedFunction, Reached
+from evenkeel.audit.model.masks import mask_of, mask_of_link
 from evenkeel.audit.model.packing import unpack
 
 __all__ = ["CallView", "FunctionView", "ModuleView", "Reach"]
@@ -24,19 +25,36 @@ __all__ = ["CallView", "FunctionView", "ModuleView", "Reach"]
 NO_LINK = Link(-1)
 RUNS_ONCE = frozenset({"migration", "script"})  # kinds of files
 
-_decode_facts = msgspec.msgpack.Decoder(FileFacts).decode
+_decode_outline = msgspec.msgpack.Decoder(FileOutline).decode
+_decode_function = msgspec.msgpack.Decoder(Function).decode
 _decode_links = msgspec.msgpack.Decoder(tuple[LinkedFunction, ...]).decode
 
 
 class FunctionView:
-    """One function: its fact, its calls with their effects, and how it is reached."""
+    """One function: its fact, its calls with their effects, and how it is reached. Decoded piece by piece as it is asked."""
 
-    def __init__(self, module: ModuleView, fact: Function, linked: LinkedFunction) -> None:
+    def __init__(self, module: ModuleView, number: int, linked: LinkedFunction) -> None:
         self.module = module
-        self.fact = fact
+        self.number = number  # its place in the file
         self.linked = linked
-        self.info: FunctionInfo = module.index.functions[linked.id]
         self.answers: dict[object, object] = {}  # see model/answers.py
+        self._calls: dict[int, CallView] = {}
+
+    @cached_property
+    def fact(self) -> Function:
+        """What was seen of it."""
+        return _decode_function(self.module.outline.functions[self.number])
+
+    def holds(self, *texts: str, any_case: bool = False) -> bool:
+        """Whether one of the texts stands anywhere in its facts: quick, before anything is decoded."""
+        encoded = bytes(self.module.outline.functions[self.number])
+        where = encoded.lower() if any_case else encoded
+        return any(each.encode() in where for each in texts)
+
+    @cached_property
+    def info(self) -> FunctionInfo:
+        """What is known of it from anywhere."""
+        return self.module.index.functions[self.linked.id]
 
     @property
     def name(self) -> str:
@@ -46,19 +64,69 @@ class FunctionView:
     @property
     def is_async(self) -> bool:
         """Declared with `async def`."""
-        return self.fact.is_async
+        return self.info.is_async
+
+    @property
+    def nested(self) -> tuple[FunctionView, ...]:
+        """The functions that stand in it, and in those."""
+        start = f"{self.name}.<locals>."
+        return tuple([each for each in self.module.functions if each.name.startswith(start)])
 
     @cached_property
     def calls(self) -> tuple[CallView, ...]:
         """Every call in evaluation order, implicit ones included."""
-        return tuple(sorted(self.calls_by_index.values(), key=lambda each: (each.fact.position, each.index)))
+        count = len(self.fact.calls) + len(self.linked.implicit)
+        return tuple(sorted([self._view(each) for each in range(count)], key=_in_order))
+
+    def call(self, index: int) -> CallView | None:
+        """The call by the index that facts use for it; None for -1 and what is no call of this function."""
+        known = self._calls.get(index)
+        if known is None and 0 <= index < len(self.fact.calls) + len(self.linked.implicit):
+            return self._view(index)
+        return known
+
+    def _view(self, index: int) -> CallView:
+        known = self._calls.get(index)
+        if known is None:
+            written = len(self.fact.calls)
+            fact = self.fact.calls[index] if index < written else self.linked.implicit[index - written]
+            known = self._calls[index] = CallView(self, index, fact, self._links.get(index, NO_LINK))
+        return known
 
     @cached_property
-    def calls_by_index(self) -> dict[int, CallView]:
-        """Calls by the index that facts use for them."""
-        links = {each.call: each for each in self.linked.links}
-        facts = (*self.fact.calls, *self.linked.implicit)
-        return {index: CallView(self, index, fact, links.get(index, NO_LINK)) for index, fact in enumerate(facts)}
+    def _links(self) -> dict[int, Link]:
+        return {each.call: each for each in self.linked.links}
+
+    @cached_property
+    def _masks(self) -> tuple[tuple[int, int], ...]:
+        """(index, mask) of each call that has or reaches anything."""
+        index = self.module.index
+        found = [(each.call, mask_of_link(each, index)) for each in self.linked.links]
+        return tuple([each for each in found if each[1]])
+
+    @cached_property
+    def mask(self) -> int:
+        """What its calls have and reach, see model/masks.py."""
+        mask = 0
+        for _, each in self._masks:
+            mask |= each
+        return mask
+
+    @cached_property
+    def _acting(self) -> tuple[tuple[CallView, int], ...]:
+        """The calls of `_masks` in evaluation order."""
+        found = [(self._view(index), mask) for index, mask in self._masks]
+        return tuple(sorted(found, key=lambda each: _in_order(each[0])))
+
+    def calls_reaching(self, *kinds: EffectKind) -> tuple[CallView, ...]:
+        """The calls in evaluation order that may have or reach one of these kinds, in tasks of their own too: all others
+        certainly do not."""
+        wanted = mask_of(*kinds)
+        return tuple([each for each, mask in self._acting if mask & wanted]) if self.mask & wanted else ()
+
+    def calls_linked(self, fits: Callable[[Link], bool]) -> list[CallView]:
+        """The calls in evaluation order whose links fit."""
+        return sorted([self._view(each.call) for each in self.linked.links if fits(each)], key=_in_order)
 
     @cached_property
     def types(self) -> dict[str, str]:
@@ -71,7 +139,7 @@ class FunctionView:
 
     def calls_with(self, *kinds: EffectKind) -> Iterator[CallView]:
         """Calls that themselves have an effect of these kinds."""
-        return (each for each in self.calls if each.link.effects and each.has(*kinds))
+        return (each for each in self.calls_reaching(*kinds) if each.has(*kinds))
 
     def blocks_around(self, block: int, *kinds: str) -> tuple[Block, ...]:
         """Enclosing blocks of these kinds, innermost first."""
@@ -118,25 +186,48 @@ class ModuleView:
         self._linked = index.linked[file]
 
     @cached_property
-    def facts(self) -> FileFacts:
-        """The file's facts."""
-        return _decode_facts(unpack(self._facts))
+    def encoded(self) -> bytes:
+        """The file's facts as they are stored: texts stand in them as they are, in UTF-8."""
+        return unpack(self._facts)
+
+    @cached_property
+    def outline(self) -> FileOutline:
+        """The file's facts, its functions still encoded."""
+        return _decode_outline(self.encoded)
+
+    def holds(self, *texts: str) -> bool:
+        """Whether one of the texts stands anywhere in the facts of the file: quick, before anything is decoded."""
+        return any(each.encode() in self.encoded for each in texts)
 
     @cached_property
     def functions(self) -> tuple[FunctionView, ...]:
         """Every function, the module's own code first."""
-        return tuple(
-            FunctionView(self, fact, linked)
-            for fact, linked in zip(self.facts.functions, _decode_links(unpack(self._linked)), strict=True)
-        )
+        linked = _decode_links(unpack(self._linked))
+        return tuple([FunctionView(self, number, each) for number, each in enumerate(linked)])
+
+    def functions_reaching(self, *kinds: EffectKind) -> Iterator[FunctionView]:
+        """The functions in whose calls one of these kinds may be found: in all others it certainly is not."""
+        wanted = mask_of(*kinds)
+        return (each for each in self.functions if each.mask & wanted)
 
     def function(self, info: FunctionInfo) -> FunctionView | None:
         """The view of any function of the project. Another file is decoded once for each module that asks for it."""
         module = self.neighbour(info.file)
         if module is None:
             return None
-        number = info.id - module.functions[0].info.id
+        number = info.id - module.functions[0].linked.id
         return module.functions[number] if 0 <= number < len(module.functions) else None
+
+    def named(self, name: str) -> FunctionView | None:
+        """The first function of this qualified name."""
+        return self._by_name.get(name)
+
+    @cached_property
+    def _by_name(self) -> dict[str, FunctionView]:
+        found: dict[str, FunctionView] = {}
+        for each in self.functions:
+            found.setdefault(each.name, each)
+        return found
 
     def neighbour(self, path: str) -> ModuleView | None:
         """Another file of the project, or this one."""
@@ -174,6 +265,10 @@ class ModuleView:
     def entity(self, type_text: str) -> Entity | None:
         """The persistent class a type text names."""
         return self.index.entities.get(type_text)
+
+
+def _in_order(call: CallView) -> tuple[int, int]:
+    return call.fact.position, call.index
 
 
 def _same_effect(reaches: Sequence[Reached], wanted: Reached) -> Reached | None:

@@ -130,7 +130,7 @@ LATER = (
 def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     """One finding for each removal of expired rows in a function that requests go through to write something else."""
     del context
-    for function in module.functions:
+    for function in module.functions_reaching(*RULE.needs):
         if function.role in {"job", "startup"} and not function.info.hot:
             continue
         yield from (_finding(function, each) for each in sweeps(function))

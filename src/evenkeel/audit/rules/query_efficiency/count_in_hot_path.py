@@ -136,7 +136,7 @@ TOTAL = "Leave the total out, count up to a bound, or cache it; fetch one row mo
 def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     """One finding for each count that decides on the way of a request; totals of pages need context."""
     del context
-    for function in module.functions:
+    for function in module.functions_reaching(*RULE.needs):
         if function.role != "handler" and not function.info.hot:
             continue
         lines: set[int] = set()

@@ -118,7 +118,7 @@ GATHER = "Make all `{entity}` rows first and write them once: `add_all` and one 
 def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     """One finding for each line on which a loop inserts row by row."""
     del context
-    for function in module.functions:
+    for function in module.functions_reaching(*RULE.needs):
         if any(block.kind in {"for", "while", "comprehension"} for block in function.fact.blocks):
             yield from distinct_lines(_findings(function))
 

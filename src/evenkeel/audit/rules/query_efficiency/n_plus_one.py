@@ -158,9 +158,10 @@ from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.finding import Confidence, Finding, Severity, Step
 from evenkeel.audit.model.inner_loads import inner_loads
 from evenkeel.audit.model.invariant_queries import repeated_questions
-from evenkeel.audit.model.lazy_loads import LAZY_READ, LazyLoad, lazy_loads, managed_loading
+from evenkeel.audit.model.lazy_loads import LazyLoad, lazy_loads, managed_loading
 from evenkeel.audit.model.loop_data import flows_into
 from evenkeel.audit.model.loops import Repetition, per_element
+from evenkeel.audit.model.masks import LAZY_READ
 from evenkeel.audit.model.repeats import Repeated, distinct_lines, loop_text, repeated_accesses, units_of_work
 from evenkeel.audit.model.rule import Rule
 from evenkeel.audit.model.view import FunctionView, ModuleView
@@ -187,7 +188,7 @@ EAGER = (
 def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     """One finding for each line on which a loop queries per element."""
     del context
-    for function in module.functions:
+    for function in module.functions_reaching(*RULE.needs):
         yield from distinct_lines(_findings(function))
         if function.info.per_element:
             yield from distinct_lines(_serialised(function))
@@ -196,7 +197,7 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
 def _serialised(function: FunctionView) -> Iterator[Finding]:
     """Queries of a method that the framework calls for each object of a list: the loop stands in the framework."""
     element = frozenset(function.info.parameters[:1])
-    for call in function.calls:
+    for call in function.calls_reaching("db-read"):
         reads = [each for each in call.reaches("db-read") if not each.looped]
         if call.loops or not reads or not flows_into(call, element):
             continue

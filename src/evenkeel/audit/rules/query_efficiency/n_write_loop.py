@@ -153,7 +153,7 @@ INSTEAD = {
 def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     """One finding for each line on which a loop changes or removes rows one by one."""
     observed = observed_tables(context)
-    for function in module.functions:
+    for function in module.functions_reaching(*RULE.needs):
         yield from _applied(function)
         if any(block.kind in {"for", "while", "comprehension"} for block in function.fact.blocks):
             yield from distinct_lines(_findings(function, observed))

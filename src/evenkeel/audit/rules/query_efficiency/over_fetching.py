@@ -134,7 +134,7 @@ INSTEAD = {
 def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     """One finding for each load of which only a part is used."""
     del context
-    for function in module.functions:
+    for function in module.functions_reaching(*RULE.needs):
         lines: set[int] = set()
         for each in excesses(function):
             if each.line not in lines:

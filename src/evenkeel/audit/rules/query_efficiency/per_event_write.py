@@ -107,7 +107,7 @@ BATCH = "Serve listeners from memory and write events in batches, by size and by
 def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     """One finding for each write that a stream multiplies."""
     del context
-    for function in module.functions:
+    for function in module.functions_reaching(*RULE.needs):
         places: set[tuple[int, int]] = set()
         for each in event_writes(function):
             place = (each.block.line, 0) if each.block is not None else (each.call.line, 1)

@@ -152,14 +152,14 @@ RULE = Rule(
 def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     """One finding for each call that loads a row which is at hand already."""
     del context
-    for function in module.functions:
+    for function in module.functions_reaching(*RULE.needs):
         seen: set[int] = set()
         loads = loads_of(function)
         for load in loads:
-            if load.call.line in seen or is_on_purpose(load) or _is_free(load) or per_element(load.call) is not None:
+            if load.call.line in seen or _is_free(load) or per_element(load.call) is not None:
                 continue
             held = held_before(load, loads)
-            if held is not None and not held.partial:
+            if held is not None and not held.partial and not is_on_purpose(load):
                 seen.add(load.call.line)
                 yield _finding(function, load, held)
 

@@ -113,14 +113,14 @@ RULE = Rule(
 def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     """One finding for each call that selects columns of an object that the function holds."""
     del context
-    for function in module.functions:
+    for function in module.functions_reaching(*RULE.needs):
         loads = loads_of(function)
         lines: set[int] = set()
         for load in loads:
-            if not load.partial or load.call.line in lines or is_on_purpose(load):
+            if not load.partial or load.call.line in lines:
                 continue
             held = held_before(load, loads)
-            if held is not None and held.partial:
+            if held is not None and held.partial and not is_on_purpose(load):
                 lines.add(load.call.line)
                 yield _finding(function, load, held)
 

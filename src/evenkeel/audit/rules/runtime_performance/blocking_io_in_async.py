@@ -229,7 +229,7 @@ DATABASE = "Use the async driver or session for this path, or run the whole unit
 def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     """One finding for each line of an async function that blocks, at the call."""
     del context
-    for function in module.functions:
+    for function in module.functions_reaching(*RULE.needs):
         if serves_nobody(function.info):
             continue
         for stall in stalls(function, KINDS):

@@ -153,7 +153,7 @@ class Look(NamedTuple):
 def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     """One finding for each loop that sleeps and looks whether it is cancelled."""
     del context
-    for function in module.functions:
+    for function in module.functions_reaching("sleep", "gather"):
         if not runs_once(function.info):
             for index, block in enumerate(function.fact.blocks):
                 look = _look(function, index) if block.kind in {"while", "for"} else None
@@ -162,10 +162,12 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
 
 
 def _look(function: FunctionView, loop: int) -> Look | None:
-    calls = [each for each in function.calls if _innermost_loop(function, each.fact.block) == loop]
-    sleeps = [each for each in calls if each.has("sleep") or only_sleeps(each) or _waits_a_while(each)]
+    pausing = function.calls_reaching("sleep", "gather")
+    near = [each for each in pausing if _innermost_loop(function, each.fact.block) == loop]
+    sleeps = [each for each in near if each.has("sleep") or only_sleeps(each) or _waits_a_while(each)]
     if not sleeps:
         return None
+    calls = [each for each in function.calls if _innermost_loop(function, each.fact.block) == loop]
     for block in _conditions(function, loop):
         subject = function.fact.blocks[block].subject
         if subject is None or not _asks_for_cancel(function, loop, block, calls):

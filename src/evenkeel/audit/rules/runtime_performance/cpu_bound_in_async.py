@@ -165,7 +165,7 @@ COMPUTING = (
 def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     """One finding for each piece of heavy work in an async function, at the first call of it."""
     del context
-    for function in module.functions:
+    for function in module.functions_reaching(*RULE.needs):
         last = -NEAR - 1
         for stall in _computing(function):
             if stall.call.line - last > NEAR:

@@ -80,6 +80,7 @@ from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.effects import EffectKind
 from evenkeel.audit.model.facts import Value
 from evenkeel.audit.model.finding import Finding
+from evenkeel.audit.model.index import Link
 from evenkeel.audit.model.rule import Rule
 from evenkeel.audit.model.view import CallView, ModuleView
 
@@ -120,7 +121,7 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     if module.kind in {"migration", "script"}:  # runs once
         return
     for function in module.functions:
-        for call in function.calls:
+        for call in function.calls_linked(_consumes):
             instead = _instead(call)
             if instead:
                 yield call.finding(
@@ -131,13 +132,17 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
                 )
 
 
+def _consumes(link: Link) -> bool:
+    return link.library in OF_LIST or link.library in OF_COMPREHENSION
+
+
 def _instead(call: CallView) -> str:
-    given = call.argument(0) if call.library in OF_LIST or call.library in OF_COMPREHENSION else None
+    given = call.argument(0)
     if given is None or call.fact.arguments[0].keyword:
         return ""
     if given.kind == "comprehension" and given.text.startswith("["):
         return "" if _needs_list(call, given) else OF_COMPREHENSION.get(call.library, "")
-    inner = call.function.calls_by_index.get(given.call) if given.kind == "call" else None
+    inner = call.function.call(given.call) if given.kind == "call" else None
     if inner is None or call.library not in OF_LIST:
         return ""
     if inner.library == "list" and len(inner.fact.arguments) == 1:

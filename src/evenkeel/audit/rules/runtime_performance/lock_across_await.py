@@ -135,7 +135,7 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     """One finding for each lock that an async function holds too long, at the line that takes it."""
     del context
     for function in module.functions:
-        if not function.is_async:
+        if not (function.is_async and _may_lock(function)):
             continue
         for index, block in enumerate(function.fact.blocks):
             if block.kind == "with" and block.subject is not None:
@@ -145,6 +145,11 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
                 yield from _held_by_call(function, call)
             elif call.name == "acquire" and _is(call, "async"):
                 yield from _acquired(function, call)
+
+
+def _may_lock(function: FunctionView) -> bool:
+    """Whether it takes something that is known as a lock, or that is named so."""
+    return any(True for _ in function.calls_with("lock")) or function.holds("lock", "mutex", any_case=True)
 
 
 def _held_by_block(function: FunctionView, index: int, block: Block) -> Iterator[Finding]:
@@ -277,5 +282,5 @@ def _is_shared(function: FunctionView, lock: str) -> bool:
     if lock.isidentifier():
         local = any(lock in each.targets for each in function.fact.assignments)
         return not local and all(each.name != lock for each in function.fact.parameters)
-    owner = module.facts.classes[function.fact.owner].qualname if function.fact.owner >= 0 else ""
-    return lock.startswith("self.") and f"{module.facts.module}.{owner}" in module.index.lasting
+    owner = module.outline.classes[function.fact.owner].qualname if function.fact.owner >= 0 else ""
+    return lock.startswith("self.") and f"{module.outline.module}.{owner}" in module.index.lasting

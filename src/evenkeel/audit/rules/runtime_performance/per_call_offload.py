@@ -121,12 +121,14 @@ from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.effects import EffectKind
 from evenkeel.audit.model.embedded import driver_of
 from evenkeel.audit.model.finding import Confidence, Finding
+from evenkeel.audit.model.index import Link
 from evenkeel.audit.model.once import runs_once
 from evenkeel.audit.model.rule import Rule
 from evenkeel.audit.model.view import CallView, FunctionView, ModuleView, Reach
 
 STORAGE: tuple[EffectKind, ...] = ("db-read", "db-key-read", "db-write", "db-pending", "db-flush", "commit")
 
+ROWS: tuple[EffectKind, ...] = ("db-read", "db-write", "db-pending")
 RULE = Rule(title="A thread hop per storage call", severity="HIGH", needs=frozenset({"offload"}))
 
 POSTGRESQL = "asyncpg, or psycopg's AsyncConnection"
@@ -172,8 +174,8 @@ def _database(context: ContextStore) -> str:
 def _hops(function: FunctionView) -> list[tuple[CallView, Reach]]:
     """Hops that carry little more than one storage call, each with the way to it."""
     found = []
-    for call in function.calls:
-        if call.link.mode != "offload" or call.link.implicit or _is_meant(call) or _is_chosen_elsewhere(call):
+    for call in function.calls_linked(lambda link: link.mode == "offload" and not link.implicit):
+        if _is_meant(call) or _is_chosen_elsewhere(call):
             continue
         reached = (
             call.reaches(*STORAGE)
@@ -198,8 +200,12 @@ def _is_chosen_elsewhere(call: CallView, depth: int = 0) -> bool:
     if len(call.targets) > 1:
         return True
     views = (call.function.module.function(each) for each in call.targets)
-    hops = [each for view in views if view is not None for each in view.calls if each.link.mode == "offload"]
+    hops = [each for view in views if view is not None for each in view.calls_linked(_is_offload)]
     return bool(hops) and all(_is_chosen_elsewhere(each, depth + 1) for each in hops)
+
+
+def _is_offload(link: Link) -> bool:
+    return link.mode == "offload"
 
 
 def _is_meant(call: CallView) -> bool:
@@ -213,9 +219,7 @@ def _is_thin(call: CallView, reached: Sequence[Reach]) -> bool:
     if len({each.effect.detail for each in reached}) > THIN_CALLS:
         return False
     views = [call.function.module.function(run) for run in call.runs]
-    counts = [
-        sum(1 for each in view.calls if each.reaches("db-read", "db-write", "db-pending")) for view in views if view
-    ]
+    counts = [sum(1 for each in view.calls_reaching(*ROWS) if each.reaches(*ROWS)) for view in views if view]
     return max(counts, default=0) <= THIN_CALLS
 
 

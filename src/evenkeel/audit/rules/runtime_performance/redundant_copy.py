@@ -115,7 +115,7 @@ class Copy(NamedTuple):
 def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     """One finding for each copy that protects nobody."""
     del context
-    for function in module.functions:
+    for function in module.functions_reaching(*RULE.needs):
         if not runs_once(function.info):
             for call in function.calls_with("copy"):
                 copied = _copy(function, call)
@@ -144,7 +144,7 @@ def _copy(function: FunctionView, call: CallView) -> Copy | None:
 
 def _unwrapped(function: FunctionView, value: Value | None) -> Value | None:
     """`deepcopy(list(messages))` copies the messages."""
-    made = function.calls_by_index.get(value.call) if value is not None and value.kind == "call" else None
+    made = function.call(value.call) if value is not None and value.kind == "call" else None
     return made.argument(0) if made is not None and made.library in CONTAINERS and not made.loops else value
 
 

@@ -172,7 +172,7 @@ MUTATORS = frozenset({"append", "extend", "add", "update", "insert", "appendleft
 def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     """One finding for each loop, at the first send it awaits."""
     del context
-    for function in module.functions:
+    for function in module.functions_reaching(*RULE.needs):
         if function.is_async and not runs_once(function.info):
             for index, block in enumerate(function.fact.blocks):
                 if block.kind in {"for", "comprehension"} and not block.is_async:
@@ -180,10 +180,13 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
 
 
 def _judge(function: FunctionView, loop: int) -> Iterator[Finding]:
+    near = [each for each in function.calls_reaching(*SENDS) if _innermost(each) == loop]
+    sends = [(each, reach) for each in near if _is_awaited(each) and (reach := _send(each)) is not None]
+    if not sends:
+        return
     calls = [each for each in function.calls if _innermost(each) == loop]
     awaited = [each for each in calls if _is_awaited(each)]
-    sends = [(each, reach) for each in awaited if (reach := _send(each)) is not None]
-    if not sends or len(awaited) > MANY_AWAITS or loop_kind(function, loop) != "elements":
+    if len(awaited) > MANY_AWAITS or loop_kind(function, loop) != "elements":
         return
     if _is_deliberate(function, loop, calls) or _depends_on_last(function, loop, [each for each, _ in sends]):
         return

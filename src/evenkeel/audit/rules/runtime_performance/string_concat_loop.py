@@ -126,7 +126,7 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     """One finding for each `+=` that copies what a loop has gathered so far."""
     del context
     for function in module.functions:
-        for assignment in function.fact.assignments:
+        for assignment in function.fact.assignments if function.holds("+=", " + ") else ():
             if _grows(assignment):
                 yield from _judge(function, assignment)
 
@@ -206,7 +206,7 @@ def _of_value(function: FunctionView, value: Value) -> Text:
         return "bytes"
     if value.kind == "other" and CONCATENATED.search(value.text):
         return "str"
-    call = function.calls_by_index.get(value.call) if value.kind == "call" else None
+    call = function.call(value.call) if value.kind == "call" else None
     return _of_type(call.link.result if call is not None else function.types.get(value.text, ""))
 
 
@@ -234,7 +234,7 @@ def _given(function: FunctionView, target: str) -> Iterator[tuple[FunctionView |
         return
     module = function.module
     top = module.functions[0]
-    for each in module.facts.classes[function.fact.owner].attributes:
+    for each in module.outline.classes[function.fact.owner].attributes:
         if name in each.targets:
             yield (top if each.value.kind != "call" else None), each
     for method in module.functions:

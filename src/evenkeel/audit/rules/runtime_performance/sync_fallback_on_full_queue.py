@@ -170,6 +170,9 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     """One finding for each branch taken when a queue is full that does the work inline."""
     del context
     for function in module.functions:
+        queues = any(True for _ in function.calls_with("enqueue"))
+        if not queues and not function.holds("len("):
+            continue
         for index, block in enumerate(function.fact.blocks):
             puts = _puts_answered_by(function, index, block)
             worked: frozenset[int] = frozenset()
@@ -190,7 +193,8 @@ def _puts_answered_by(function: FunctionView, index: int, block: Block) -> list[
         timed = [each for each in puts if each.argument(-1, "timeout") is not None or _is_timed(each)]
         return timed if any(TIMED_OUT.search(name) for name in names) else []
     if block.kind in {"if", "else"}:
-        return _puts(function) if _means_full(function, index, block) else []
+        puts = _puts(function)
+        return puts if puts and _means_full(function, index, block) else []
     return []
 
 
@@ -201,10 +205,13 @@ def _into_a_line(function: FunctionView, block: Block) -> tuple[list[CallView], 
     if measured is None:
         return [], frozenset()
     puts = [each for each in function.calls if each.holder == measured[1] and each.name in JOINS]
+    if not puts:
+        return [], frozenset()
     workers = [
         other
         for other in function.module.functions
         if other is not function
+        and other.holds(measured[1])
         and other.fact.owner == function.fact.owner
         and any(each.holder == measured[1] and each.name in LEAVES for each in other.calls)
     ]
@@ -213,7 +220,7 @@ def _into_a_line(function: FunctionView, block: Block) -> tuple[list[CallView], 
 
 
 def _puts(function: FunctionView) -> list[CallView]:
-    return [each for each in function.calls if each.has("enqueue") and not each.has("network")]
+    return [each for each in function.calls_with("enqueue") if not each.has("network")]
 
 
 def _is_timed(call: CallView) -> bool:

@@ -109,7 +109,7 @@ IN_THREAD = "Await an async version of the helper, or run the whole helper in a 
 def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     """One finding for each line of an async function on which the loop sleeps."""
     del context
-    for function in module.functions:
+    for function in module.functions_reaching(*RULE.needs):
         if serves_nobody(function.info):
             continue
         for stall in stalls(function, ("sleep",)):

@@ -150,7 +150,7 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
             growth = next((each for each in growths(module, container) if _by_request(each)), None)
             if growth is not None and not may_shrink(module, container):
                 yield _grown(module, growth)
-        for function in module.functions:
+        for function in module.functions if module.holds("functools") else ():
             decorator = _endless_cache(module, function)
             if decorator is not None:
                 yield _cached(function, decorator)
@@ -229,7 +229,7 @@ def _endless_cache(module: ModuleView, function: FunctionView) -> Decorator | No
 
 def _is_endless(module: ModuleView, decorator: Decorator) -> bool:
     root, _, rest = decorator.chain.partition(".")
-    targets = {each.name: each.target for each in module.facts.imports}
+    targets = {each.name: each.target for each in module.outline.imports}
     name = f"{targets.get(root, root)}.{rest}".rstrip(".")
     if name == "functools.cache":
         return True

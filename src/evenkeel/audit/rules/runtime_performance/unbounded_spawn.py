@@ -166,7 +166,7 @@ INSTEAD = {
 def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     """One finding for each loop that starts or gathers work without a bound."""
     del context
-    for function in module.functions:
+    for function in module.functions_reaching("gather", "spawn"):
         if runs_once(function.info):
             continue
         seen: set[int] = set()

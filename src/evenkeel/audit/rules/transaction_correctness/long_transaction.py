@@ -80,7 +80,7 @@ RULE = Rule(title="A transaction open across a long piece of work", severity="HI
 def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     """One finding for each slow call that an open transaction repeats in a loop."""
     del context
-    for function in module.functions:
+    for function in module.functions_reaching(*RULE.needs):
         for work in slow_work(function):
             if work.repeated:
                 yield _finding(work)

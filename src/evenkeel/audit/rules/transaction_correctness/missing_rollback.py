@@ -96,12 +96,12 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     """The first unprotected commit of each long-lived session in a function."""
     del context
     kept = _kept_sessions(module)
-    for function in module.functions:
+    for function in module.functions_reaching("commit"):
         if ends_with_process(function.info):
             continue  # what is not committed by then is rolled back with the connection
         reported: set[str] = set()
-        for call in function.calls:
-            if call.has("commit") and call.holder not in reported and _is_fault(function, call, kept):
+        for call in function.calls_with("commit"):
+            if call.holder not in reported and _is_fault(function, call, kept):
                 reported.add(call.holder)
                 yield _finding(call)
 
@@ -113,10 +113,10 @@ def _is_fault(function: FunctionView, commit: CallView, kept: set[tuple[str, str
 def _kept_sessions(module: ModuleView) -> set[tuple[str, str]]:
     """(class or "", chain) of sessions that the module's code acquires and keeps: globals and attributes of `self`."""
     found = set()
-    for function in module.functions:
+    for function in module.functions_reaching("connect"):
         owner = function.fact.qualname.rpartition(".")[0]
         for assignment in function.fact.assignments:
-            call = function.calls_by_index.get(assignment.value.call)
+            call = function.call(assignment.value.call)
             if assignment.value.kind == "call" and call is not None and _acquires(call):
                 for target in assignment.targets:
                     if target.startswith("self."):
@@ -138,13 +138,13 @@ def _outlives(function: FunctionView, commit: CallView, kept: set[tuple[str, str
         return True
     if ("", holder) in kept and holder not in {each.name for each in function.fact.parameters}:
         return function.fact.qualname != "<module>"
-    acquired = [c for c in function.calls if _acquires(c) and lifetime(c).name == holder]
+    acquired = [c for c in function.calls_reaching("connect") if _acquires(c) and lifetime(c).name == holder]
     return bool(acquired) and all(lifetime(each).ending in {"never", "on success only"} for each in acquired)
 
 
 def _is_protected(function: FunctionView, commit: CallView) -> bool:
     """A rollback in the function, or a `with` over the session around the commit."""
-    if any(each.has("rollback") for each in function.calls):
+    if any(True for _ in function.calls_with("rollback")):
         return True
     around = function.blocks_around(commit.fact.block, "with")
     return any(

@@ -106,13 +106,18 @@ OUTSIDE: tuple[EffectKind, ...] = ("network", "subprocess", "sleep")
 def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     """The first commit of each pair in which the second unit is made from what the first one made."""
     del context
-    for function in module.functions:
-        if any(each.kind == "transaction" and each.opened == "decorator" for each in regions(function)):
-            continue
+    for function in module.functions_reaching(*RULE.needs):
         units = committed_units(function)
+        if len(units) < 2 or _is_one_transaction(function):
+            continue
         for first, second in _pairs(units):
             yield _finding(function, first, second)
             break
+
+
+def _is_one_transaction(function: FunctionView) -> bool:
+    """Whether a decorator puts all of the function into one."""
+    return any(each.kind == "transaction" and each.opened == "decorator" for each in regions(function))
 
 
 def _pairs(units: tuple[CommittedUnit, ...]) -> Iterator[tuple[CommittedUnit, CommittedUnit]]:
@@ -156,7 +161,7 @@ def _question(first: CommittedUnit, second: CommittedUnit) -> str:
     """One transaction around both would stay open during what reaches outside the process in between; and rows that
     callees of callees write are rarely what the two have to do with each other."""
     call = first.commit
-    for other in call.function.calls:
+    for other in call.function.calls_reaching(*OUTSIDE):
         between = call.fact.position < other.fact.position <= second.commit.fact.position
         if between and other.follows(call) and any(r.effect.detail not in NEAR for r in other.reaches(*OUTSIDE)):
             return f"whether `{other.name}` on line {other.line}, which reaches outside the process, must see the first commit"

@@ -85,6 +85,7 @@ from collections.abc import Iterator
 from packaging.version import InvalidVersion, Version
 
 from evenkeel.audit.model.context import ContextStore
+from evenkeel.audit.model.effects import EffectKind
 from evenkeel.audit.model.finding import Confidence, Finding, Step
 from evenkeel.audit.model.regions import Region, ends_transaction, regions, touches_database
 from evenkeel.audit.model.rule import Rule
@@ -96,6 +97,8 @@ RULE = Rule(
     needs=frozenset({"stream", "stream-response", "sleep", "spawn", "dequeue"}),
 )
 
+PAUSES: tuple[EffectKind, ...] = ("sleep", "dequeue", "network")
+WAITS: tuple[EffectKind, ...] = ("stream", "sleep", "dequeue")
 HELD = frozenset({"session", "connection"})
 EXITS_BEFORE_RESPONSE = (Version("0.106"), Version("0.118"))  # FastAPI: yield dependencies close before the response
 
@@ -104,7 +107,7 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     """Streaming endpoints with an injected session, streams with an open one, and sessions given to tasks."""
     for function in module.functions:
         stream = _streams(function)
-        injected = _injected(function)
+        injected = _injected(function) if stream is not None else None
         if stream is not None and injected is not None and _is_held(function, injected, stream, context):
             yield _endpoint(function, injected, stream, context)
         yield from _yielding(function)
@@ -113,22 +116,21 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
 
 def _streams(function: FunctionView) -> CallView | None:
     """The call that makes an endpoint a stream: a streamed response, a send to a socket in a loop, waiting in a loop."""
-    if not {"handler", "websocket"} & {function.info.entry}:
+    if function.info.entry not in {"handler", "websocket"}:
         return None
-    for call in function.calls:
+    socket = function.info.entry == "websocket"
+    for call in function.calls if socket else function.calls_reaching("stream-response", *WAITS):
         if call.has("stream-response"):
             return call
         in_loop = any(block.kind == "while" or block.is_async for block in call.loops)
-        if in_loop and (call.reaches("stream", "sleep", "dequeue") or function.info.entry == "websocket"):
+        if in_loop and (socket or call.reaches(*WAITS)):
             return call
     return None
 
 
 def _injected(function: FunctionView) -> CallView | None:
-    for call in function.calls:
-        if call.link.implicit == "inject" and function.role_of(call.link.result) in HELD:
-            return call
-    return None
+    found = function.calls_linked(lambda link: link.implicit == "inject" and function.role_of(link.result) in HELD)
+    return next(iter(found), None)
 
 
 def _is_held(function: FunctionView, injected: CallView, stream: CallView, context: ContextStore) -> bool:
@@ -183,7 +185,8 @@ def _endpoint(function: FunctionView, injected: CallView, stream: CallView, cont
 
 def _yielding(function: FunctionView) -> Iterator[Finding]:
     """A generator that is streamed, with a session open around a `yield` in a loop."""
-    if not function.fact.is_generator or not _is_streamed(function):
+    pausing = _is_streamed(function) and function.calls_reaching(*PAUSES)
+    if not pausing or not function.fact.is_generator:
         return
     for region in regions(function):
         if region.opened == "with" and _is_database(function, region) and _yields_in_loop(function, region):
@@ -205,7 +208,7 @@ def _is_database(function: FunctionView, region: Region) -> bool:
 
 
 def _yields_in_loop(function: FunctionView, region: Region) -> bool:
-    waits = [c for c in function.calls if region.covers(c) and c.loops and c.reaches("sleep", "dequeue", "network")]
+    waits = [c for c in function.calls_reaching(*PAUSES) if region.covers(c) and c.loops and c.reaches(*PAUSES)]
     yields = [e for e in function.fact.exits if e.kind == "yield" and region.start < e.position <= region.end]
     return bool(waits) and bool(yields)
 
@@ -216,9 +219,7 @@ def _is_streamed(function: FunctionView) -> bool:
 
 def _given_away(function: FunctionView) -> Iterator[Finding]:
     """`background_tasks.add_task(send, session)`, `create_task(work(session))`."""
-    for call in function.calls:
-        if call.link.mode != "spawn" or not call.runs:
-            continue
+    for call in function.calls_linked(lambda link: link.mode == "spawn" and bool(link.runs)):
         given = next((each for each in call.fact.arguments if _is_session(function, each.value.text)), None)
         if given is not None:
             yield call.finding(

@@ -106,12 +106,12 @@ ROLES = frozenset({"session", "connection"})
 def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     """One finding for each acquisition that some path never gives back."""
     del context
-    for function in module.functions:
-        if function.fact.qualname == "<module>":
+    for function in module.functions_reaching(*RULE.needs):
+        if function.number == 0:
             continue  # what a module keeps lives as long as the process
         if ends_with_process(function.info):
             continue
-        for call in function.calls:
+        for call in function.calls_reaching("connect"):
             if _acquires(call) or _opens_client(call):
                 found = lifetime(call)
                 if found.ending in {"never", "on success only"} and not _is_plain_iteration(function, call):
@@ -148,7 +148,7 @@ def _rides_on_another(call: CallView) -> bool:
 
 def _type_of(call: CallView, value: Value) -> str:
     if value.kind == "call":
-        inner = call.function.calls_by_index.get(value.call)
+        inner = call.function.call(value.call)
         return inner.link.result if inner is not None else ""
     return call.function.types.get(value.text, "")
 

@@ -99,7 +99,7 @@ RULE = Rule(title="Slow work inside an open transaction", severity="HIGH", needs
 def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     """One finding for each slow call that is made while a transaction is open; in a loop it is `long-transaction`."""
     del context
-    for function in module.functions:
+    for function in module.functions_reaching(*RULE.needs):
         for work in slow_work(function):
             if not work.repeated:
                 yield _finding(work)
