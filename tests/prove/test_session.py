@@ -13,10 +13,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import msgspec
+import psutil
 import pytest
 
 from evenkeel.kernel.errors import UsageError
-from evenkeel.prove.commands import broken
+from evenkeel.prove.commands import INTERRUPTED, broken
 from evenkeel.prove.evidence import baseline, record
 from evenkeel.prove.evidence.charts import chart
 from evenkeel.prove.evidence.page import page
@@ -102,6 +103,23 @@ async def test_what_was_measured_survives_an_interruption(tmp_path: Path) -> Non
     assert evidence.interrupted
     assert 1 <= len(evidence.scenarios[0].runs) < 100
     assert b"Interrupted" in page(evidence)
+
+
+@pytest.mark.timeout(90)
+async def test_sigterm_ends_it_as_ctrl_c_does(tmp_path: Path) -> None:
+    """The command itself: what was measured is written down, and no server stays behind."""
+    written, logs = tmp_path / "evidence.json", tmp_path / "logs"
+    command = [sys.executable, "-m", "evenkeel", "prove", "S1", "--quick", "--pairs", "50", "--aa", "0", "--quiet"]
+    command += [f"--set={name}={number:g}" for name, number in TINY["S1"].items()]
+    process = await asyncio.create_subprocess_exec(*command, "--json", str(written), "--keep", str(logs))
+    while not list(logs.glob("S1-1")):  # noqa: ASYNC110 - the second run has begun
+        await asyncio.sleep(0.05)
+    servers = [child for child in psutil.Process(process.pid).children(recursive=True) if "serve" in child.cmdline()]
+    process.terminate()
+    assert await process.wait() == INTERRUPTED
+    assert record.read(written).interrupted
+    assert servers
+    assert not any(server.is_running() for server in servers)
 
 
 @pytest.mark.timeout(60)

@@ -52,7 +52,8 @@ def of_the_system() -> tuple[int, int] | None:
     if not sys.platform.startswith("linux"):
         return None
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE"), len(list(Path("/proc/self/fd").iterdir()))
+    # Names alone: a Path for each of thousands of sockets held the interpreter for a tenth of a core.
+    return pages * os.sysconf("SC_PAGE_SIZE"), len(os.listdir("/proc/self/fd"))  # noqa: PTH208
 
 
 def build_meter(meters: Meters) -> ProcessMeter:

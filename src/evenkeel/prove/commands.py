@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import signal
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,10 +50,18 @@ def run_prove(arguments: argparse.Namespace) -> int:
 
 
 def _run(plan: Plan, arguments: argparse.Namespace, console: Console) -> Evidence:
+    with _folder(arguments.keep) as folder, _progress(console, quiet=arguments.quiet) as show:
+        return asyncio.run(_ended_by_sigterm_too(plan, show, folder))
+
+
+async def _ended_by_sigterm_too(plan: Plan, show: Show, folder: Path) -> Evidence:
+    """SIGTERM is what Ctrl-C is: the servers are stopped, and what was measured is kept."""
     from evenkeel.prove.runner import prove  # noqa: PLC0415
 
-    with _folder(arguments.keep) as folder, _progress(console, quiet=arguments.quiet) as show:
-        return asyncio.run(prove(plan, show, folder))
+    if task := asyncio.current_task():
+        with suppress(NotImplementedError):  # Windows
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await prove(plan, show, folder)
 
 
 def _plan(arguments: argparse.Namespace, scenarios: list[str]) -> Plan:

@@ -17,6 +17,7 @@ import msgspec
 import uvicorn
 
 from evenkeel.hotpath.storage.addresses import dialect_of
+from evenkeel.kernel.collection import collected_seldom
 from evenkeel.kernel.errors import ConfigurationError
 from evenkeel.serve.app import Server, open_server
 from evenkeel.serve.family import FamilyRules, Kin, read_kin, reserved, supervise
@@ -127,8 +128,10 @@ async def _serve(settings: Settings, kin: Kin | None, stopped: Sequence[int]) ->
         if kin:
             kin.say_ready()  # evenkeel: ignore[blocking-io-in-async] one byte into an empty pipe, before the first request
         if not stopped:
-            with open_logs(settings.operations, server.parts.meters, settings.profile):
-                await InOrder(uvicorn_config(settings, server), server).serve(sockets)
+            meters, every_s = server.parts.meters, settings.server.full_collection_s
+            async with collected_seldom(meters, every_s=every_s):
+                with open_logs(settings.operations, meters, settings.profile):
+                    await InOrder(uvicorn_config(settings, server), server).serve(sockets)
 
 
 def _listening(settings: Settings) -> socket.socket:

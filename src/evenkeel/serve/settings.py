@@ -49,7 +49,8 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `instances` processes share the port; one that dies is started again after `restart_s`, twice as long each time up
     to `restart_max_s`. `connections` at once to one process, more are refused. `keep_alive_s` = how long an idle HTTP
     connection stays. Stopping waits `graceful_s` for requests under way. `forwarded_from`: addresses of proxies whose
-    `X-Forwarded-For` is believed.
+    `X-Forwarded-For` is believed. `full_collection_s`: how often Python may look at all objects for cycles, which stops
+    the process for up to a second when it has thousands of connections; 0 = when Python thinks fit.
     """
 
     host: str = "127.0.0.1"
@@ -62,6 +63,7 @@ class ServerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     restart_s: float = 0.5
     restart_max_s: float = 30.0
     forwarded_from: tuple[str, ...] = ()
+    full_collection_s: float = 300.0
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
