@@ -69,16 +69,17 @@ def start(turn: str) -> bytes:
 
 def test_a_follower_joins_a_replay_to_what_it_has() -> None:
     follow = Follow()
-    words = [word(number, 0.0) for number in range(4)]
+    words = [word(number, sent_s) for number, sent_s in enumerate((1.0, 1.1, 1.4, 1.9))]
     follow.event("progress", 1, start("t1"), 1.0)
     follow.event("llm_output_delta", 2, event({"delta": words[0]}), 1.1)
     follow.event("llm_output_delta", 3, event({"delta": words[1]}), 1.2)
-    follow.resuming = True
+    follow.back(1.5)
     segments = [{"event_id": 2 + number, "delta": each} for number, each in enumerate(words)]
     follow.event("llm_output_delta", 5, event({"segments": segments, "event_id_start": 2, "event_id_end": 5}), 2.0)
     answer = follow.event("final", 6, event({"answer": ""}), 2.1)
     assert answer is not None
-    assert (answer.turn, answer.track.missing(4), answer.track.doubled, answer.resumed) == ("t1", 0, 0, True)
+    assert (answer.turn, answer.track.missing(4), answer.track.doubled) == ("t1", 0, 0)
+    assert answer.track.delays == pytest.approx([0.1, 0.1, 0.1])  # not of the word that was sent while nobody listened
     assert (follow.doubled, follow.reordered, follow.cursor) == (0, 0, 6)
 
 

@@ -53,6 +53,7 @@ class Socket:
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     _transport: WSTransport | None = None
     _leaving: bool = False
+    _resumed: bool = False  # a turn that was started here is followed by a stream of its own
 
     async def connect(self) -> None:
         """Open, and wait for `ready`. UnavailableError when refused."""
@@ -81,20 +82,23 @@ class Socket:
         self._ask("start", f"start-{number}", {"content": text, "stream": True})
 
     def stop_resuming(self) -> None:
-        """The resumed turn has ended: its stream must not go on into the next one, which comes on its own."""
-        self._ask("cancel", "resume", {})
+        """The turn has ended: a stream that resumed it must not go on into the next one, which comes on its own."""
+        if self._resumed:
+            self._resumed = False
+            self._ask("cancel", "resume", {})
 
     def _ask(self, kind: str, request: str, payload: dict[str, object]) -> None:
         self.send({"type": kind, "session_id": self.session, "request_id": request, "payload": payload})
 
     def resume(self) -> None:
         """After a reconnect: watch on from the cursor."""
-        self.follow.resuming = True
+        self.follow.back(self.clock())
         self.watch()
 
     def resume_turn(self) -> None:
         """After a reconnect in the middle of a turn that was started here: follow it to its end, not beyond."""
-        self.follow.resuming = True
+        self.follow.back(self.clock())
+        self._resumed = True
         self._ask("resume", "resume", {"after_event_id": self.follow.cursor})
 
     def send(self, message: dict[str, object]) -> None:
@@ -104,7 +108,8 @@ class Socket:
 
     def drop(self) -> None:
         """Cut the connection without a word, as a lost network does."""
-        self._leaving = True
+        self._leaving, self._resumed = True, False
+        self.ready.clear()
         if self._transport is not None:
             self._transport.underlying_transport.abort()
             self._transport = None

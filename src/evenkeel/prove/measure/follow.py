@@ -51,7 +51,6 @@ class Answer:
     ended: float = 0.0
     end: str = ""
     code: str = ""
-    resumed: bool = False  # part of it came after a reconnect
 
 
 @dataclass(slots=True)
@@ -68,7 +67,12 @@ class Follow:
     answers: list[Answer] = field(default_factory=list)
     keep: bool = True  # False: answers are dropped once ended, e.g. in a soak
     resuming: bool = False
+    back_s: float = float("-inf")
     _seen: set[int] = field(default_factory=set)
+
+    def back(self, now_s: float) -> None:
+        """The client came back with its cursor: what was sent before now is replayed."""
+        self.resuming, self.back_s = True, now_s
 
     def event(self, kind: str, number: int | None, raw: bytes | memoryview, now_s: float) -> Answer | None:
         """An event came. The answer that it ended, if it did."""
@@ -80,7 +84,7 @@ class Follow:
         if number is not None and not self._in_order(number):
             return None
         if kind == "llm_output_delta":
-            self._words(raw, before, number, now_s)
+            self._words(raw, before, now_s)
         elif kind == "progress":
             self._begin(bytes(raw), now_s)
         elif kind in ENDS and b'"queued":true' not in bytes(raw):
@@ -100,18 +104,16 @@ class Follow:
             return True
         return False
 
-    def _words(self, raw: bytes | memoryview, before: int, number: int | None, now_s: float) -> None:
+    def _words(self, raw: bytes | memoryview, before: int, now_s: float) -> None:
         answer = self.now or self._answer("", now_s)
         data = _OUTER.decode(raw).data
         if data.segments is None:
             text = data.delta
         else:
             text = "".join(each.delta for each in data.segments if each.event_id > before)
-            if number is not None and data.segments and data.segments[0].event_id <= before:
-                answer.resumed = True
         if text:
             answer.first = answer.first or now_s
-            answer.track.add(text, now_s)
+            answer.track.add(text, now_s, self.back_s)
 
     def _begin(self, raw: bytes, now_s: float) -> None:
         found = _TURN.search(raw)
@@ -128,7 +130,7 @@ class Follow:
             self.now.turn = turn
 
     def _answer(self, turn: str, now_s: float) -> Answer:
-        self.now = Answer(turn, Track(), now_s, resumed=self.resuming)
+        self.now = Answer(turn, Track(), now_s)
         return self.now
 
     def _end(self, kind: str, raw: bytes, now_s: float) -> Answer:

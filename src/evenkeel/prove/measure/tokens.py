@@ -34,22 +34,23 @@ class Track:
     _rest: str = ""
     _early: set[int] = field(default_factory=set)  # words that came before one that is still missing
 
-    def add(self, text: str, now_s: float) -> None:
-        """Text that came now."""
+    def add(self, text: str, now_s: float, since_s: float = float("-inf")) -> None:
+        """Text that came now. Words sent before `since_s` were replayed, not delivered: they have no delay."""
         words = (self._rest + text).split(" ")
         self._rest = words.pop()
         for each in words:
             number, _, stamp = each.partition(".")
             try:
-                self._word(int(number, 16), age_s(int(stamp, 16), now_s))
+                self._word(int(number, 16), age_s(int(stamp, 16), now_s), now_s - since_s)
             except ValueError:
                 self.foreign += 1
 
-    def _word(self, number: int, delay: float) -> None:
+    def _word(self, number: int, delay: float, longest: float) -> None:
         if number < self.expected or number in self._early:
             self.doubled += 1
             return
-        self.delays.append(delay)
+        if delay <= longest:
+            self.delays.append(delay)
         if number == self.expected:
             self.expected += 1
             while self.expected in self._early:

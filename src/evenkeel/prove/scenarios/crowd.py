@@ -70,6 +70,7 @@ class Crowd:
     def _in(self, seconds: float, starter: Socket) -> None:
         async def later() -> None:
             await asyncio.sleep(seconds)
+            await starter.ready.wait()  # it may have been cut meanwhile
             self._start(starter)
 
         task = asyncio.create_task(later())
@@ -92,8 +93,7 @@ class Crowd:
         turns = self.turns.get(starter.session, [])
         if turns and answer.turn in {turns[-1], ""}:
             self.playing -= 1
-            if answer.resumed:
-                starter.stop_resuming()
+            starter.stop_resuming()
             self._in(PAUSE_S, starter)
 
     async def _storm(self, post: Post, chance: random.Random) -> None:

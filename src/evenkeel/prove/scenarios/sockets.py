@@ -53,8 +53,7 @@ def _observation(stage: Stage, crowd: Crowd, post: Post, memory: int, scans: int
                 lost += sent
                 continue
             lost += max(0, answer.track.missing(sent))
-            if not answer.resumed:
-                late.extend(answer.track.delays)
+            late.extend(answer.track.delays)
     delays = histogram(late)
     reads = post.metrics.by("evenkeel_events_reads_total", "purpose")
     connections = len(crowd.sockets)
