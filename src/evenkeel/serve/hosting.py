@@ -27,6 +27,10 @@ from evenkeel.serve.settings import Settings, read_settings, rendered
 LOG = logging.getLogger("evenkeel.serve")
 DEMO_KEY = "demo"
 MODEL = "default"
+ACCEPTS = 16
+"""Connections taken in one round of the loop. uvloop's libuv (1.46 and later) takes one a round and listening descriptor; a
+busy loop makes a hundred rounds a second, so 600 clients that came back at once waited four seconds for their turn.
+"""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -122,7 +126,7 @@ def uvicorn_run(settings: Settings, kin: Kin | None = None) -> int:
 
 async def _serve(settings: Settings, kin: Kin | None, stopped: Sequence[int]) -> None:
     listening = _listening(settings)
-    sockets = [listening, kin.own] if kin else [listening]
+    doors = [listening, *(listening.dup() for _ in range(ACCEPTS - 1))]
     async with open_server(settings, gather=kin.gather if kin else None) as server:
         await _welcome(settings, server, listening.getsockname()[1], kin)
         if kin:
@@ -131,7 +135,7 @@ async def _serve(settings: Settings, kin: Kin | None, stopped: Sequence[int]) ->
             meters, every_s = server.parts.meters, settings.server.full_collection_s
             async with collected_seldom(meters, every_s=every_s):
                 with open_logs(settings.operations, meters, settings.profile):
-                    await InOrder(uvicorn_config(settings, server), server).serve(sockets)
+                    await InOrder(uvicorn_config(settings, server), server).serve([*doors, kin.own] if kin else doors)
 
 
 def _listening(settings: Settings) -> socket.socket:
