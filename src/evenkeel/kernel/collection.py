@@ -15,7 +15,7 @@ from evenkeel.kernel.background import background
 from evenkeel.kernel.clock import Clock, SystemClock
 from evenkeel.kernel.metrics import Meters
 
-YOUNG = (2_000, 10)
+YOUNG = (1_000, 5)
 """New containers before the young are looked at, and how often before those that lived on are too: a few milliseconds."""
 NEVER = 1_000_000_000
 

@@ -27,7 +27,7 @@ from evenkeel.serve.settings import Settings, read_settings, rendered
 LOG = logging.getLogger("evenkeel.serve")
 DEMO_KEY = "demo"
 MODEL = "default"
-ACCEPTS = 16
+ACCEPTS = 4
 """Connections taken in one round of the loop. uvloop's libuv (1.46 and later) takes one a round and listening descriptor; a
 busy loop makes a hundred rounds a second, so 600 clients that came back at once waited four seconds for their turn.
 """
@@ -172,7 +172,8 @@ def uvicorn_config(settings: Settings, server: Server) -> uvicorn.Config:
         ws_ping_timeout=None,
         lifespan="off",
         log_config=None,
-        log_level=settings.operations.log_level,
+        # At `info` uvicorn writes two lines for every WebSocket: thousands at once when a crowd comes back.
+        log_level="warning" if settings.operations.log_level == "info" else settings.operations.log_level,
         access_log=False,
         server_header=False,
         proxy_headers=bool(rules.forwarded_from),

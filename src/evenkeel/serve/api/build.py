@@ -102,6 +102,9 @@ def _application(desk: Desk, options: ApiOptions) -> FastAPI:
             EvenkeelError: _on_known,
         },
     )
+    # first, since routes are tried in turn: most requests, and all who come back after a break, are for these
+    raw = [*socket_routes(desk), *wunder.routes(desk), *chat_streams.chat_streams(desk), *openai_routes(desk)]
+    asgi.router.routes.extend(raw)
     asgi.include_router(health_routes(desk, options.queue, options.gather))
     for routes in (
         auth_routes.auth_routes,
@@ -111,8 +114,7 @@ def _application(desk: Desk, options: ApiOptions) -> FastAPI:
         small_routes.small_routes,
     ):
         asgi.include_router(routes(desk))
-    raw = [*wunder.routes(desk), *chat_streams.chat_streams(desk), *openai_routes(desk), *socket_routes(desk)]
-    asgi.router.routes.extend([*raw, *options.routes])
+    asgi.router.routes.extend(options.routes)
     templates.update({route.endpoint: route for route in asgi.router.routes if isinstance(route, Route)})
     with_streams(asgi)
     return asgi
