@@ -61,7 +61,7 @@ class Socket:
         self._leaving = False
         address = self.url.replace("http", "ws", 1) + "/wunder/chat/ws"
         try:
-            self._transport, _ = await ws_connect(
+            await ws_connect(
                 lambda: _Listener(self),
                 address,
                 extra_headers={"Authorization": f"Bearer {self.token}"},
@@ -139,6 +139,10 @@ class Socket:
         elif envelope.type == "error":
             self.errors.append(f"{envelope.payload.code}: {envelope.payload.message}")
 
+    def opened(self, transport: WSTransport) -> None:
+        """The connection is there; `ready` may come in the same segment."""
+        self._transport = transport
+
     def lost(self) -> None:
         """The connection is gone."""
         if not self._leaving:
@@ -150,6 +154,9 @@ class _Listener(WSListener):
     def __init__(self, owner: Socket) -> None:
         super().__init__()
         self._owner = owner
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        self._owner.opened(transport)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         if frame.msg_type == WSMsgType.TEXT:

@@ -107,10 +107,8 @@ class Follow:
     def _words(self, raw: bytes | memoryview, before: int, now_s: float) -> None:
         answer = self.now or self._answer("", now_s)
         data = _OUTER.decode(raw).data
-        if data.segments is None:
-            text = data.delta
-        else:
-            text = "".join(each.delta for each in data.segments if each.event_id > before)
+        segments = data.segments
+        text = data.delta if segments is None else "".join(each.delta for each in segments if each.event_id > before)
         if text:
             answer.first = answer.first or now_s
             answer.track.add(text, now_s, self.back_s)
