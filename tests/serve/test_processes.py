@@ -9,8 +9,10 @@ import signal
 from pathlib import Path
 
 import httpx2
+import psutil
 import pytest
 
+from evenkeel.serve.hosting import ACCEPTS
 from tests.serve.processes import KEY, started
 from tests.serve.reading import kinds, sse
 
@@ -22,6 +24,8 @@ pytestmark = pytest.mark.timeout(120)  # a process imports everything that the s
 async def test_a_process_answers_and_stops_in_order(tmp_path: Path) -> None:
     async with started(tmp_path, "--sqlite", str(tmp_path / "a.db")) as server:
         async with httpx2.AsyncClient(base_url=server.url, headers=HEADERS, timeout=30) as http:
+            listening = [each for each in psutil.Process(server.process.pid).net_connections("tcp") if not each.raddr]
+            assert len({each.fd for each in listening}) == ACCEPTS  # so many connections a round of the loop
             events = sse((await http.post("/wunder", json=RUN)).text)
             assert kinds(events)[-1] == "final"
             slow = {**RUN, "question": "say 60 words"}

@@ -17,11 +17,10 @@ import msgspec
 import uvicorn
 
 from evenkeel.hotpath.storage.addresses import dialect_of
-from evenkeel.kernel.collection import collected_seldom
 from evenkeel.kernel.errors import ConfigurationError
 from evenkeel.serve.app import Server, open_server
 from evenkeel.serve.family import FamilyRules, Kin, read_kin, reserved, supervise
-from evenkeel.serve.operations import open_logs
+from evenkeel.serve.operations import collected_seldom, open_logs
 from evenkeel.serve.settings import Settings, read_settings, rendered
 
 LOG = logging.getLogger("evenkeel.serve")

@@ -60,6 +60,11 @@ class Ring:
         """Something in it is not stored yet, so memory is all there is."""
         return self.last > self.settled_to
 
+    @property
+    def ended(self) -> bool:
+        """The newest event that was seen is the last of its run."""
+        return bool(self.entries) and self.entries[-1].terminal
+
     def learn(self, event_id: int, epoch: int) -> None:
         """Storage was read to its end: nothing above `event_id` is stored. Ahead of us, it replaces what we know."""
         self.epoch = self.epoch or epoch

@@ -78,7 +78,9 @@ class Upkeep:
                     await self._rules.clock.sleep(RETRY_S * random.uniform(0.5, 1.5))  # noqa: S311 spreads retries
 
     async def settle(self) -> None:
-        """Find the sessions in which nothing is at work any more, and tell their readers."""
+        """Find the sessions in which nothing is at work any more, and tell their readers: what is asked within `settle_s`
+        is one look.
+        """
         while True:
             await self._asked.wait()
             self._asked.clear()
@@ -89,6 +91,8 @@ class Upkeep:
                 except UnavailableError:
                     self._to_ask.update(dict.fromkeys(wanted))
                     await self._rules.clock.sleep(RETRY_S * random.uniform(0.5, 1.5))  # noqa: S311 spreads retries
+                else:
+                    await self._rules.clock.sleep(self._rules.settle_s)
 
     async def sweep(self) -> None:
         """In case a wake-up was lost: look at everything that is read here, seldom, or often while none can arrive."""
@@ -145,12 +149,13 @@ class Upkeep:
         rings = [ring for name in session_ids if (ring := self._rings.get(name))]
         idle = [ring for ring in rings if ring.session_id not in active and not ring.unstored]
         ends = {ring.session_id: ring.end for ring in idle}
-        await self._read(ends)  # the end of a run is stored before its lease goes: see it first
+        # The end of a run is stored before its lease goes: see it first, where it was not seen.
+        await self._read(ring.session_id for ring in idle if not ring.ended)
         for ring in rings:
             if ends.get(ring.session_id) == ring.end:
                 ring.quiet_at, ring.pause_s = ring.end, 0.0
                 ring.wake()
-            elif ring.entries and ring.entries[-1].terminal:
+            elif ring.ended:
                 self._ask_later(ring)
             else:
                 ring.busy = ring.session_id in active

@@ -1,0 +1,78 @@
+"""How often Python looks for cycles while the server serves."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import weakref
+from collections.abc import Iterator
+
+import pytest
+
+from evenkeel.kernel.clock import ManualClock
+from evenkeel.kernel.metrics import Meters
+from evenkeel.serve.operations import collected_seldom
+
+EVERY_S = 300.0
+
+
+class Cycle:
+    """Refers to itself: no reference count frees it."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+@pytest.fixture
+def full() -> Iterator[list[int]]:
+    """How often everything was looked at."""
+    found: list[int] = []
+
+    def note(phase: str, info: dict[str, int]) -> None:
+        if phase == "stop" and info["generation"] == 2:
+            found.append(1)
+
+    gc.callbacks.append(note)
+    yield found
+    gc.callbacks.remove(note)
+
+
+async def test_what_lives_on_is_looked_at_when_it_is_time_and_not_before(full: list[int]) -> None:
+    meters, clock = Meters(), ManualClock()
+    async with collected_seldom(meters, every_s=EVERY_S, clock=clock):
+        while not clock.sleepers:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        full.clear()
+        kept = [[number] for number in range(200_000)]  # with Python's own bounds a full look would have come by now
+        assert not full
+        old = Cycle()
+        gone = weakref.ref(old)
+        gc.collect(1)  # it has lived on
+        full.clear()
+        del old
+        assert gone() is not None
+        clock.advance(EVERY_S)
+        while gone() is not None:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+    assert len(kept) == 200_000
+    assert meters.registry.get_sample_value("evenkeel_process_collection_seconds_count", {"path": "none"}) == 1
+
+
+async def test_young_cycles_are_found_as_ever() -> None:
+    async with collected_seldom(Meters(), every_s=EVERY_S):
+        young = Cycle()
+        gone = weakref.ref(young)
+        del young
+        kept: list[list[int]] = []
+        while gone() is not None:
+            kept.append([len(kept)])
+            assert len(kept) < 100_000
+
+
+@pytest.mark.parametrize("every_s", [0.0, EVERY_S])
+async def test_python_is_left_as_it_was(every_s: float) -> None:
+    before = gc.get_threshold()
+    async with collected_seldom(Meters(), every_s=every_s):
+        assert (gc.get_threshold() == before) == (every_s == 0)
+    assert gc.get_threshold() == before
+    assert gc.get_freeze_count() == 0
