@@ -8,6 +8,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -106,20 +107,20 @@ async def test_what_was_measured_survives_an_interruption(tmp_path: Path) -> Non
 
 
 @pytest.mark.timeout(90)
-async def test_sigterm_ends_it_as_ctrl_c_does(tmp_path: Path) -> None:
+def test_sigterm_ends_it_as_ctrl_c_does(tmp_path: Path) -> None:
     """The command itself: what was measured is written down, and no server stays behind."""
     written, logs = tmp_path / "evidence.json", tmp_path / "logs"
     command = [sys.executable, "-m", "evenkeel", "prove", "S1", "--quick", "--pairs", "50", "--aa", "0", "--quiet"]
     command += [f"--set={name}={number:g}" for name, number in TINY["S1"].items()]
-    process = await asyncio.create_subprocess_exec(*command, "--json", str(written), "--keep", str(logs))
-    while not list(logs.glob("S1-1")):  # noqa: ASYNC110 - the second run has begun
-        await asyncio.sleep(0.05)
-    servers = [child for child in psutil.Process(process.pid).children(recursive=True) if "serve" in child.cmdline()]
-    process.terminate()
-    assert await process.wait() == INTERRUPTED
+    with subprocess.Popen([*command, "--json", str(written), "--keep", str(logs)]) as process:
+        while not list(logs.glob("S1-1")):  # the second run has begun
+            time.sleep(0.05)
+        children = psutil.Process(process.pid).children(recursive=True)
+        process.terminate()
+        assert process.wait() == INTERRUPTED
     assert record.read(written).interrupted
-    assert servers
-    assert not any(server.is_running() for server in servers)
+    assert children
+    assert not any(child.is_running() for child in children)
 
 
 @pytest.mark.timeout(60)
