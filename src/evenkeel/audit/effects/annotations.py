@@ -10,6 +10,7 @@ from evenkeel.audit.effects.types import (
     ITERATORS,
     MAPPINGS,
     NONE,
+    PENDING,
     TRANSPARENT,
     UNKNOWN,
     Type,
@@ -43,9 +44,9 @@ class Annotations:
         key = (place.file, scope, text)
         known = self._known.get(key)
         if known is None:
-            self._known[key] = UNKNOWN
+            self._known[key] = PENDING
             known = self._known[key] = self._resolve(function_id, text, depth)
-        return known
+        return self._resolver.cut() if known is PENDING else known
 
     def declared(self, function_id: int, text: str, inferred: Callable[[], Type]) -> Type:
         """What an annotation says; where it names a type that nothing is known of (a stub, say), what the value says."""
@@ -182,6 +183,7 @@ class Annotations:
         known = self._parameters.get(symbol.name)
         if known is None:
             self._parameters[symbol.name] = ()
+            self._resolver.cuts += 1  # who asks meanwhile hears that there are none
             known = self._parameters[symbol.name] = self._read_parameters(symbol)
         return known
 

@@ -55,3 +55,4 @@ class Applied:
         if element.name and ":" not in element.name:
             place = self._resolver.symbols.places[function_id]
             self._resolver.given[self._resolver.symbols.first_id[place.file] + given.function, 0] = element
+            self._resolver.forget_names()

@@ -35,7 +35,7 @@ class Bindings:
 
     def guarded(self, function_id: int, binding: Binding) -> Type:
         if self._resolver.nesting > MAX_DEPTH:
-            return UNKNOWN
+            return self._resolver.cut()
         self._resolver.nesting += 1
         try:
             return self._binding_type(function_id, binding)

@@ -206,7 +206,7 @@ def _link_file(linker: Linker, known: Known, file: int) -> FileLinks:
     entries = tuple(
         entry
         for function, each in zip(facts.functions, linked, strict=True)
-        for entry in registered_entries(linker, each.id, function)
+        for entry in registered_entries(linker, function, each)
     )
     local: set[str] = {effect.kind for each in linked for link in each.links for effect in link.effects}
     if any(link.library == LAZY for each in linked for link in each.links):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from itertools import islice
 
+from evenkeel.audit.effects.latest import Bounded
 from evenkeel.audit.effects.resolve import Resolver
 from evenkeel.audit.effects.types import UNKNOWN, Type
 from evenkeel.audit.model.facts import Call
@@ -39,6 +40,7 @@ VALUES = (str, bytes, bytearray, int, float, list, dict, set, tuple, re.Pattern,
 COMMON_METHODS = USUAL_METHODS | {name for each in VALUES for name in dir(each)}
 
 MAX_OVERRIDES = 24
+REMEMBERED = 16_384
 
 
 @dataclass(slots=True)
@@ -66,12 +68,21 @@ class Callees:
         self._overrides = overrides
         self._dispatch: dict[tuple[int, Type], tuple[int, ...]] = {}
         self._unique = unique
+        self._described: Bounded[Type, Described] = Bounded(REMEMBERED)
 
     def describe(self, callee: Type) -> Described:
-        """Library name, project targets and receiver of a callee type."""
-        found = Described()
-        for each in callee.args if callee.name == "union" else (callee,):
-            self._describe_one(each, found)
+        """Library name, project targets and receiver of a callee type; the caller's own to change."""
+        known = self.known(callee)
+        return replace(known, targets=[*known.targets], runs=[*known.runs], handed=[*known.handed])
+
+    def known(self, callee: Type) -> Described:
+        """As `describe`, made once for all who only read it."""
+        found = self._described.get(callee)
+        if found is None:
+            found = Described()
+            for each in callee.args if callee.name == "union" else (callee,):
+                self._describe_one(each, found)
+            self._described[callee] = found
         return found
 
     def _describe_one(self, callee: Type, found: Described) -> None:
@@ -80,7 +91,7 @@ class Callees:
             self._describe_class(callee.args[0], found)
         elif callee.name == "offloaded":
             found.mode = "offload"
-            inner = self.describe(callee.args[0])
+            inner = self.known(callee.args[0])
             found.runs.extend(inner.targets)
             found.handed.extend([inner.library] if inner.library else [])
         elif kind == "def":
@@ -144,12 +155,12 @@ class Callees:
     def _derives(self, name: str, base: str) -> bool:
         return any(each.name == base for each in self.resolver.lineage(Type(name)))
 
-    def guess(self, call: Call, described: Described) -> None:
-        """An unknown receiver: a method name that only one class of the project defines is taken for it."""
+    def guess(self, call: Call) -> int:
+        """An unknown receiver: a method name that only one class of the project defines is taken for it; else -1."""
         holder, _, name = call.callee.rpartition(".")
-        if holder and name not in COMMON_METHODS and name in self._unique and holder != "<expr>":
-            described.targets.append(self._unique[name])
-            described.certain = False
+        if holder and name not in COMMON_METHODS and holder != "<expr>":
+            return self._unique.get(name, -1)
+        return -1
 
 
 def _may_be(base: Type, receiver: Type) -> bool:

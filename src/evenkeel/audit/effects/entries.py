@@ -9,7 +9,7 @@ from evenkeel.audit.effects.resolve import Resolver
 from evenkeel.audit.effects.summary import Summary
 from evenkeel.audit.effects.types import Type
 from evenkeel.audit.model.facts import Call, Function, Value
-from evenkeel.audit.model.index import Role
+from evenkeel.audit.model.index import LinkedFunction, Role
 
 START_UP_KEYWORDS = frozenset({"lifespan", "on_startup", "on_shutdown", "startup", "startup_hooks"})
 START_UP_LISTS = frozenset({"on_startup", "on_shutdown", "on_cleanup", "cleanup_ctx", "lifespan"})  # `.append(f)`
@@ -49,23 +49,38 @@ def _is_program(function: Function) -> bool:
     )
 
 
-def registered_entries(linker: Linker, function_id: int, function: Function) -> Iterator[tuple[int, Role]]:
+def registered_entries(linker: Linker, function: Function, linked: LinkedFunction) -> Iterator[tuple[int, Role]]:
     """Functions that a call of this one registers as entry points: `app.add_route("/", handler)`."""
+    function_id = linked.id
+    count = len(function.calls)
+    libraries = {
+        each.call: each.library
+        for each in linked.links
+        if each.library and each.call < count and linker.library.registers(each.library)
+    }
     for index, call in enumerate(function.calls):
-        described = linker.describe(linker.resolver.call(function_id, index)[0])
-        spec = linker.library.call(described.library) if described.library else None
-        if spec is not None and spec.registers >= 0 and spec.entry is not None:
-            value = linker.library.argument(call, spec.registers, spec)
-            yield from ((each, spec.entry) for each in _registered(linker, function_id, function, call, value))
-        elif call.arguments and described.library:
-            yield from _decorated_by_hand(linker, function_id, function, call, described.library)
-        if call.callee.endswith(".append") and call.callee.split(".")[-2] in START_UP_LISTS and call.arguments:
+        if not call.arguments:
+            continue
+        if index in libraries:
+            yield from _by_library(linker, function_id, function, call, libraries[index])
+        if call.callee.endswith(".append") and call.callee.split(".")[-2] in START_UP_LISTS:
             given = linker.functions_in(function_id, function, call.arguments[0].value, call.position)
             yield from ((each, "startup") for each in given)
         for argument in call.arguments:
             if argument.keyword in START_UP_KEYWORDS:
                 for each in linker.functions_in(function_id, function, argument.value, call.position):
                     yield each, "startup"
+
+
+def _by_library(
+    linker: Linker, function_id: int, function: Function, call: Call, name: str
+) -> Iterator[tuple[int, Role]]:
+    spec = linker.library.call(name)
+    if spec.registers >= 0 and spec.entry is not None:
+        value = linker.library.argument(call, spec.registers, spec)
+        yield from ((each, spec.entry) for each in _registered(linker, function_id, function, call, value))
+    else:
+        yield from _decorated_by_hand(linker, function_id, function, call, name)
 
 
 def _decorated_by_hand(

@@ -64,6 +64,7 @@ class Given:
             self._known[key] = found = self._agreed(function_id, index, steps)
             if _says_something(found):
                 self._resolver.given[key] = found
+                self._resolver.forget_names()
         return self._known[key]
 
     def _agreed(self, function_id: int, index: int, steps: int) -> Type:

@@ -65,20 +65,20 @@ class Handover:
             if inner.callee.rpartition(".")[2] == "partial" and inner.arguments:
                 return self._callee_of(function_id, function, inner.arguments[0].value, position)
             return None
-        return self._callees.describe(self.resolver.value(function_id, value, position))
+        return self._callees.known(self.resolver.value(function_id, value, position))
 
     def inside_spawn(self, function_id: int, function: Function, call: Call, described: Described) -> None:
         """`create_task(f(x))`: the inner call makes a coroutine, what it does happens in another task."""
-        if call.parent < 0 or call.awaited:
+        if call.parent < 0 or call.awaited or not described.targets:
             return
         outer = function.calls[call.parent]
-        callee = self._callees.describe(self.resolver.call(function_id, call.parent)[0])
+        callee = self._callees.known(self.resolver.call(function_id, call.parent)[0])
         spec = self.library.call(callee.library) if callee.library else None
         direct = any(each.value.call >= 0 and function.calls[each.value.call] is call for each in outer.arguments)
         mode: str = _mode(spec) if spec is not None and spec.runs >= 0 else ""
         for target in callee.targets:
             mode = mode or next(iter(self.runners.of(target).values()), "")
-        if direct and mode == "spawn" and described.targets:
+        if direct and mode == "spawn":
             described.runs, described.targets = [*described.runs, *described.targets], []
             described.mode = "spawn"
 

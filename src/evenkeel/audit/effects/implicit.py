@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -24,16 +24,16 @@ LAZY = "orm.relationship"  # library name of a read that loads a relationship
 Implicit = tuple[Call, Link]
 
 
-def implicit_calls(linker: Linker, function_id: int, function: Function) -> list[Implicit]:
-    """All of them, as call facts with their links; indices go on after the written calls."""
+def implicit_calls(linker: Linker, function_id: int, function: Function, links: Sequence[Link]) -> list[Implicit]:
+    """All of them, as call facts with their links; indices go on after the written calls, whose `links` are given."""
     found: list[Implicit] = []
-    for each in _all(linker, function_id, function):
+    for each in _all(linker, function_id, function, links):
         call, link = each
         found.append((call, _numbered(link, len(function.calls) + len(found))))
     return found
 
 
-def _all(linker: Linker, function_id: int, function: Function) -> Iterator[Implicit]:
+def _all(linker: Linker, function_id: int, function: Function, links: Sequence[Link]) -> Iterator[Implicit]:
     yield from _injected(linker, function_id, function)
     for index, block in enumerate(function.blocks):
         if block.subject is None:
@@ -46,7 +46,7 @@ def _all(linker: Linker, function_id: int, function: Function) -> Iterator[Impli
     yield from _set(linker, function_id, function)
     if function.is_async:
         yield from _awaited(linker, function_id, function)
-    yield from serialised_reads(linker, function_id, function)
+    yield from serialised_reads(linker, function_id, function, links)
     yield from view_reads(linker, function_id, function)
 
 
@@ -71,7 +71,7 @@ def _injected(linker: Linker, function_id: int, function: Function) -> Iterator[
         if not name:
             continue
         dependency = linker.resolver.chain(enclosing, name, -1, 1 << 60)
-        described = linker.describe(dependency)
+        described = linker.callees.known(dependency)
         if not described.targets:
             continue
         sync = not linker.symbols.function(described.targets[0]).is_async
@@ -214,16 +214,23 @@ def _read(linker: Linker, function_id: int, function: Function) -> Iterator[Impl
 
 def _along(linker: Linker, function_id: int, chain: str, receiver: int, at: tuple[int, int, int]) -> Iterator[Implicit]:
     """Properties, effectful attributes and lazy relationships on the way of a chain."""
+    root, dot, rest = chain.partition(".")
+    holder = linker.resolver.chain(function_id, root, receiver, at[1])
+    for number, link in linker.reads_along(holder, rest) if dot and holder.name else ():
+        read = ".".join(chain.split(".")[: number + 1])
+        yield _call(f"<read> {read}", at[0], at[1], at[2]), link
+
+
+def reads_along(linker: Linker, holder: Type, chain: str) -> Iterator[tuple[int, Link]]:
+    """What reading a chain of attributes of a value does: number of the attribute, from 1, and the link of reading it."""
     segments = chain.split(".")
-    holder = linker.resolver.chain(function_id, segments[0], receiver, at[1])
-    for number, segment in enumerate(segments[1:], start=1):
+    for number, segment in enumerate(segments, start=1):
+        link = _attribute_link(linker, holder, segment.partition("[")[0])
+        if link is not None:
+            yield number, link
+        holder = linker.resolver.walk(holder, segment)
         if not holder.name:
             return
-        name = segment.partition("[")[0]
-        link = _attribute_link(linker, holder, name)
-        if link is not None:
-            yield _call(f"<read> {'.'.join(segments[: number + 1])}", at[0], at[1], at[2]), link
-        holder = linker.resolver.chain(function_id, ".".join(segments[: number + 1]), receiver, at[1])
 
 
 def _attribute_link(linker: Linker, holder: Type, name: str) -> Link | None:

@@ -8,6 +8,23 @@ Key = TypeVar("Key")
 Value = TypeVar("Value")
 
 
+class Bounded(dict[Key, Value]):
+    """A dictionary that is emptied when it would hold more than `most` values: for answers that are found again in no time.
+
+    It is asked tens of thousands of times, so `get` has to be that of `dict`."""
+
+    __slots__ = ("_most",)
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self._most = most
+
+    def __setitem__(self, key: Key, value: Value) -> None:
+        if len(self) >= self._most:
+            self.clear()
+        super().__setitem__(key, value)
+
+
 class Latest(Generic[Key, Value]):
     """At most `most` values, at least the half of them that was used last.
 

@@ -48,6 +48,9 @@ class Library:
         self._decorators: dict[str, DecoratorSpec | None] = {}
         self._canonical: dict[str, str] = {}
         self._lineages: dict[str, tuple[str, ...]] = {}
+        self._attributes: dict[tuple[str, str], AttributeSpec | None] = {}
+        self._plain: dict[str, bool] = {}
+        self._registering: dict[str, bool] = {}
 
     def has_builtin(self, name: str) -> bool:
         """Whether the language itself defines the name."""
@@ -89,7 +92,10 @@ class Library:
 
     def attribute(self, of: Type, attribute: str) -> AttributeSpec | None:
         """What reading an attribute of an instance does, through the type's bases."""
-        return catalogues.find_attribute(self.catalogue, of.name, attribute)
+        key = (of.name, attribute)
+        if key not in self._attributes:
+            self._attributes[key] = catalogues.find_attribute(self.catalogue, of.name, attribute)
+        return self._attributes[key]
 
     def bound(self, base: Type, attribute: str, receiver: Type) -> Type:
         """A method or attribute of an instance of a library type, or of a project class that derives from one."""
@@ -115,6 +121,23 @@ class Library:
     def call(self, name: str) -> CallSpec:
         """What calling a library name does."""
         return self.catalogue.calls.get(name, NO_CALL)
+
+    def is_plain(self, name: str) -> bool:
+        """Whether a call of a library name does nothing that hangs on its arguments, and has no effect either."""
+        known = self._plain.get(name)
+        if known is None:
+            known = self._plain[name] = _is_plain(self.call(name))
+        return known
+
+    def registers(self, name: str) -> bool:
+        """Whether a call of a library name, or a decorator called as a function, makes an argument an entry point."""
+        known = self._registering.get(name)
+        if known is None:
+            spec, decorator = self.call(name), self.decorator(name)
+            known = self._registering[name] = (spec.registers >= 0 and spec.entry is not None) or (
+                decorator is not None and decorator.entry is not None
+            )
+        return known
 
     def decorator(self, name: str) -> DecoratorSpec | None:
         """What a decorator makes of a function."""
@@ -278,6 +301,11 @@ class Library:
         kind, _, name = given.name.partition(":")
         known = Type(name) if kind == "lib" and name in self.catalogue.types else UNKNOWN
         return known if kind in {"lib", "def", "bound", "module"} else given
+
+
+def _is_plain(spec: CallSpec) -> bool:
+    asked = (spec.statement, spec.key, spec.runs, spec.consumes)
+    return all(each < 0 for each in asked) and not (spec.effects or spec.named or spec.bounded)
 
 
 def _fits(name: str, pattern: str) -> bool:

@@ -30,6 +30,7 @@ class Lineages:
         known = self._lineage.get(of.name)
         if known is None:
             self._lineage[of.name] = (Type(of.name),)  # a cycle ends here
+            self._resolver.cuts += 1  # who asks meanwhile hears half of it
             known = tuple(self._types.setdefault(each, each) for each in self._read_lineage(symbol))
             self._lineage[of.name] = known
         if not of.args:

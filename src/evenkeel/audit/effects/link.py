@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from evenkeel.audit.effects.callees import Callees, Described
+from evenkeel.audit.effects.callees import REMEMBERED, Callees, Described
 from evenkeel.audit.effects.catalogue import CallSpec
 from evenkeel.audit.effects.consequences import LibraryEffects
 from evenkeel.audit.effects.handover import Handover
-from evenkeel.audit.effects.implicit import LAZY, implicit_calls
+from evenkeel.audit.effects.implicit import LAZY, implicit_calls, reads_along
+from evenkeel.audit.effects.latest import Bounded
 from evenkeel.audit.effects.queries import Queries
 from evenkeel.audit.effects.resolve import Resolver
 from evenkeel.audit.effects.statements import key_of
-from evenkeel.audit.effects.types import Type
+from evenkeel.audit.effects.types import Type, text_of
 from evenkeel.audit.model.effects import Effect
 from evenkeel.audit.model.facts import Call, Function
 from evenkeel.audit.model.index import Entity, Link, LinkedFunction
@@ -41,6 +42,7 @@ class Linker:
         self.queries = Queries(resolver)
         self.effects = LibraryEffects(resolver, self.queries)
         self.entities = entities
+        self._reads: Bounded[tuple[Type, str], tuple[tuple[int, Link], ...]] = Bounded(REMEMBERED)
         self._relations = {(e.name, r.name): r for e in entities.values() for r in e.relations}
 
     def link_file(self, file: int) -> tuple[LinkedFunction, ...]:
@@ -51,9 +53,9 @@ class Linker:
 
     def link_function(self, function_id: int, function: Function) -> LinkedFunction:
         """One function."""
-        links = [self._link(function_id, function, index, call) for index, call in enumerate(function.calls)]
-        implicit = implicit_calls(self, function_id, function)
+        links = (self._link(function_id, function, index, call) for index, call in enumerate(function.calls))
         kept = [each for each in links if each is not None]
+        implicit = implicit_calls(self, function_id, function, kept)
         kept.extend(link for _, link in implicit)
         types = tuple(self._types(function_id))
         decorators = [
@@ -69,13 +71,26 @@ class Linker:
                 continue
             found = self.resolver.name(function_id, name, 1 << 60)
             if found.name and not found.name.startswith(("lib:", "bound:", "module:")) and bindings:
-                yield name, str(found)
+                yield name, text_of(found)
 
     def _link(self, function_id: int, function: Function, index: int, call: Call) -> Link | None:
+        """What a call is; None when nothing is known of it."""
         callee, result = self.resolver.call(function_id, index)
+        known = self.callees.known(callee)
+        guessed = -1 if callee.name else self.callees.guess(call)
+        if not (known.targets or known.handed or call.awaited) and guessed < 0 and self.library.is_plain(known.library):
+            return _plain_link(index, known, result)
         described = self.callees.describe(callee)
-        if not callee.name:
-            self.callees.guess(call, described)
+        if guessed >= 0:
+            described.targets.append(guessed)
+            described.certain = False
+        return self._whole_link(function_id, function, index, (callee, result), described)
+
+    def _whole_link(
+        self, function_id: int, function: Function, index: int, resolved: tuple[Type, Type], described: Described
+    ) -> Link | None:
+        callee, result = resolved
+        call = function.calls[index]
         spec = self.library.call(described.library) if described.library else None
         effects: tuple[Effect, ...] = ()
         query: tuple[str, ...] = ()
@@ -97,8 +112,8 @@ class Linker:
             effects=effects,
             mode=described.mode,
             runs=tuple(dict.fromkeys(described.runs))[:MAX_TARGETS],
-            receiver=str(described.receiver),
-            result=str(result),
+            receiver=text_of(described.receiver),
+            result=text_of(result),
             query=query,
             certain=described.certain,
             key=self._key(call, spec, query),
@@ -130,6 +145,14 @@ class Linker:
         key = self.library.argument(call, spec.key, spec) if spec is not None and spec.key >= 0 else None
         return key.text if key is not None else key_of(query)
 
+    def reads_along(self, holder: Type, chain: str) -> tuple[tuple[int, Link], ...]:
+        """What reading a chain of attributes of a value does, see `implicit.reads_along`."""
+        key = (holder, chain)
+        known = self._reads.get(key)
+        if known is None:
+            known = self._reads[key] = tuple(reads_along(self, holder, chain))
+        return known
+
     def relation_link(self, holder: Type, name: str) -> Link | None:
         """Reading a relationship of an entity: the link that says so, with the type it gives."""
         relation = self._relations.get((holder.name, name))
@@ -139,3 +162,14 @@ class Linker:
         return Link(
             0, library=LAZY, implicit="read", receiver=holder.name, result=result, key=name, certain=relation.lazy
         )
+
+
+def _plain_link(index: int, known: Described, result: Type) -> Link | None:
+    """Of a call of which its name says all."""
+    if not (known.library or known.runs or result.name):
+        return None
+    runs = tuple(dict.fromkeys(known.runs))[:MAX_TARGETS] if known.runs else ()
+    return Link(
+        index, known.library, (), (), known.mode, runs, text_of(known.receiver), text_of(result), (), known.certain,
+        applied=known.applied,
+    )  # fmt: skip

@@ -38,6 +38,7 @@ def learn_elements(resolver: Resolver) -> None:
         model = _model(resolver, owner.name) if owner is not None else UNKNOWN
         if model.name and not function.parameters[1].annotation:
             resolver.given[function_id, 1] = model
+            resolver.forget_names()
 
 
 def _model(resolver: Resolver, owner: str) -> Type:

@@ -36,6 +36,7 @@ def relate(resolver: Resolver, entities: dict[str, Entity], makers: list[Maker])
             resolver.related.setdefault((relation.target, name), _given(back, manager if many else ""))
             if not (manager and many):
                 given.setdefault(relation.target, []).append(back)
+    resolver.forget_names()
     return {name: _with_back_references(each, given.get(name, [])) for name, each in entities.items()}
 
 

@@ -13,14 +13,14 @@ from evenkeel.audit.effects.annotations import Annotations
 from evenkeel.audit.effects.bindings import MAX_DEPTH, Bindings
 from evenkeel.audit.effects.catalogue import Catalogue
 from evenkeel.audit.effects.elements import element_type
-from evenkeel.audit.effects.latest import Latest
+from evenkeel.audit.effects.latest import Bounded, Latest
 from evenkeel.audit.effects.library import Library
 from evenkeel.audit.effects.lineages import Lineages
 from evenkeel.audit.effects.members import Members
 from evenkeel.audit.effects.results import Results
 from evenkeel.audit.effects.scopes import Scopes
 from evenkeel.audit.effects.symbols import Symbols
-from evenkeel.audit.effects.types import NONE, UNKNOWN, Type, class_object, first_known
+from evenkeel.audit.effects.types import NONE, PENDING, UNKNOWN, Type, class_object, first_known
 from evenkeel.audit.model.facts import Value
 
 LITERALS = {
@@ -34,6 +34,7 @@ LITERALS = {
     "comprehension": Type("list"),
 }
 REMEMBERED_NAMES = 16_384
+END = 1 << 60  # a position after everything
 COLLECTIONS = frozenset({"list", "set", "comprehension"})
 
 
@@ -51,6 +52,7 @@ class Resolver:
         self.related: dict[tuple[str, str], Type] = {}  # (entity, relationship) -> what reading it gives
         self.given: dict[tuple[int, int], Type] = {}  # (function, parameter) -> what all callers pass
         self.nesting = 0  # questions being answered right now; bounded by MAX_DEPTH
+        self.cuts = 0  # questions that went in a circle or too deep: what hung on them is asked anew
         self.scope = Scopes(symbols).of
         bindings, members, lineages, results = Bindings(self), Members(self), Lineages(self), Results(self)
         self.bound, self.guarded, self.injected = bindings.bound, bindings.guarded, bindings.injected
@@ -60,18 +62,36 @@ class Resolver:
         self.lineage, self.type_parameters = lineages.lineage, lineages.type_parameters
         self.bindings_of, self.substitute = lineages.bindings_of, lineages.substitute
         self.call, self.result_of, self.returned = results.call, results.result_of, results.returned
-        self.gives_awaitable, self.forget = results.gives_awaitable, results.forget
+        self.gives_awaitable = results.gives_awaitable
+        self._results = results
         self.owner = symbols.owner
         self._dotted: Latest[str, Type] = Latest(REMEMBERED_NAMES)
         self._module_names: Latest[tuple[int, str], Type] = Latest(REMEMBERED_NAMES)
+        self._names: Bounded[tuple[int, str], Type] = Bounded(REMEMBERED_NAMES)  # those that mean the same everywhere
+        self._walks: Bounded[tuple[Type, str], Type] = Bounded(REMEMBERED_NAMES)  # where a chain leads from a type
+
+    def forget(self) -> None:
+        """Drop what was answered before callers were asked what they pass."""
+        self._results.forget()
+        self.forget_names()
+
+    def forget_names(self) -> None:
+        """Drop what names and chains mean: more is known of parameters or relationships."""
+        self._names.clear()
+        self._walks.clear()
 
     def dotted(self, target: str) -> Type:
         """An absolute dotted name: a project module, class, function or variable, or something of a library."""
         known = self._dotted.get(target)
         if known is None:
-            self._dotted[target] = UNKNOWN  # an import cycle ends here
+            self._dotted[target] = PENDING  # an import cycle ends here
             known = self._dotted[target] = self._find_dotted(target)
-        return known
+        return self.cut() if known is PENDING else known
+
+    def cut(self) -> Type:
+        """The answer to a question that goes in a circle or too deep."""
+        self.cuts += 1
+        return UNKNOWN
 
     def _find_dotted(self, target: str) -> Type:
         if target in self.symbols.by_module or target in self.symbols.packages:
@@ -94,9 +114,9 @@ class Resolver:
         key = (file, name)
         known = self._module_names.get(key)
         if known is None:
-            self._module_names[key] = UNKNOWN
+            self._module_names[key] = PENDING
             known = self._module_names[key] = self._find_module_name(file, name)
-        return known
+        return self.cut() if known is PENDING else known
 
     def _find_module_name(self, file: int, name: str) -> Type:
         module = self.symbols.modules[file]
@@ -120,19 +140,32 @@ class Resolver:
 
     def name(self, function_id: int, name: str, position: int) -> Type:
         """A bare name as seen at `position` of a function: local, enclosing, module, built-in."""
+        key = (function_id, name)
+        known = self._names.get(key)
+        if known is not None:
+            return known
+        cuts = self.cuts
+        found, steady = self._find_name(function_id, name, position)
+        if steady and cuts == self.cuts:
+            self._names[key] = found
+        return found
+
+    def _find_name(self, function_id: int, name: str, position: int) -> tuple[Type, bool]:
+        """What a name means at a position of a function, and whether it means the same at all positions."""
         place = self.symbols.places[function_id]
         first = self.symbols.first_id[place.file]
         index = place.index
         while index > 0:
             bindings = self.scope(first + index).get(name)
             if bindings:
-                return self.bound(first + index, bindings, position)
-            position = 1 << 60  # a closure runs later than the code around it
+                steady = len(bindings) == 1 or index != place.index
+                return self.bound(first + index, bindings, position), steady
+            position = END  # a closure runs later than the code around it
             index = max(self.symbols.parents[first + index], 0)
         found = self.module_name(place.file, name)
         if found.name:
-            return found
-        return Type(f"lib:{name}") if self.library.has_builtin(name) else UNKNOWN
+            return found, True
+        return Type(f"lib:{name}") if self.library.has_builtin(name) else UNKNOWN, True
 
     def enclosing(self, function_id: int) -> int:
         """The function in whose scope a function's defaults and decorators are evaluated."""
@@ -182,18 +215,32 @@ class Resolver:
     def chain(self, function_id: int, chain: str, call: int, position: int) -> Type:
         """A dotted chain, root first: `self.repos.users`, `<call>.scalars` with the call it starts from."""
         if self.nesting > MAX_DEPTH:
-            return UNKNOWN
-        segments = chain.split(".")
+            return self.cut()
+        root, dot, rest = chain.partition(".")
         self.nesting += 1
         try:
-            found = self._root(function_id, segments[0], call, position)
-            for segment in segments[1:]:
-                if not found.name:
-                    return UNKNOWN
-                found = self.segment(self.read(found, segment.partition("[")[0]), segment)
+            found = self._root(function_id, root, call, position)
+            return self.walk(found, rest) if dot else found
         finally:
             self.nesting -= 1
-        return found
+
+    def walk(self, holder: Type, chain: str) -> Type:
+        """Where a chain of attributes leads from a value of type `holder`."""
+        if not holder.name:
+            return UNKNOWN
+        key = (holder, chain)
+        known = self._walks.get(key)
+        if known is None:
+            cuts = self.cuts
+            known = holder
+            for segment in chain.split("."):
+                known = self.segment(self.read(known, segment.partition("[")[0]), segment)
+                if not known.name:
+                    known = UNKNOWN
+                    break
+            if cuts == self.cuts:
+                self._walks[key] = known
+        return known
 
     def segment(self, found: Type, segment: str) -> Type:
         for _ in range(segment.count("[]")):
@@ -201,7 +248,9 @@ class Resolver:
         return found
 
     def _root(self, function_id: int, segment: str, call: int, position: int) -> Type:
-        name = segment.partition("[")[0]
+        name, bracket, _ = segment.partition("[")
+        if not bracket and name[:1] != "<":
+            return self.name(function_id, name, position)
         if name == "<call>":
             found = self.call(function_id, call)[1] if call >= 0 else UNKNOWN
         elif name == "<str>":

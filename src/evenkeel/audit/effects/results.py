@@ -9,12 +9,13 @@ from evenkeel.audit.effects.latest import Latest
 from evenkeel.audit.effects.library import Arguments
 from evenkeel.audit.effects.scopes import REMEMBERED_SCOPES
 from evenkeel.audit.effects.symbols import ClassSymbol
-from evenkeel.audit.effects.types import MANAGER, UNKNOWN, Type, element_of, first_known
+from evenkeel.audit.effects.types import MANAGER, PENDING, UNKNOWN, Type, element_of, first_known
 from evenkeel.audit.model.facts import Call, Function, Value
 
 if TYPE_CHECKING:
     from evenkeel.audit.effects.resolve import Resolver
 
+BEING_ASKED = (PENDING, PENDING)
 GENERATOR_MANAGERS = frozenset({"contextlib.contextmanager", "contextlib.asynccontextmanager"})
 
 
@@ -38,10 +39,12 @@ class Results:
             calls = self._calls[function_id] = {}
         known = calls.get(index)
         if known is None:
-            calls[index] = (UNKNOWN, UNKNOWN)
+            calls[index] = BEING_ASKED
             known = calls[index] = self._resolve_call(
                 function_id, self._resolver.symbols.function(function_id).calls[index]
             )
+        elif known is BEING_ASKED:
+            self._resolver.cuts += 1
         return known
 
     def _resolve_call(self, function_id: int, call: Call) -> tuple[Type, Type]:
@@ -135,13 +138,15 @@ class Results:
         known = self._returns.get(function_id)
         if known is None:
             if self._resolver.nesting > MAX_DEPTH:
-                return UNKNOWN
-            self._returns[function_id] = UNKNOWN  # recursion ends here
+                return self._resolver.cut()
+            self._returns[function_id] = PENDING  # recursion ends here
             self._resolver.nesting += 1
             try:
                 known = self._returns[function_id] = self._read_return(function_id)
             finally:
                 self._resolver.nesting -= 1
+        elif known is PENDING:
+            known = self._resolver.cut()
         if bound_to:
             known = self._as_seen_by(known, function_id, bound_to[0])
         return known

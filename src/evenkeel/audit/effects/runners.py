@@ -93,7 +93,7 @@ class Runners:
     ) -> Iterator[tuple[str, CallMode]]:
         """What a call does with the parameters that are its arguments."""
         call = function.calls[index]
-        callee = self._callees.describe(self._resolver.call(function_id, index)[0])
+        callee = self._callees.known(self._resolver.call(function_id, index)[0])
         spec = self._resolver.library.call(callee.library) if callee.library else None
         if spec is not None and 0 <= spec.runs < len(call.arguments):
             yield from self._through_library(function_id, function, call, spec, names, depth)
@@ -110,7 +110,7 @@ class Runners:
             yield name, mode
         given = call.arguments[spec.runs + 1 :]
         if any(_mentions(each.value, names) for each in given):
-            described = self._callees.describe(self._resolver.value(function_id, run, call.position))
+            described = self._callees.known(self._resolver.value(function_id, run, call.position))
             for target in described.targets:
                 for name, inner in self._through_project(target, function, given, names, depth):
                     yield name, mode or inner

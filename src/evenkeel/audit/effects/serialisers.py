@@ -6,7 +6,7 @@ schema has a field `lines`; where that is a relationship, it is loaded. The code
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from evenkeel.audit.effects.types import UNKNOWN, Type, element_of
@@ -19,10 +19,15 @@ if TYPE_CHECKING:
 RESPONSE_MODEL = "response_model"
 
 
-def serialised_reads(linker: Linker, function_id: int, function: Function) -> Iterator[tuple[Call, Link]]:
-    """Reads of relationships that schemas make, as implicit calls at the place where the schema is filled."""
-    for index, call in enumerate(function.calls):
-        yield from _validated(linker, function_id, index, call)
+def serialised_reads(
+    linker: Linker, function_id: int, function: Function, links: Sequence[Link]
+) -> Iterator[tuple[Call, Link]]:
+    """Reads of relationships that schemas make, as implicit calls at the place where the schema is filled.
+
+    `links`: of the written calls."""
+    for link in links:
+        if link.library and linker.library.call(link.library).serialises >= 0:
+            yield from _validated(linker, function_id, link.call, function.calls[link.call])
     schema = _response_schema(linker, function_id, function)
     if schema.name:
         for each in function.exits:
@@ -32,12 +37,10 @@ def serialised_reads(linker: Linker, function_id: int, function: Function) -> It
 
 def _validated(linker: Linker, function_id: int, index: int, call: Call) -> Iterator[tuple[Call, Link]]:
     """`Schema.model_validate(entity)`."""
-    if "." not in call.callee or not call.arguments:
+    described = linker.callees.known(linker.resolver.call(function_id, index)[0])
+    if "." not in call.callee or not call.arguments or described.receiver.name != "type":
         return
-    described = linker.describe(linker.resolver.call(function_id, index)[0])
     spec = linker.library.call(described.library)
-    if spec.serialises < 0 or described.receiver.name != "type":
-        return
     value = linker.library.argument(call, spec.serialises, spec)
     if value is None:
         return

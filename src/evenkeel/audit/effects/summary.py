@@ -11,7 +11,7 @@ import msgspec
 from evenkeel.audit.model.effects import Effect
 from evenkeel.audit.model.facts import Call, Function, Value
 from evenkeel.audit.model.flags import Guard, defaults_of, flags_passed, guard_at
-from evenkeel.audit.model.flow import loops_around
+from evenkeel.audit.model.flow import loop_numbers
 from evenkeel.audit.model.index import CallMode, Fetch, Link, LinkedFunction
 from evenkeel.audit.model.once import first_time_regions, is_inside, is_memoised, kept_regions
 from evenkeel.audit.model.singles import is_partial, is_single, is_unique, key_chains
@@ -101,24 +101,44 @@ class _Scene(NamedTuple):
 
 def summarise(function: Function, linked: LinkedFunction, project: Known) -> Summary:
     """The summary of one linked function."""
-    parameters_of = project.parameters
     calls = (*function.calls, *linked.implicit)
-    own = parameters_of[linked.id]
+    own = project.parameters[linked.id]
+    telling = [each for each in linked.links if each.targets or each.runs or any(_travels(e) for e in each.effects)]
+    effects, edges, fetches = _passed_on(function, linked, telling, project) if telling else ((), (), ())
+    known = {link.call for link in linked.links if link.library or link.targets or link.runs}
+    unresolved = sum(1 for index, call in enumerate(function.calls) if index not in known and "." in call.callee)
+    holds = _holds_session(linked, calls, own, project.roles)
+    defaults = defaults_of(function, own)
+    has_while = any(each.kind == "while" for each in function.blocks)
+    loops = (has_while, any(each.kind == "for" and each.is_async for each in function.blocks))
+    return Summary(linked.id, effects, edges, fetches, unresolved, holds, defaults, *loops)
+
+
+def _passed_on(
+    function: Function, linked: LinkedFunction, telling: Sequence[Link], project: Known
+) -> tuple[tuple[Own, ...], tuple[Edge, ...], tuple[Fetch, ...]]:
+    """What the links of a function that callers hear of come to."""
+    calls = (*function.calls, *linked.implicit)
+    own = project.parameters[linked.id]
     taints = _taints(function, own)
     scene = _Scene(linked.id, function, taints, {**_outer_names(linked.id, function, project), **taints})
     effects: list[Own] = []
     edges: list[Edge] = []
     fetches: list[Fetch] = []
+    guards: dict[tuple[int, int], Guard] = {}
     memoised = is_memoised(function, cached=linked.cached)
     first_time = first_time_regions(function)
     kept_on_self = kept_regions(function, cached=linked.cached)
     loop_makers = {link.call for link in linked.links if link.library in LOOP_MAKERS}
-    for link in linked.links:
+    for link in telling:
         call = calls[link.call]
-        looped = bool(loops_around(function.blocks, call.block, call.position))
+        looped = bool(loop_numbers(function.blocks, call.block, call.position))
         once = memoised or is_inside(call.position, first_time)
         kept = is_inside(call.position, kept_on_self)
-        guard = guard_at(function, own, call.block, call.position)
+        place = (call.block, call.position)
+        if place not in guards:
+            guards[place] = guard_at(function, own, *place)
+        guard = guards[place]
         how = {"once": once, "kept": kept, "own_loop": call.parent in loop_makers}
         edges.extend(_edges(scene, call, link, looped, project, guard, **how))
         if once:
@@ -139,13 +159,7 @@ def summarise(function: Function, linked: LinkedFunction, project: Known) -> Sum
         )
         if not linked.cached:
             fetches.extend(_fetches(function, call, link, taints))
-    known = {link.call for link in linked.links if link.library or link.targets or link.runs}
-    unresolved = sum(1 for index, call in enumerate(function.calls) if index not in known and "." in call.callee)
-    holds = _holds_session(linked, calls, own, project.roles)
-    defaults = defaults_of(function, own)
-    has_while = any(each.kind == "while" for each in function.blocks)
-    loops = (has_while, any(each.kind == "for" and each.is_async for each in function.blocks))
-    return Summary(linked.id, tuple(effects), tuple(edges), tuple(fetches), unresolved, holds, defaults, *loops)
+    return tuple(effects), tuple(edges), tuple(fetches)
 
 
 def _travels(effect: Effect) -> bool:

@@ -32,8 +32,14 @@ class Type(NamedTuple):
 
 
 UNKNOWN = Type("")
+PENDING = Type("")  # UNKNOWN for now: what stands for an answer while it is looked for
 MANAGER = "contextlib._GeneratorContextManager"  # what a `@contextmanager` function gives; args[0] is what it yields
 NONE = Type("None")
+
+
+def text_of(of: Type) -> str:
+    """`str(of)`, sooner for the many that have no arguments."""
+    return str(of) if of.args else of.name
 
 
 def class_object(of: Type) -> Type:
