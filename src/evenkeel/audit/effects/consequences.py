@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from evenkeel.audit.effects.callees import Described
 from evenkeel.audit.effects.catalogue import CallSpec
-from evenkeel.audit.effects.library import NO_CALL, keyword, made_effects
+from evenkeel.audit.effects.expressions import keyword
+from evenkeel.audit.effects.library import NO_CALL, made_effects
 from evenkeel.audit.effects.newness import sharpened
 from evenkeel.audit.effects.queries import Queries
 from evenkeel.audit.effects.resolve import Resolver

@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable
-from typing import NamedTuple
 
 from evenkeel.audit.effects import catalogue as catalogues
-from evenkeel.audit.effects.catalogue import (
-    AttributeSpec,
-    CallSpec,
-    Catalogue,
-    DecoratorSpec,
-    TypeExpression,
-    TypeSpec,
-)
+from evenkeel.audit.effects.catalogue import AttributeSpec, CallSpec, Catalogue, DecoratorSpec, TypeSpec
+from evenkeel.audit.effects.expressions import Arguments, Expressions, asks_arguments, keyword
+from evenkeel.audit.effects.latest import Bounded
 from evenkeel.audit.effects.types import ITERATORS, MAPPINGS, UNKNOWN, Type, class_object
 from evenkeel.audit.model.effects import Effect
 from evenkeel.audit.model.facts import Call, Value
@@ -22,15 +15,7 @@ from evenkeel.audit.model.facts import Call, Value
 BUILTINS = frozenset(dir(builtins))
 NO_CALL = CallSpec()
 NO_TYPE = TypeSpec()
-
-
-class Arguments(NamedTuple):
-    """The arguments of the call that is asked about: a value's type, what it returns when called, its elements."""
-
-    call: Call
-    type_of: Callable[[Value], Type]
-    returned_by: Callable[[Value], Type]
-    element_of: Callable[[Value], Type]
+REMEMBERED_RESULTS = 16_384
 
 
 class Library:
@@ -38,6 +23,8 @@ class Library:
 
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
+        self._expressions = Expressions(catalogue, self.selected)
+        self._results: Bounded[tuple[str, tuple[Type, ...]], Type] = Bounded(REMEMBERED_RESULTS)
         self._by_name: dict[str, list[str]] = {}
         for name, spec in catalogue.types.items():
             for convention in spec.names:
@@ -83,7 +70,7 @@ class Library:
         full = self.canonical(f"{name}.{attribute}")
         spec = self.catalogue.attributes.get(full)
         if spec is not None and spec.type:
-            return self._evaluate(spec.type, Type(name), ())
+            return self._expressions.evaluate(spec.type, Type(name), ())
         if name in self.catalogue.types:
             found = self.bound(Type(name), attribute, class_object(Type(name)))
             if found.name:
@@ -101,7 +88,7 @@ class Library:
         """A method or attribute of an instance of a library type, or of a project class that derives from one."""
         spec = self.attribute(base, attribute)
         if spec is not None and spec.type:
-            return self._evaluate(spec.type, receiver, base.args)
+            return self._expressions.evaluate(spec.type, receiver, base.args)
         method = self._method(base.name, attribute)
         return Type(f"bound:{method}", (receiver, base)) if method else UNKNOWN
 
@@ -163,6 +150,14 @@ class Library:
         found = self._method(type_name, method)
         return "" if found.endswith(".*") else found
 
+    def known_result(self, name: str, bound_to: tuple[Type, ...]) -> Type | None:
+        """The type of the result of calling a library name, where it hangs on no argument; None: ask `result`."""
+        known = self._results.get((name, bound_to))
+        spec = self.call(name)
+        if known is None and spec.wraps < 0 and not asks_arguments(spec.returns):
+            known = self._results[name, bound_to] = self.result(name, bound_to, None)
+        return known
+
     def result(self, name: str, bound_to: tuple[Type, ...], arguments: Arguments | None) -> Type:
         """The type of the result of calling a library name."""
         receiver = bound_to[0] if bound_to else UNKNOWN
@@ -171,7 +166,7 @@ class Library:
         if not bound_to and name in self.catalogue.types:
             receiver = class_object(Type(name))  # a class that is called: `$class` is the class itself
         if spec.returns:
-            return self._evaluate(spec.returns, receiver, base_args, arguments)
+            return self._expressions.evaluate(spec.returns, receiver, base_args, arguments)
         if name == "type":
             return UNKNOWN
         if not bound_to and (name in self.catalogue.types or name.rpartition(".")[2][:1].isupper()):
@@ -183,7 +178,7 @@ class Library:
         for base in self.lineage(holder.name):
             spec = self.type_spec(base)
             if spec.iterates:
-                return self._evaluate(spec.iterates, holder, holder.args)
+                return self._expressions.evaluate(spec.iterates, holder, holder.args)
         return UNKNOWN
 
     def entered(self, manager: Type, lineage: tuple[Type, ...]) -> Type:
@@ -192,7 +187,7 @@ class Library:
             for base in self.lineage(ancestor.name):
                 spec = self.type_spec(base)
                 if spec.enter:
-                    return self._evaluate(spec.enter, manager, ancestor.args)
+                    return self._expressions.evaluate(spec.enter, manager, ancestor.args)
         return manager
 
     def selected(self, query: Type) -> Type:
@@ -241,7 +236,7 @@ class Library:
         for base in self.lineage(value.name):
             spec = self.type_spec(base)
             if spec.awaited:
-                return self._evaluate(spec.awaited, value, value.args)
+                return self._expressions.evaluate(spec.awaited, value, value.args)
         return value
 
     def awaited_effects(self, value: Type) -> tuple[Effect, ...]:
@@ -251,56 +246,6 @@ class Library:
             if spec.await_effects:
                 return made_effects(spec.await_effects, value.args[0].name if value.args else "", blocking=False)
         return ()
-
-    def _evaluate(
-        self, text: str, receiver: Type, base_args: tuple[Type, ...], arguments: Arguments | None = None
-    ) -> Type:
-        return self._expression(catalogues.parse_type(text), receiver, base_args, arguments)
-
-    def _expression(
-        self, expression: TypeExpression, receiver: Type, base_args: tuple[Type, ...], arguments: Arguments | None
-    ) -> Type:
-        if expression.name == "|":
-            found = (self._expression(each, receiver, base_args, arguments) for each in expression.arguments)
-            return next((each for each in found if each.name and not each.name.startswith("var:")), UNKNOWN)
-        if expression.name.startswith("$"):
-            return self._placeholder(expression.name[1:], receiver, base_args, arguments)
-        args = tuple(self._expression(each, receiver, base_args, arguments) for each in expression.arguments)
-        if expression.name == "type" and not (args and args[0].name):
-            return UNKNOWN
-        return Type(expression.name, args if any(each.name for each in args) else ())
-
-    def _placeholder(self, name: str, receiver: Type, base_args: tuple[Type, ...], arguments: Arguments | None) -> Type:
-        if name == "self":
-            return receiver
-        if name == "class":
-            return receiver.args[0] if receiver.name == "type" else receiver
-        if name in {"T", "U"}:
-            index = 0 if name == "T" else 1
-            return base_args[index] if index < len(base_args) else UNKNOWN
-        return self._from_argument(name, arguments) if arguments is not None else UNKNOWN
-
-    def _from_argument(self, name: str, arguments: Arguments) -> Type:
-        if name.startswith("keyword:"):
-            value = keyword(arguments.call, name.removeprefix("keyword:"))
-            return self._instance(arguments.type_of(value)) if value is not None else UNKNOWN
-        positional = [each.value for each in arguments.call.arguments if each.keyword != "**"]
-        index = int(name.lstrip("re"))
-        if index >= len(positional):
-            return UNKNOWN
-        if name.startswith("r"):
-            return arguments.returned_by(positional[index])
-        if name.startswith("e"):
-            return arguments.element_of(positional[index])
-        return self.selected(self._instance(arguments.type_of(positional[index])))
-
-    def _instance(self, given: Type) -> Type:
-        """What a value of a class's own type makes: a class of the project, or one that the catalogue knows."""
-        if given.name == "type":
-            return given.args[0]
-        kind, _, name = given.name.partition(":")
-        known = Type(name) if kind == "lib" and name in self.catalogue.types else UNKNOWN
-        return known if kind in {"lib", "def", "bound", "module"} else given
 
 
 def _is_plain(spec: CallSpec) -> bool:
@@ -312,11 +257,6 @@ def _fits(name: str, pattern: str) -> bool:
     """`django.db.models.CharField` fits `django.db.models.*Field`."""
     start, star, end = pattern.partition("*")
     return name.startswith(start) and name.endswith(end) if star else name == pattern
-
-
-def keyword(call: Call, name: str) -> Value | None:
-    """The argument passed under that name."""
-    return next((each.value for each in call.arguments if each.keyword == name), None)
 
 
 def made_effects(texts: tuple[str, ...], entity: str, *, blocking: bool, certain: bool = True) -> tuple[Effect, ...]:

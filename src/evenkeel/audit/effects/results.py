@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evenkeel.audit.effects.bindings import MAX_DEPTH
+from evenkeel.audit.effects.expressions import Arguments
 from evenkeel.audit.effects.latest import Latest
-from evenkeel.audit.effects.library import Arguments
-from evenkeel.audit.effects.scopes import REMEMBERED_SCOPES
 from evenkeel.audit.effects.symbols import ClassSymbol
 from evenkeel.audit.effects.types import MANAGER, PENDING, UNKNOWN, Type, element_of, first_known
 from evenkeel.audit.model.facts import Call, Function, Value
@@ -24,8 +23,9 @@ class Results:
 
     def __init__(self, resolver: Resolver) -> None:
         self._resolver = resolver
-        self._calls: Latest[int, dict[int, tuple[Type, Type]]] = Latest(REMEMBERED_SCOPES)
+        self._calls: Latest[int, dict[int, tuple[Type, Type]]] = Latest(resolver.symbols.remembered)
         self._returns: dict[int, Type] = {}
+        self._doubtful: list[tuple[dict[int, tuple[Type, Type]], int]] = []
 
     def forget(self) -> None:
         """Drop what was answered before callers were asked what they pass."""
@@ -39,13 +39,24 @@ class Results:
             calls = self._calls[function_id] = {}
         known = calls.get(index)
         if known is None:
+            cuts = self._resolver.cuts
             calls[index] = BEING_ASKED
             known = calls[index] = self._resolve_call(
                 function_id, self._resolver.symbols.function(function_id).calls[index]
             )
+            if cuts != self._resolver.cuts:
+                self._doubtful.append((calls, index))
+            if self._doubtful and not self._resolver.nesting:
+                self._doubt()
         elif known is BEING_ASKED:
             self._resolver.cuts += 1
         return known
+
+    def _doubt(self) -> None:
+        """Once the outermost question is answered, forget what was answered inside a circle: asked anew, more is known."""
+        for calls, index in self._doubtful:
+            calls.pop(index, None)
+        self._doubtful.clear()
 
     def _resolve_call(self, function_id: int, call: Call) -> tuple[Type, Type]:
         if call.callee == "super":
@@ -115,6 +126,9 @@ class Results:
         return self.result_of(method, function_id, call) if method.name else UNKNOWN
 
     def _library_result(self, name: str, bound_to: tuple[Type, ...], function_id: int, call: Call | None) -> Type:
+        known = self._resolver.library.known_result(name, bound_to)
+        if known is not None:
+            return known
         if call is None:
             return self._resolver.library.result(name, bound_to, None)
         spec = self._resolver.library.call(name)

@@ -9,8 +9,6 @@ from evenkeel.audit.effects.latest import Latest
 from evenkeel.audit.effects.symbols import Symbols
 from evenkeel.audit.model.facts import Assignment, Block, Function, Parameter
 
-REMEMBERED_SCOPES = 2_048
-
 
 class Binding(NamedTuple):
     """One place that gives a local name its meaning."""
@@ -26,7 +24,7 @@ class Scopes:
 
     def __init__(self, symbols: Symbols) -> None:
         self.symbols = symbols
-        self._scopes: Latest[int, dict[str, list[Binding]]] = Latest(REMEMBERED_SCOPES)
+        self._scopes: Latest[int, dict[str, list[Binding]]] = Latest(symbols.remembered)
 
     def of(self, function_id: int) -> dict[str, list[Binding]]:
         """Every local name of a function with its bindings in evaluation order."""

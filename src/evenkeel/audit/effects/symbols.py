@@ -18,10 +18,13 @@ from evenkeel.audit.model.facts import Assignment, FileFacts, Function
 from evenkeel.audit.model.packing import unpack
 from evenkeel.audit.model.tables import Blobs
 
-DECODED_FILES = 4  # whole; each pass over the project goes file by file
+HELD_BYTES = 4_000_000  # of packed facts, some 170,000 lines: so much is decoded once and held, which takes 80 MB
+HELD_FUNCTIONS = 32_768  # of which all that is found is remembered then
+DECODED_FILES = 4  # of a larger project, whole; each pass over the project goes file by file
 UNPACKED_FILES = 256  # encoded, some 15 kB each: base classes and constants that everyone imports stay among them
 DECODED_FUNCTIONS = 2_048  # of other files, about 5 kB each
 DECODED_BODIES = 1_024  # of classes
+REMEMBERED_FUNCTIONS = 2_048  # of which what is found is remembered in a larger project
 MAX_MEMBERS = 4  # places that assign one attribute; more say nothing new
 
 
@@ -92,6 +95,10 @@ class Symbols:
     def __init__(self, kinds: Iterable[str], facts: Blobs) -> None:
         """Kind and facts (encoded and packed FileFacts) of each file, in a stable order."""
         self.encoded = facts
+        self.held = facts.size <= HELD_BYTES
+        self.remembered = (
+            HELD_FUNCTIONS if self.held else REMEMBERED_FUNCTIONS
+        )  # functions, by whoever finds out of them
         self.modules: list[Module] = []
         self.by_module: dict[str, int] = {}
         self.classes: dict[str, ClassSymbol] = {}
@@ -104,7 +111,7 @@ class Symbols:
         self._owners = array("i")  # function id -> index of its class in its file, or -1
         self._class_names: list[tuple[str, ...]] = []  # file -> qualified names of its classes
         self._bodies = Blobs()
-        self._decoded: Latest[int, FileFacts] = Latest(DECODED_FILES)
+        self._decoded: Latest[int, FileFacts] = Latest(2 * len(facts) if self.held else DECODED_FILES)
         self._outlines: Latest[int, Outline] = Latest(UNPACKED_FILES)
         self._functions: Latest[int, Function] = Latest(DECODED_FUNCTIONS)
         self._known_bodies: Latest[int, Body] = Latest(DECODED_BODIES)
@@ -112,7 +119,9 @@ class Symbols:
             self._add(file, kind)
 
     def forget(self) -> None:
-        """Let go of decoded facts: those that are asked for again are decoded again."""
+        """Let go of the decoded facts of a large project: those that are asked for again are decoded again."""
+        if self.held:
+            return
         self._decoded.clear()
         self._outlines.clear()
         self._functions.clear()
@@ -164,7 +173,7 @@ class Symbols:
         return module if place.index == 0 else f"{module}.{self.function(function_id).qualname}"
 
     def _add(self, file: int, kind: str) -> None:
-        facts = _decode(unpack(self.encoded[file]))
+        facts = self.facts(file)
         module = Module(file, facts.module or facts.path, facts.path, kind)
         self.modules.append(module)
         self.by_module.setdefault(module.name, file)
