@@ -162,13 +162,12 @@ def _elsewhere(module: ModuleView, container: Container) -> Iterator[str]:
 
 def _shrinks_elsewhere(module: ModuleView, container: Container) -> bool:
     for path in _elsewhere(module, container):
-        other = ModuleView(module.index, module.index.numbers[path])
-        found = other.holds(container.name) and any(
-            _shrinks(function, container, elsewhere=True)
-            for function in other.functions
-            if function.holds(container.name)
-        )
-        other.release()  # there may be thousands
+        with module.visit(path) as other:
+            found = other.holds(container.name) and any(
+                _shrinks(function, container, elsewhere=True)
+                for function in other.functions
+                if function.holds(container.name)
+            )
         if found:
             return True
     return False

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 
 import msgspec
@@ -55,6 +56,15 @@ class FunctionView:
     def info(self) -> FunctionInfo:
         """What is known of it from anywhere."""
         return self.module.index.functions[self.linked.id]
+
+    def forget(self) -> None:
+        """Let go of its code, which is decoded again when it is asked for."""
+        own = self.__dict__
+        if "fact" in own:
+            for name in ("fact", "calls", "_acting"):
+                own.pop(name, None)
+            self.answers = {}
+            self._calls = {}
 
     @property
     def name(self) -> str:
@@ -176,12 +186,14 @@ class FunctionView:
 
 
 class ModuleView:
-    """One file, decoded when a rule looks at it and dropped after."""
+    """One file, decoded piece by piece when a rule looks at it.
 
-    def __init__(self, index: Index, file: int) -> None:
+    `held`: views that outlive the module, by path, for what other files are asked about; else each is its module's own."""
+
+    def __init__(self, index: Index, file: int, held: dict[str, ModuleView] | None = None) -> None:
         self.index = index
         self.path, self.kind = index.files[file]
-        self._neighbours: dict[str, ModuleView] = {}
+        self._neighbours: dict[str, ModuleView] = {} if held is None else held
         self._facts = index.facts[file]
         self._linked = index.linked[file]
 
@@ -240,6 +252,17 @@ class ModuleView:
             self._neighbours[path] = ModuleView(self.index, number)
         return self._neighbours[path]
 
+    @contextmanager
+    def visit(self, path: str) -> Iterator[ModuleView]:
+        """Another file of the project for a short while: there may be thousands. Raises KeyError for an unknown path."""
+        known = self._neighbours.get(path)
+        if known is not None:
+            yield known
+            return
+        other = ModuleView(self.index, self.index.numbers[path])
+        yield other
+        other.release()
+
     def trace(self, start: FunctionInfo, reached: Reached) -> Iterator[Step]:
         """The steps from `start` to where an effect that it reaches happens."""
         functions = self.index.functions
@@ -262,9 +285,26 @@ class ModuleView:
                 function.__dict__.clear()
             module.__dict__.clear()
 
+    def forget(self) -> None:
+        """Let go of what was decoded of its functions' own code; what was decoded ahead stays."""
+        for function in self.functions:
+            function.forget()
+
     def entity(self, type_text: str) -> Entity | None:
         """The persistent class a type text names."""
         return self.index.entities.get(type_text)
+
+
+def decoded_ahead(index: Index) -> dict[str, ModuleView]:
+    """All files by path, decoded as far as every worker needs them: before they are forked, this is done once."""
+    held: dict[str, ModuleView] = {}
+    for file, (path, kind) in enumerate(index.files):
+        module = held[path] = ModuleView(index, file, held)
+        if kind != "generated":
+            for function in module.functions:
+                function.mask  # noqa: B018 - decodes the links, and what is known of the functions that they lead to
+            module.outline  # noqa: B018
+    return held
 
 
 def _in_order(call: CallView) -> tuple[int, int]:

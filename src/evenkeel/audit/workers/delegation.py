@@ -18,6 +18,7 @@ from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.finding import CATEGORIES, Gap, WorkerReport
 from evenkeel.audit.model.index import Index
 from evenkeel.audit.model.rule import Rule
+from evenkeel.audit.model.view import ModuleView, decoded_ahead
 from evenkeel.audit.rules import rules_of
 from evenkeel.audit.source.cache import FactsCache
 from evenkeel.audit.source.extract import ExtractedFile, extract
@@ -28,6 +29,8 @@ from evenkeel.audit.workers.remembered import key_of, recall, remember
 from evenkeel.kernel.forks import Answer, Send, run_forked
 
 JUDGED_KINDS = frozenset({"code", "migration", "script"})
+
+SMALL_BYTES = 4_000_000  # of packed facts, some 170,000 lines: so much is decoded once and held until the end
 
 Progress = Callable[[str, int, int], None]  # stage, done, total
 
@@ -79,8 +82,10 @@ def _made(
     total = max(len(files), 1)
     taken = (files.popleft() for _ in range(len(files)))
     index = build_index_apart(taken, load("python", options.effects), jobs=options.jobs, statements=statements)
+    held = decoded_ahead(index) if index.facts.size <= SMALL_BYTES else {}
     works = [
-        partial(_work, name, title, _chosen(rules_of(name), options), index, context) for name, title, _ in CATEGORIES
+        partial(_work, name, title, _chosen(rules_of(name), options), index, context, held)
+        for name, title, _ in CATEGORIES
     ]
     answers = run_forked(
         works,
@@ -110,8 +115,16 @@ def _chosen(rules: Iterable[Rule], options: WorkerOptions) -> tuple[Rule, ...]:
     )
 
 
-def _work(name: str, title: str, rules: tuple[Rule, ...], index: Index, context: ContextStore, send: Send) -> bytes:
-    return msgspec.msgpack.encode(judge(name, title, rules, index, context, send))
+def _work(
+    name: str,
+    title: str,
+    rules: tuple[Rule, ...],
+    index: Index,
+    context: ContextStore,
+    held: dict[str, ModuleView],
+    send: Send,
+) -> bytes:
+    return msgspec.msgpack.encode(judge(name, title, rules, index, context, send, held))
 
 
 def _report(name: str, title: str, answer: Answer) -> WorkerReport:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 import msgspec
 
@@ -12,6 +13,7 @@ from evenkeel.audit.model.index import Index
 from evenkeel.audit.model.rule import Rule
 from evenkeel.audit.model.view import ModuleView
 
+NONE_HELD: Mapping[str, ModuleView] = MappingProxyType({})
 PROGRESS_EVERY = 50  # files
 
 
@@ -22,12 +24,14 @@ def judge(
     index: Index,
     context: ContextStore,
     progress: Callable[[int], None],
+    held: Mapping[str, ModuleView] = NONE_HELD,
 ) -> WorkerReport:
-    """The report of one worker."""
+    """The report of one worker. `held`: every file as it was decoded ahead; when there are none, each is decoded and
+    dropped in turn."""
     findings: list[Finding] = []
     crashes: dict[tuple[str, str], int] = {}
     for file in range(len(index.files)):
-        findings.extend(_judge_module(rules, index, file, context, crashes))
+        findings.extend(_judge_module(rules, index, file, context, crashes, held))
         if file % PROGRESS_EVERY == 0:
             progress(file)
     gaps = tuple(Gap("crashed-rule", slug, why, count) for (slug, why), count in sorted(crashes.items()))
@@ -35,7 +39,12 @@ def judge(
 
 
 def _judge_module(
-    rules: Sequence[Rule], index: Index, file: int, context: ContextStore, crashes: dict[tuple[str, str], int]
+    rules: Sequence[Rule],
+    index: Index,
+    file: int,
+    context: ContextStore,
+    crashes: dict[tuple[str, str], int],
+    held: Mapping[str, ModuleView],
 ) -> Iterator[Finding]:
     if index.files[file][1] == "generated":
         return
@@ -43,7 +52,8 @@ def _judge_module(
     wanted = [rule for rule in rules if not rule.needs or rule.needs & kinds]
     if not wanted:
         return
-    module = ModuleView(index, file)
+    known = held.get(index.files[file][0])
+    module = known or ModuleView(index, file)
     for rule in wanted:
         if rule.check is None:
             continue
@@ -54,4 +64,7 @@ def _judge_module(
             crashes[rule.slug, why] = crashes.get((rule.slug, why), 0) + 1
             continue
         yield from found
-    module.release()
+    if known is None:
+        module.release()
+    else:
+        known.forget()
