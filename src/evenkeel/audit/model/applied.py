@@ -9,12 +9,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from evenkeel.audit.model.accesses import Access, access
-from evenkeel.audit.model.index import Link
 from evenkeel.audit.model.inner_loads import reads_of_element
 from evenkeel.audit.model.lazy_loads import LazyLoad, Loading, loading_of, origin_of_value
 from evenkeel.audit.model.loop_data import flows_into
 from evenkeel.audit.model.loops import size_of
-from evenkeel.audit.model.masks import LAZY_READ
+from evenkeel.audit.model.masks import APPLIED, LAZY_READ
 from evenkeel.audit.model.view import CallView, FunctionView
 
 
@@ -62,14 +61,11 @@ def _loads(call: CallView, run: FunctionView, origin: CallView) -> Iterator[Lazy
 
 
 def _applying(function: FunctionView) -> Iterator[CallView]:
-    for call in function.calls_linked(_applies):
-        over = call.fact.arguments[call.link.applied].value
-        if size_of(function, over) == "elements":
-            yield call
-
-
-def _applies(link: Link) -> bool:
-    return link.applied >= 0 and bool(link.runs)
+    for call in function.calls_marked(APPLIED):
+        if call.link.runs:
+            over = call.fact.arguments[call.link.applied].value
+            if size_of(function, over) == "elements":
+                yield call
 
 
 def _run(call: CallView) -> Iterator[FunctionView]:

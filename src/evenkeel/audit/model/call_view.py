@@ -13,6 +13,7 @@ from evenkeel.audit.model.finding import Confidence, Effort, Finding, Severity, 
 from evenkeel.audit.model.flags import flags_passed, settled
 from evenkeel.audit.model.flow import loops_around, may_follow
 from evenkeel.audit.model.index import FunctionInfo, Link, Reached
+from evenkeel.audit.model.masks import mask_of, mask_of_function
 from evenkeel.audit.model.sql import stated, texts_passed
 
 if TYPE_CHECKING:
@@ -202,7 +203,10 @@ class CallView:
 
     def _find(self, kinds: tuple[EffectKind, ...]) -> tuple[Reach, ...]:
         found = [Reach.along(each, (self.step,)) for each in self.link.effects if each.kind in kinds]
+        wanted, index = mask_of(*kinds), self.function.module.index
         for target in (*self.targets, *self.runs):
+            if not mask_of_function(target.id, index) & wanted:
+                continue
             for each in target.reaches:
                 if (each.effect.kind in kinds or each.statement >= 0) and self._meets(target, each):
                     found.extend(self._through(target, each, effect) for effect in self._stated(target, each, kinds))

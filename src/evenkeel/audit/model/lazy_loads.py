@@ -13,9 +13,8 @@ from typing import Literal, NamedTuple
 from evenkeel.audit.model.ends import calls_at
 from evenkeel.audit.model.facts import Block, Value
 from evenkeel.audit.model.finding import Step
-from evenkeel.audit.model.index import Link
 from evenkeel.audit.model.loop_data import IDENTIFIER, bound_call
-from evenkeel.audit.model.masks import LAZY_READ, QUERIES
+from evenkeel.audit.model.masks import LAZY, QUERIES
 from evenkeel.audit.model.view import CallView, FunctionView
 
 SERIALISED = "<serialise>"  # how a read is written that the framework makes for a response model
@@ -56,15 +55,13 @@ class LazyLoad(NamedTuple):
 
 def lazy_loads(function: FunctionView) -> Iterator[LazyLoad]:
     """Every read of a relationship that the model loads lazily by default."""
-    for call in function.calls_linked(_is_lazy):
+    for call in function.calls_marked(LAZY):
+        if not call.link.certain:
+            continue
         if call.loops or call.fact.callee.startswith(SERIALISED):
             origin = origin_of(function, call)
             target = call.link.result.removeprefix("list[").removesuffix("]").rpartition(".")[2]
             yield LazyLoad(call, call.link.key, origin, _loading(call.link.key, origin, target))
-
-
-def _is_lazy(link: Link) -> bool:
-    return link.library == LAZY_READ and link.certain
 
 
 def origin_of(function: FunctionView, read: CallView) -> CallView | None:

@@ -12,8 +12,17 @@ from evenkeel.audit.model.effects import EffectKind
 from evenkeel.audit.model.index import FunctionInfo, Index, Link
 
 BITS: dict[str, int] = {kind: 1 << number for number, kind in enumerate(get_args(EffectKind))}
+KINDS = (1 << len(BITS)) - 1
+# Marks beside the kinds. Of functions and of calls:
+BLOCKS = 1 << 48  # something in it blocks the thread that makes the call
+GIVEN = 1 << 49  # it runs a statement that its caller names
+# Of calls alone:
+APPLIED = 1 << 52  # a function is run for each element of an argument
+LAZY = 1 << 53  # a read that may load a relationship
+HOPS = 1 << 54  # work is handed to a thread
+MANAGES = 1 << 55  # a manager is entered or left
 KNOWN = 1 << 63  # in the table of functions: this one has been looked at
-EVERYTHING = KNOWN - 1
+
 LAZY_READ = "orm.relationship"  # the library name of a read that may load a relationship
 QUERIES = ("QuerySet[", "Query[", "Manager[")  # types of queries that are run by going through them
 
@@ -27,6 +36,8 @@ def mask_of(*kinds: str) -> int:
 READS = mask_of("db-read", "db-key-read")
 SPAWNS = BITS["spawn"]
 WAITS = BITS["gather"]  # of what it is given, for so long at most
+MODES = {"spawn": SPAWNS, "offload": HOPS}
+MANAGING = {"enter": MANAGES, "leave": MANAGES}
 STATED = mask_of(  # what a statement may turn out to do, once it is known
     "db-read", "db-count", "db-write", "db-insert", "db-update", "db-delete", "db-bulk", "begin", "commit", "rollback",
     "notify",
@@ -34,21 +45,23 @@ STATED = mask_of(  # what a statement may turn out to do, once it is known
 
 
 def mask_of_link(link: Link, index: Index) -> int:
-    """What a call has or reaches, in tasks of their own too; 0 when no rule that asks for effects can find anything at it."""
-    mask = 0
+    """What a call has or reaches, in tasks of their own too, and its marks."""
+    mask = MODES.get(link.mode, 0) | MANAGING.get(link.implicit, 0)
     for effect in link.effects:
-        mask |= BITS[effect.kind]
+        mask |= BITS[effect.kind] | BLOCKS if effect.blocking else BITS[effect.kind]
     for target in link.targets:
         mask |= mask_of_function(target, index)
     for target in link.runs:
-        mask |= mask_of_function(target, index)
-    if link.mode == "spawn":
-        mask |= SPAWNS
+        mask |= mask_of_function(target, index) & (~BLOCKS if link.mode else -1)
     if link.bounded:
         mask |= WAITS
-    if link.library == LAZY_READ or ("[" in link.result and any(each in link.result for each in QUERIES)):
+    if link.library == LAZY_READ:
+        mask |= LAZY | READS
+    if "[" in link.result and any(each in link.result for each in QUERIES):
         mask |= READS
-    return EVERYTHING if link.applied >= 0 else mask  # the callable's own calls are looked at, wherever they lead
+    if link.applied >= 0:
+        mask |= APPLIED | KINDS  # the callable's own calls are looked at, wherever they lead
+    return mask
 
 
 def mask_of_function(function: int, index: Index) -> int:
@@ -58,7 +71,7 @@ def mask_of_function(function: int, index: Index) -> int:
     mask = index.masks[function]
     if not mask:
         mask = index.masks[function] = KNOWN | _mask_of_info(index.functions[function])
-    return mask & EVERYTHING
+    return mask & ~KNOWN
 
 
 def _mask_of_info(info: FunctionInfo) -> int:
@@ -66,5 +79,7 @@ def _mask_of_info(info: FunctionInfo) -> int:
     for reached in info.reaches:
         mask |= BITS[reached.effect.kind]
         if reached.statement >= 0:
-            mask |= STATED
+            mask |= STATED | GIVEN
+        if reached.effect.blocking and not info.is_async:  # what blocks inside is an async function's own fault
+            mask |= BLOCKS
     return mask

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from evenkeel.audit.model.facts import Assignment, Block, Call
-from evenkeel.audit.model.view import NO_LINK, CallView, FunctionView
+from evenkeel.audit.model.function_view import NO_LINK
+from evenkeel.audit.model.view import CallView, FunctionView
 
 
 def at_assignment(function: FunctionView, assignment: Assignment) -> CallView:

@@ -16,6 +16,7 @@ from evenkeel.audit.model.answers import once_a_function
 from evenkeel.audit.model.effects import EffectKind
 from evenkeel.audit.model.facts import Block
 from evenkeel.audit.model.index import FunctionInfo, Reached
+from evenkeel.audit.model.masks import MANAGES
 from evenkeel.audit.model.view import CallView, FunctionView, Reach
 
 RegionKind = Literal["transaction", "session", "connection"]
@@ -90,7 +91,7 @@ def _with_blocks(function: FunctionView) -> Iterator[Region]:
 
 def _manager_types(function: FunctionView) -> dict[int, str]:
     """Block -> type of the manager, from the implicit enter and leave calls."""
-    implicit = function.calls_linked(lambda link: link.implicit in {"enter", "leave"})
+    implicit = function.calls_marked(MANAGES)
     return {each.fact.block: each.link.receiver for each in implicit}
 
 

@@ -37,7 +37,7 @@ def stalls(function: FunctionView, kinds: tuple[EffectKind, ...]) -> Iterator[St
     """Calls of an async function that block the loop with an effect of these kinds, one a line, in order of lines."""
     if not function.is_async or function.info.private_loop:
         return
-    reaching = function.calls_reaching(*kinds)
+    reaching = function.calls_blocking(*kinds)
     first_time = first_time_regions(function.fact) if reaching else ()
     best: dict[int, Stall] = {}
     for call in reaching:

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 
@@ -14,175 +14,17 @@ import msgspec
 
 from evenkeel.audit.model.call_view import LONGEST_PATH, CallView, Reach
 from evenkeel.audit.model.effects import EffectKind
-from evenkeel.audit.model.facts import Block, FileOutline, Function
+from evenkeel.audit.model.facts import FileOutline
 from evenkeel.audit.model.finding import Step
-from evenkeel.audit.model.flow import ancestors, enclosing
-from evenkeel.audit.model.index import Entity, FunctionInfo, Index, Link, LinkedFunction, Reached
-from evenkeel.audit.model.masks import mask_of, mask_of_link
+from evenkeel.audit.model.function_view import FunctionView
+from evenkeel.audit.model.index import Entity, FunctionInfo, Index, LinkedFunction, Reached
+from evenkeel.audit.model.masks import mask_of
 from evenkeel.audit.model.packing import unpack
 
 __all__ = ["CallView", "FunctionView", "ModuleView", "Reach"]
 
-NO_LINK = Link(-1)
-RUNS_ONCE = frozenset({"migration", "script"})  # kinds of files
-
 _decode_outline = msgspec.msgpack.Decoder(FileOutline).decode
-_decode_function = msgspec.msgpack.Decoder(Function).decode
 _decode_links = msgspec.msgpack.Decoder(tuple[LinkedFunction, ...]).decode
-
-
-class FunctionView:
-    """One function: its fact, its calls with their effects, and how it is reached. Decoded piece by piece as it is asked."""
-
-    def __init__(self, module: ModuleView, number: int, linked: LinkedFunction) -> None:
-        self.module = module
-        self.number = number  # its place in the file
-        self.linked = linked
-        self.answers: dict[object, object] = {}  # see model/answers.py
-        self._calls: dict[int, CallView] = {}
-
-    @cached_property
-    def fact(self) -> Function:
-        """What was seen of it."""
-        return _decode_function(self.module.outline.functions[self.number])
-
-    def holds(self, *texts: str, any_case: bool = False) -> bool:
-        """Whether one of the texts stands anywhere in its facts: quick, before anything is decoded."""
-        encoded = bytes(self.module.outline.functions[self.number])
-        where = encoded.lower() if any_case else encoded
-        return any(each.encode() in where for each in texts)
-
-    @cached_property
-    def info(self) -> FunctionInfo:
-        """What is known of it from anywhere."""
-        return self.module.index.functions[self.linked.id]
-
-    def forget(self) -> None:
-        """Let go of its code, which is decoded again when it is asked for."""
-        own = self.__dict__
-        if "fact" in own:
-            for name in ("fact", "calls", "_acting"):
-                own.pop(name, None)
-            self.answers = {}
-            self._calls = {}
-
-    @property
-    def name(self) -> str:
-        """Qualified name."""
-        return self.info.name
-
-    @property
-    def is_async(self) -> bool:
-        """Declared with `async def`."""
-        return self.info.is_async
-
-    @property
-    def nested(self) -> tuple[FunctionView, ...]:
-        """The functions that stand in it, and in those."""
-        start = f"{self.name}.<locals>."
-        return tuple([each for each in self.module.functions if each.name.startswith(start)])
-
-    @cached_property
-    def calls(self) -> tuple[CallView, ...]:
-        """Every call in evaluation order, implicit ones included."""
-        count = len(self.fact.calls) + len(self.linked.implicit)
-        return tuple(sorted([self._view(each) for each in range(count)], key=_in_order))
-
-    def call(self, index: int) -> CallView | None:
-        """The call by the index that facts use for it; None for -1 and what is no call of this function."""
-        known = self._calls.get(index)
-        if known is None and 0 <= index < len(self.fact.calls) + len(self.linked.implicit):
-            return self._view(index)
-        return known
-
-    def _view(self, index: int) -> CallView:
-        known = self._calls.get(index)
-        if known is None:
-            written = len(self.fact.calls)
-            fact = self.fact.calls[index] if index < written else self.linked.implicit[index - written]
-            known = self._calls[index] = CallView(self, index, fact, self._links.get(index, NO_LINK))
-        return known
-
-    @cached_property
-    def _links(self) -> dict[int, Link]:
-        return {each.call: each for each in self.linked.links}
-
-    @cached_property
-    def _masks(self) -> tuple[tuple[int, int], ...]:
-        """(index, mask) of each call that has or reaches anything."""
-        index = self.module.index
-        found = [(each.call, mask_of_link(each, index)) for each in self.linked.links]
-        return tuple([each for each in found if each[1]])
-
-    @cached_property
-    def mask(self) -> int:
-        """What its calls have and reach, see model/masks.py."""
-        mask = 0
-        for _, each in self._masks:
-            mask |= each
-        return mask
-
-    @cached_property
-    def _acting(self) -> tuple[tuple[CallView, int], ...]:
-        """The calls of `_masks` in evaluation order."""
-        found = [(self._view(index), mask) for index, mask in self._masks]
-        return tuple(sorted(found, key=lambda each: _in_order(each[0])))
-
-    def calls_reaching(self, *kinds: EffectKind) -> tuple[CallView, ...]:
-        """The calls in evaluation order that may have or reach one of these kinds, in tasks of their own too: all others
-        certainly do not."""
-        wanted = mask_of(*kinds)
-        return tuple([each for each, mask in self._acting if mask & wanted]) if self.mask & wanted else ()
-
-    def calls_linked(self, fits: Callable[[Link], bool]) -> list[CallView]:
-        """The calls in evaluation order whose links fit."""
-        return sorted([self._view(each.call) for each in self.linked.links if fits(each)], key=_in_order)
-
-    @cached_property
-    def types(self) -> dict[str, str]:
-        """Types of parameters and variables, where known."""
-        return dict(self.linked.types)
-
-    def role_of(self, type_text: str) -> str:
-        """What kind of thing a type is: session, connection, transaction, entity, ...; "" when nothing says so."""
-        return self.module.index.roles.get(type_text.partition("[")[0], "")
-
-    def calls_with(self, *kinds: EffectKind) -> Iterator[CallView]:
-        """Calls that themselves have an effect of these kinds."""
-        return (each for each in self.calls_reaching(*kinds) if each.has(*kinds))
-
-    def blocks_around(self, block: int, *kinds: str) -> tuple[Block, ...]:
-        """Enclosing blocks of these kinds, innermost first."""
-        return enclosing(self.fact.blocks, block, *kinds)
-
-    def is_inside(self, block: int, outer: int) -> bool:
-        """Whether block number `block` lies in block number `outer`."""
-        return outer in ancestors(self.fact.blocks, block)
-
-    @cached_property
-    def entry_path(self) -> tuple[Step, ...]:
-        """From the entry point (handler, consumer, task) down to this function; () when none reaches it."""
-        functions = self.module.index.functions
-        steps: list[Step] = []
-        info, seen = self.info, {self.info.id}
-        while info.caller >= 0 and info.caller not in seen and len(steps) < LONGEST_PATH:
-            caller = functions[info.caller]
-            steps.append(Step(caller.file, info.caller_line, caller.name))
-            seen.add(caller.id)
-            info = caller
-        return tuple(reversed(steps))
-
-    @property
-    def role(self) -> str:
-        """`handler` (request, websocket, stream), `job` (task, cron, consumer), `startup` (also cli, migration), or ""."""
-        roles = set(self.info.roles)
-        if roles & {"handler", "websocket", "dependency"}:
-            return "handler"
-        if self.info.kind in RUNS_ONCE:
-            return "startup"
-        if roles & {"task", "consumer", "cron", "signal"}:
-            return "job"
-        return "startup" if roles & {"startup", "cli", "migration"} else ""
 
 
 class ModuleView:
@@ -305,10 +147,6 @@ def decoded_ahead(index: Index) -> dict[str, ModuleView]:
                 function.mask  # noqa: B018 - decodes the links, and what is known of the functions that they lead to
             module.outline  # noqa: B018
     return held
-
-
-def _in_order(call: CallView) -> tuple[int, int]:
-    return call.fact.position, call.index
 
 
 def _same_effect(reaches: Sequence[Reached], wanted: Reached) -> Reached | None:

@@ -121,7 +121,7 @@ from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.effects import EffectKind
 from evenkeel.audit.model.embedded import driver_of
 from evenkeel.audit.model.finding import Confidence, Finding
-from evenkeel.audit.model.index import Link
+from evenkeel.audit.model.masks import HOPS
 from evenkeel.audit.model.once import runs_once
 from evenkeel.audit.model.rule import Rule
 from evenkeel.audit.model.view import CallView, FunctionView, ModuleView, Reach
@@ -174,8 +174,8 @@ def _database(context: ContextStore) -> str:
 def _hops(function: FunctionView) -> list[tuple[CallView, Reach]]:
     """Hops that carry little more than one storage call, each with the way to it."""
     found = []
-    for call in function.calls_linked(lambda link: link.mode == "offload" and not link.implicit):
-        if _is_meant(call) or _is_chosen_elsewhere(call):
+    for call in function.calls_marked(HOPS):
+        if call.link.implicit or _is_meant(call) or _is_chosen_elsewhere(call):
             continue
         reached = (
             call.reaches(*STORAGE)
@@ -200,12 +200,8 @@ def _is_chosen_elsewhere(call: CallView, depth: int = 0) -> bool:
     if len(call.targets) > 1:
         return True
     views = (call.function.module.function(each) for each in call.targets)
-    hops = [each for view in views if view is not None for each in view.calls_linked(_is_offload)]
+    hops = [each for view in views if view is not None for each in view.calls_marked(HOPS)]
     return bool(hops) and all(_is_chosen_elsewhere(each, depth + 1) for each in hops)
-
-
-def _is_offload(link: Link) -> bool:
-    return link.mode == "offload"
 
 
 def _is_meant(call: CallView) -> bool:

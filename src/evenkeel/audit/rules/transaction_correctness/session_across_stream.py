@@ -219,7 +219,9 @@ def _is_streamed(function: FunctionView) -> bool:
 
 def _given_away(function: FunctionView) -> Iterator[Finding]:
     """`background_tasks.add_task(send, session)`, `create_task(work(session))`."""
-    for call in function.calls_linked(lambda link: link.mode == "spawn" and bool(link.runs)):
+    for call in function.calls_reaching("spawn"):
+        if call.link.mode != "spawn" or not call.runs:
+            continue
         given = next((each for each in call.fact.arguments if _is_session(function, each.value.text)), None)
         if given is not None:
             yield call.finding(

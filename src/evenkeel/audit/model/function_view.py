@@ -1,0 +1,193 @@
+"""One function as a rule sees it: its fact, its calls with their effects, and how it is reached."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from evenkeel.audit.model.call_view import LONGEST_PATH, CallView
+from evenkeel.audit.model.effects import EffectKind
+from evenkeel.audit.model.facts import Block, Function
+from evenkeel.audit.model.finding import Step
+from evenkeel.audit.model.flow import ancestors, enclosing
+from evenkeel.audit.model.index import FunctionInfo, Link, LinkedFunction
+from evenkeel.audit.model.masks import BLOCKS, mask_of, mask_of_link
+
+if TYPE_CHECKING:
+    from evenkeel.audit.model.view import ModuleView
+
+NO_LINK = Link(-1)
+RUNS_ONCE = frozenset({"migration", "script"})  # kinds of files
+
+_decode_function = msgspec.msgpack.Decoder(Function).decode
+
+
+class FunctionView:
+    """One function: its fact, its calls with their effects, and how it is reached. Decoded piece by piece as it is asked."""
+
+    def __init__(self, module: ModuleView, number: int, linked: LinkedFunction) -> None:
+        self.module = module
+        self.number = number  # its place in the file
+        self.linked = linked
+        self.answers: dict[object, object] = {}  # see model/answers.py
+        self._calls: dict[int, CallView] = {}
+
+    @cached_property
+    def fact(self) -> Function:
+        """What was seen of it."""
+        return _decode_function(self.module.outline.functions[self.number])
+
+    def holds(self, *texts: str, any_case: bool = False) -> bool:
+        """Whether one of the texts stands anywhere in its facts: quick, before anything is decoded."""
+        encoded = bytes(self.module.outline.functions[self.number])
+        where = encoded.lower() if any_case else encoded
+        return any(each.encode() in where for each in texts)
+
+    @cached_property
+    def info(self) -> FunctionInfo:
+        """What is known of it from anywhere."""
+        return self.module.index.functions[self.linked.id]
+
+    def forget(self) -> None:
+        """Let go of its code, which is decoded again when it is asked for."""
+        own = self.__dict__
+        if "fact" in own:
+            for name in ("fact", "calls", "_acting"):
+                own.pop(name, None)
+            self.answers = {}
+            self._calls = {}
+
+    @property
+    def name(self) -> str:
+        """Qualified name."""
+        return self.info.name
+
+    @property
+    def is_async(self) -> bool:
+        """Declared with `async def`."""
+        return self.info.is_async
+
+    @property
+    def nested(self) -> tuple[FunctionView, ...]:
+        """The functions that stand in it, and in those."""
+        start = f"{self.name}.<locals>."
+        return tuple([each for each in self.module.functions if each.name.startswith(start)])
+
+    @cached_property
+    def calls(self) -> tuple[CallView, ...]:
+        """Every call in evaluation order, implicit ones included."""
+        count = len(self.fact.calls) + len(self.linked.implicit)
+        return tuple(sorted([self._view(each) for each in range(count)], key=_in_order))
+
+    def call(self, index: int) -> CallView | None:
+        """The call by the index that facts use for it; None for -1 and what is no call of this function."""
+        known = self._calls.get(index)
+        if known is None and 0 <= index < len(self.fact.calls) + len(self.linked.implicit):
+            return self._view(index)
+        return known
+
+    def _view(self, index: int) -> CallView:
+        known = self._calls.get(index)
+        if known is None:
+            written = len(self.fact.calls)
+            fact = self.fact.calls[index] if index < written else self.linked.implicit[index - written]
+            known = self._calls[index] = CallView(self, index, fact, self._links.get(index, NO_LINK))
+        return known
+
+    @cached_property
+    def _links(self) -> dict[int, Link]:
+        return {each.call: each for each in self.linked.links}
+
+    @cached_property
+    def _masks(self) -> tuple[tuple[int, int], ...]:
+        """(index, mask) of each call that has or reaches anything."""
+        index = self.module.index
+        found = [(each.call, mask_of_link(each, index)) for each in self.linked.links]
+        return tuple([each for each in found if each[1]])
+
+    @cached_property
+    def mask(self) -> int:
+        """What its calls have and reach, see model/masks.py."""
+        mask = 0
+        for _, each in self._masks:
+            mask |= each
+        return mask
+
+    @cached_property
+    def _acting(self) -> tuple[tuple[int, int], ...]:
+        """`_masks` in evaluation order."""
+        written = [each.position for each in self.fact.calls]
+        positions = (*written, *(each.position for each in self.linked.implicit))
+        return tuple(sorted(self._masks, key=lambda each: (positions[each[0]], each[0])))
+
+    def calls_reaching(self, *kinds: EffectKind) -> tuple[CallView, ...]:
+        """The calls in evaluation order that may have or reach one of these kinds, in tasks of their own too: all others
+        certainly do not."""
+        return self.calls_marked(mask_of(*kinds))
+
+    def calls_blocking(self, *kinds: EffectKind) -> tuple[CallView, ...]:
+        """Those of `calls_reaching` that may block the thread."""
+        return self.calls_marked(mask_of(*kinds), BLOCKS)
+
+    def calls_marked(self, marks: int, also: int = -1) -> tuple[CallView, ...]:
+        """The calls in evaluation order that may have one of these marks, and one of `also`; see model/masks.py."""
+        if not (self.mask & marks and self.mask & also):
+            return ()
+        return tuple([self._view(index) for index, mask in self._acting if mask & marks and mask & also])
+
+    def calls_linked(self, fits: Callable[[Link], bool]) -> list[CallView]:
+        """The calls in evaluation order whose links fit."""
+        return sorted([self._view(each.call) for each in self.linked.links if fits(each)], key=_in_order)
+
+    @cached_property
+    def types(self) -> dict[str, str]:
+        """Types of parameters and variables, where known."""
+        return dict(self.linked.types)
+
+    def role_of(self, type_text: str) -> str:
+        """What kind of thing a type is: session, connection, transaction, entity, ...; "" when nothing says so."""
+        return self.module.index.roles.get(type_text.partition("[")[0], "")
+
+    def calls_with(self, *kinds: EffectKind) -> Iterator[CallView]:
+        """Calls that themselves have an effect of these kinds."""
+        return (each for each in self.calls_reaching(*kinds) if each.has(*kinds))
+
+    def blocks_around(self, block: int, *kinds: str) -> tuple[Block, ...]:
+        """Enclosing blocks of these kinds, innermost first."""
+        return enclosing(self.fact.blocks, block, *kinds)
+
+    def is_inside(self, block: int, outer: int) -> bool:
+        """Whether block number `block` lies in block number `outer`."""
+        return outer in ancestors(self.fact.blocks, block)
+
+    @cached_property
+    def entry_path(self) -> tuple[Step, ...]:
+        """From the entry point (handler, consumer, task) down to this function; () when none reaches it."""
+        functions = self.module.index.functions
+        steps: list[Step] = []
+        info, seen = self.info, {self.info.id}
+        while info.caller >= 0 and info.caller not in seen and len(steps) < LONGEST_PATH:
+            caller = functions[info.caller]
+            steps.append(Step(caller.file, info.caller_line, caller.name))
+            seen.add(caller.id)
+            info = caller
+        return tuple(reversed(steps))
+
+    @cached_property
+    def role(self) -> str:
+        """`handler` (request, websocket, stream), `job` (task, cron, consumer), `startup` (also cli, migration), or ""."""
+        roles = set(self.info.roles)
+        if roles & {"handler", "websocket", "dependency"}:
+            return "handler"
+        if self.info.kind in RUNS_ONCE:
+            return "startup"
+        if roles & {"task", "consumer", "cron", "signal"}:
+            return "job"
+        return "startup" if roles & {"startup", "cli", "migration"} else ""
+
+
+def _in_order(call: CallView) -> tuple[int, int]:
+    return call.fact.position, call.index
