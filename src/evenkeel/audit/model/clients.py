@@ -7,9 +7,9 @@ is given to (a constructor, a library, another client) closes it instead.
 from __future__ import annotations
 
 from evenkeel.audit.model.index import FunctionInfo
+from evenkeel.audit.model.masks import CLIENT, OPENS_CLIENT
 from evenkeel.audit.model.view import CallView, FunctionView
 
-CLIENT = "client"
 DEEPEST = 3  # helpers that hand on what another helper has opened
 
 
@@ -32,7 +32,7 @@ def _hands_out(call: CallView, target: FunctionInfo, depth: int) -> bool:
     view = call.function.module.function(target)
     if view is None or view.linked.cached or view.fact.is_generator:
         return False
-    opening = view.calls_reaching("connect")
+    opening = view.calls_marked(OPENS_CLIENT)
     return any(_makes(each, depth + 1) and _is_returned(view, each) for each in opening)
 
 

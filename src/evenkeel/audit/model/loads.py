@@ -10,6 +10,7 @@ from evenkeel.audit.model.effects import Effect, bind_variables
 from evenkeel.audit.model.finding import Step
 from evenkeel.audit.model.flow import ancestors
 from evenkeel.audit.model.index import Fetch, FunctionInfo
+from evenkeel.audit.model.masks import GETS
 from evenkeel.audit.model.singles import is_partial, is_single, is_unique, key_chains
 from evenkeel.audit.model.view import CallView, FunctionView
 
@@ -36,7 +37,7 @@ class Load(NamedTuple):
 @once_a_function
 def loads_of(function: FunctionView) -> Iterator[Load]:
     """Every load by key of a function, in evaluation order; but by an element, whose index the facts do not tell."""
-    for call in function.calls_reaching("db-read", "db-key-read"):
+    for call in function.calls_marked(GETS):
         if call.link.effects or call.link.targets or call.link.runs:
             yield from (load for load in _loads(call) if not any("[]" in each for each in load.key))
 

@@ -16,13 +16,18 @@ KINDS = (1 << len(BITS)) - 1
 # Marks beside the kinds. Of functions and of calls:
 BLOCKS = 1 << 48  # something in it blocks the thread that makes the call
 GIVEN = 1 << 49  # it runs a statement that its caller names
+GETS = 1 << 50  # it loads a row by a key, or its caller's key
+ACQUIRES = 1 << 51  # it acquires a session, connection or client itself; of a call also: what it calls does
+OPENS_CLIENT = 1 << 57  # it opens a client each time, itself or further down
 # Of calls alone:
+READS_ITSELF = 1 << 56  # no callee does: it runs a query, or is one
 APPLIED = 1 << 52  # a function is run for each element of an argument
 LAZY = 1 << 53  # a read that may load a relationship
 HOPS = 1 << 54  # work is handed to a thread
 MANAGES = 1 << 55  # a manager is entered or left
 KNOWN = 1 << 63  # in the table of functions: this one has been looked at
 
+CLIENT = "client"  # the detail of connecting with a client of its own (Redis, HTTP, ...)
 LAZY_READ = "orm.relationship"  # the library name of a read that may load a relationship
 QUERIES = ("QuerySet[", "Query[", "Manager[")  # types of queries that are run by going through them
 
@@ -36,6 +41,12 @@ def mask_of(*kinds: str) -> int:
 READS = mask_of("db-read", "db-key-read")
 SPAWNS = BITS["spawn"]
 WAITS = BITS["gather"]  # of what it is given, for so long at most
+OWN = {
+    "db-read": READS_ITSELF | GETS,
+    "db-key-read": READS_ITSELF | GETS,
+    "db-load-all": READS_ITSELF,
+    "connect": ACQUIRES | OPENS_CLIENT,
+}
 MODES = {"spawn": SPAWNS, "offload": HOPS}
 MANAGING = {"enter": MANAGES, "leave": MANAGES}
 STATED = mask_of(  # what a statement may turn out to do, once it is known
@@ -48,7 +59,7 @@ def mask_of_link(link: Link, index: Index) -> int:
     """What a call has or reaches, in tasks of their own too, and its marks."""
     mask = MODES.get(link.mode, 0) | MANAGING.get(link.implicit, 0)
     for effect in link.effects:
-        mask |= BITS[effect.kind] | BLOCKS if effect.blocking else BITS[effect.kind]
+        mask |= BITS[effect.kind] | OWN.get(effect.kind, 0) | (BLOCKS if effect.blocking else 0)
     for target in link.targets:
         mask |= mask_of_function(target, index)
     for target in link.runs:
@@ -58,7 +69,7 @@ def mask_of_link(link: Link, index: Index) -> int:
     if link.library == LAZY_READ:
         mask |= LAZY | READS
     if "[" in link.result and any(each in link.result for each in QUERIES):
-        mask |= READS
+        mask |= READS | READS_ITSELF
     if link.applied >= 0:
         mask |= APPLIED | KINDS  # the callable's own calls are looked at, wherever they lead
     return mask
@@ -75,11 +86,13 @@ def mask_of_function(function: int, index: Index) -> int:
 
 
 def _mask_of_info(info: FunctionInfo) -> int:
-    mask = READS if info.fetches else 0
+    mask = READS | GETS if info.fetches else 0
     for reached in info.reaches:
         mask |= BITS[reached.effect.kind]
         if reached.statement >= 0:
             mask |= STATED | GIVEN
         if reached.effect.blocking and not info.is_async:  # what blocks inside is an async function's own fault
             mask |= BLOCKS
+        if reached.effect.kind == "connect":
+            mask |= (ACQUIRES if reached.next < 0 else 0) | (OPENS_CLIENT if reached.effect.detail == CLIENT else 0)
     return mask

@@ -126,17 +126,21 @@ def _in_callback(function: FunctionView) -> Iterator[EventWrite]:
             yield EventWrite(call, found, None, False)
 
 
+def _tells(callee: str) -> bool:
+    holder, _, name = callee.rpartition(".")
+    return name in TELLS and LISTENERS.search(holder) is not None
+
+
 def _told_at_once(function: FunctionView) -> Iterator[EventWrite]:
     """A function that hands one bit to those who listen, and writes it in the same step, whatever it is called with."""
     writes = function.calls_reaching("db-write")
-    told = (
-        () if not writes else [each for each in function.calls if each.name in TELLS and LISTENERS.search(each.holder)]
-    )
-    bits = {name for each in told for a in each.fact.arguments for name in a.value.names if BITS.search(name)}
+    made = (*function.fact.calls, *function.linked.implicit) if writes else ()
+    told = [each for each in made if _tells(each.callee)]
+    bits = {name for each in told for a in each.arguments for name in a.value.names if BITS.search(name)}
     if not bits:
         return
     for call in writes:
-        if call in told or call.loops or function.blocks_around(call.fact.block, "if", "else", "case", "except"):
+        if call.fact in told or call.loops or function.blocks_around(call.fact.block, "if", "else", "case", "except"):
             continue
         written = next((each for each in call.reaches("db-write") if OF_STREAMS.search(each.effect.detail)), None)
         if written is not None and flows_into(call, frozenset(bits)):

@@ -61,8 +61,11 @@ class ModuleView:
 
     def functions_reaching(self, *kinds: EffectKind) -> Iterator[FunctionView]:
         """The functions in whose calls one of these kinds may be found: in all others it certainly is not."""
-        wanted = mask_of(*kinds)
-        return (each for each in self.functions if each.mask & wanted)
+        return self.functions_marked(mask_of(*kinds))
+
+    def functions_marked(self, marks: int) -> Iterator[FunctionView]:
+        """The functions in whose calls one of these marks may be found; see model/masks.py."""
+        return (each for each in self.functions if each.mask & marks)
 
     def function(self, info: FunctionInfo) -> FunctionView | None:
         """The view of any function of the project. Another file is decoded once for each module that asks for it."""

@@ -113,6 +113,7 @@ from collections.abc import Iterator
 from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.excess import Excess, excesses
 from evenkeel.audit.model.finding import Finding
+from evenkeel.audit.model.masks import READS_ITSELF
 from evenkeel.audit.model.rule import Rule
 from evenkeel.audit.model.view import FunctionView, ModuleView
 
@@ -134,7 +135,7 @@ INSTEAD = {
 def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     """One finding for each load of which only a part is used."""
     del context
-    for function in module.functions_reaching(*RULE.needs):
+    for function in module.functions_marked(READS_ITSELF):
         lines: set[int] = set()
         for each in excesses(function):
             if each.line not in lines:

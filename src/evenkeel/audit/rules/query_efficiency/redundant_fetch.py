@@ -138,6 +138,7 @@ from evenkeel.audit.model.finding import Confidence, Finding, Severity, Step
 from evenkeel.audit.model.held import Held, held_before, is_on_purpose
 from evenkeel.audit.model.loads import Load, loads_of
 from evenkeel.audit.model.loops import per_element
+from evenkeel.audit.model.masks import GETS
 from evenkeel.audit.model.rule import Rule
 from evenkeel.audit.model.view import FunctionView, ModuleView
 
@@ -152,7 +153,7 @@ RULE = Rule(
 def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     """One finding for each call that loads a row which is at hand already."""
     del context
-    for function in module.functions_reaching(*RULE.needs):
+    for function in module.functions_marked(GETS):
         seen: set[int] = set()
         loads = loads_of(function)
         for load in loads:

@@ -99,6 +99,7 @@ from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.finding import Finding, Severity
 from evenkeel.audit.model.held import Held, held_before, is_on_purpose
 from evenkeel.audit.model.loads import Load, loads_of
+from evenkeel.audit.model.masks import GETS
 from evenkeel.audit.model.rule import Rule
 from evenkeel.audit.model.view import FunctionView, ModuleView
 
@@ -113,7 +114,7 @@ RULE = Rule(
 def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     """One finding for each call that selects columns of an object that the function holds."""
     del context
-    for function in module.functions_reaching(*RULE.needs):
+    for function in module.functions_marked(GETS):
         loads = loads_of(function)
         lines: set[int] = set()
         for load in loads:

@@ -83,6 +83,7 @@ from collections.abc import Iterator
 from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.finding import Finding
 from evenkeel.audit.model.lifetimes import lifetime
+from evenkeel.audit.model.masks import ACQUIRES
 from evenkeel.audit.model.once import ends_with_process
 from evenkeel.audit.model.rule import Rule
 from evenkeel.audit.model.view import CallView, FunctionView, ModuleView
@@ -113,7 +114,7 @@ def _is_fault(function: FunctionView, commit: CallView, kept: set[tuple[str, str
 def _kept_sessions(module: ModuleView) -> set[tuple[str, str]]:
     """(class or "", chain) of sessions that the module's code acquires and keeps: globals and attributes of `self`."""
     found = set()
-    for function in module.functions_reaching("connect"):
+    for function in module.functions_marked(ACQUIRES):
         owner = function.fact.qualname.rpartition(".")[0]
         for assignment in function.fact.assignments:
             call = function.call(assignment.value.call)
@@ -138,7 +139,7 @@ def _outlives(function: FunctionView, commit: CallView, kept: set[tuple[str, str
         return True
     if ("", holder) in kept and holder not in {each.name for each in function.fact.parameters}:
         return function.fact.qualname != "<module>"
-    acquired = [c for c in function.calls_reaching("connect") if _acquires(c) and lifetime(c).name == holder]
+    acquired = [c for c in function.calls_marked(ACQUIRES) if _acquires(c) and lifetime(c).name == holder]
     return bool(acquired) and all(lifetime(each).ending in {"never", "on success only"} for each in acquired)
 
 

@@ -86,11 +86,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from evenkeel.audit.model.clients import CLIENT, opens_client
+from evenkeel.audit.model.clients import opens_client
 from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.facts import Value
 from evenkeel.audit.model.finding import Finding, Severity
 from evenkeel.audit.model.lifetimes import Lifetime, lifetime
+from evenkeel.audit.model.masks import ACQUIRES, CLIENT, OPENS_CLIENT
 from evenkeel.audit.model.once import ends_with_process
 from evenkeel.audit.model.rule import Rule
 from evenkeel.audit.model.view import CallView, FunctionView, ModuleView
@@ -106,12 +107,12 @@ ROLES = frozenset({"session", "connection"})
 def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     """One finding for each acquisition that some path never gives back."""
     del context
-    for function in module.functions_reaching(*RULE.needs):
+    for function in module.functions_marked(ACQUIRES | OPENS_CLIENT):
         if function.number == 0:
             continue  # what a module keeps lives as long as the process
         if ends_with_process(function.info):
             continue
-        for call in function.calls_reaching("connect"):
+        for call in function.calls_marked(ACQUIRES | OPENS_CLIENT):
             if _acquires(call) or _opens_client(call):
                 found = lifetime(call)
                 if found.ending in {"never", "on success only"} and not _is_plain_iteration(function, call):
