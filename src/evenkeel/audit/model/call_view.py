@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from evenkeel.audit.model.effects import Effect, EffectKind, bind_variables
@@ -14,6 +14,7 @@ from evenkeel.audit.model.flags import flags_passed, settled
 from evenkeel.audit.model.flow import loops_around, may_follow
 from evenkeel.audit.model.index import FunctionInfo, Link, Reached
 from evenkeel.audit.model.masks import mask_of, mask_of_function
+from evenkeel.audit.model.reach import Reach
 from evenkeel.audit.model.sql import stated, texts_passed
 
 if TYPE_CHECKING:
@@ -24,40 +25,6 @@ LONGEST_TEXT = 60
 LONGEST_SQL = 8_000
 DIVIDED = re.compile(r"^([^/]+?)(?:\./)+\.")  # a chain divides without spaces: `folder./.name` is `(folder / ...).name`
 IMPLIED = {"iterate": "for ... in {}", "set": "{} = ...", "enter": "with {}", "leave": "with {}", "evaluate": "if {}"}
-
-
-class Reach:
-    """An effect that making a call has, and the way to it. The way is followed when somebody asks for it."""
-
-    __slots__ = ("_path", "_way", "depth", "effect", "kept", "looped", "spawned")
-
-    def __init__(
-        self, effect: Effect, way: Callable[[], Iterable[Step]], depth: int, *, spawned: bool, looped: bool, kept: bool
-    ) -> None:
-        self.effect = effect
-        self.depth = depth  # calls between the one it was asked of and the one that has it; 0: that call itself
-        self.spawned = spawned
-        self.looped = looped
-        self.kept = kept
-        self._way = way
-        self._path: tuple[Step, ...] = ()
-
-    @classmethod
-    def along(cls, effect: Effect, path: tuple[Step, ...]) -> Reach:
-        """An effect whose way is known."""
-        return cls(effect, lambda: path, len(path) - 1, spawned=False, looped=False, kept=False)
-
-    @property
-    def path(self) -> tuple[Step, ...]:
-        """`path[0]` is the call it was asked of; the last step is where it happens."""
-        if not self._path:
-            self._path = tuple(self._way())
-        return self._path
-
-    @property
-    def direct(self) -> bool:
-        """Whether the call itself has it, not something it calls."""
-        return self.depth == 0
 
 
 class CallView:

@@ -12,7 +12,7 @@ from functools import cached_property
 
 import msgspec
 
-from evenkeel.audit.model.call_view import LONGEST_PATH, CallView, Reach
+from evenkeel.audit.model.call_view import LONGEST_PATH, CallView
 from evenkeel.audit.model.effects import EffectKind
 from evenkeel.audit.model.facts import FileOutline
 from evenkeel.audit.model.finding import Step
@@ -20,6 +20,7 @@ from evenkeel.audit.model.function_view import FunctionView
 from evenkeel.audit.model.index import Entity, FunctionInfo, Index, LinkedFunction, Reached
 from evenkeel.audit.model.masks import mask_of
 from evenkeel.audit.model.packing import unpack
+from evenkeel.audit.model.reach import Reach
 
 __all__ = ["CallView", "FunctionView", "ModuleView", "Reach"]
 
