@@ -39,6 +39,7 @@ USUAL_METHODS = frozenset(
 VALUES = (str, bytes, bytearray, int, float, list, dict, set, tuple, re.Pattern, re.Match, date, datetime, timedelta)
 COMMON_METHODS = USUAL_METHODS | {name for each in VALUES for name in dir(each)}
 
+AWAITABLE = re.compile(r"Awaitable|Coroutine|Future|Task|Any\b")
 MAX_OVERRIDES = 24
 REMEMBERED = 16_384
 
@@ -159,8 +160,19 @@ class Callees:
         """An unknown receiver: a method name that only one class of the project defines is taken for it; else -1."""
         holder, _, name = call.callee.rpartition(".")
         if holder and name not in COMMON_METHODS and holder != "<expr>":
-            return self._unique.get(name, -1)
+            found = self._unique.get(name, -1)
+            return -1 if found >= 0 and call.awaited and not self._may_be_awaited(found) else found
         return -1
+
+    def _may_be_awaited(self, function_id: int) -> bool:
+        """Whether a function may give an awaitable: it is async, says so, or says nothing."""
+        function = self.symbols.function(function_id)
+        return function.is_async or may_give_awaitable(function.returns)
+
+
+def may_give_awaitable(returns: str) -> bool:
+    """Whether a plain function may give something to await: its annotation says so, or there is none."""
+    return not returns or AWAITABLE.search(returns) is not None
 
 
 def _may_be(base: Type, receiver: Type) -> bool:

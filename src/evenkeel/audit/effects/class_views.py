@@ -71,7 +71,7 @@ def _filled(linker: Linker, function_id: int, rows: Value, schema: Type, at: tup
     line, position, block = at
     entity = linker.resolver.iterated(linker.resolver.value(function_id, rows, position))
     for name in _nested(linker, schema) if entity.name else ():
-        link = linker.relation_link(entity, name)
+        link = linker.relation_link(entity, name) or linker.managed_link(entity, name)
         if link is not None and rows.call >= 0:
             yield Call(f"<serialise> <call>.{name}", rows.call, line, line, 0, position, block), link
 

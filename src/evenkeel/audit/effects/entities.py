@@ -16,20 +16,24 @@ RELATION_MAKERS = ("relationship", "ForeignKey", "ForeignKeyField", "OneToOneFie
 MANY = ("list", "List", "set", "Set", "Sequence", "ReverseRelation", "ManyToManyRelation", "Collection")
 EAGER = ("joined", "selectin", "subquery", "immediate", "False")
 NEVER = ("noload", "raise", "raise_on_sql", "dynamic", "write_only")
+QUERY = "sqlalchemy.orm.Query"  # what a dynamic relationship gives
 WIDE = ("Text", "JSON", "JSONB", "LargeBinary", "BYTEA", "BinaryField", "TextField", "JSONField", "Vector")
 
 
 def find_entities(resolver: Resolver) -> dict[str, Entity]:
     """Every persistent class by qualified name, relationship targets resolved to qualified names."""
     makers: list[Maker] = []
+    queried: list[tuple[str, str, str]] = []
     found = {
-        name: _read(resolver, symbol, makers)
+        name: _read(resolver, symbol, makers, queried)
         for name, symbol in resolver.symbols.classes.items()
         if is_entity(resolver, name)
     }
     by_short: dict[str, list[str]] = {}
     for name in found:
         by_short.setdefault(name.rpartition(".")[2], []).append(name)
+    for owner, name, target in queried:
+        resolver.related[owner, name] = Type(QUERY, (Type(_nearest(owner, target, by_short)),))
     targeted = {name: _with_targets(entity, by_short) for name, entity in found.items()}
     by_name = {(entity.name, each.name): each for entity in targeted.values() for each in entity.relations}
     named = [(owner, by_name[owner, each.name], call, manager) for owner, each, call, manager in makers]
@@ -52,7 +56,8 @@ def is_entity(resolver: Resolver, class_name: str) -> bool:
     ) or any(base.name.rpartition(".")[2] == "declarative_base" for base in lineage)
 
 
-def _read(resolver: Resolver, symbol: ClassSymbol, makers: list[Maker]) -> Entity:
+def _read(resolver: Resolver, symbol: ClassSymbol, makers: list[Maker], queried: list[tuple[str, str, str]]) -> Entity:
+    """`queried` takes the relationships that give a query: owner, name, target."""
     relations: dict[str, Relation] = {}
     columns: dict[str, str] = {}
     table = ""
@@ -67,6 +72,8 @@ def _read(resolver: Resolver, symbol: ClassSymbol, makers: list[Maker]) -> Entit
             if relation is not None:
                 relations.setdefault(name, relation)
                 makers.extend(_made(resolver, symbol, ancestor, relation, assignment))
+            elif target := _queried(resolver, ancestor, assignment):
+                queried.append((symbol.name, name, target))
             elif _is_column(resolver, ancestor, assignment):
                 columns.setdefault(name, f"{assignment.annotation} {assignment.value.text}")
     path = resolver.symbols.modules[symbol.place.file].path
@@ -121,12 +128,22 @@ def _relation(resolver: Resolver, symbol: ClassSymbol, name: str, assignment: As
     ):
         return None
     lazy = next((each.value.text.strip("\"'") for each in maker.arguments if each.keyword == "lazy"), "")
-    if lazy in NEVER:
+    if lazy in NEVER or "DynamicMapped[" in assignment.annotation or "WriteOnlyMapped[" in assignment.annotation:
         return None
     target, many = _target(assignment.annotation, maker.arguments)
     target = _class_named(resolver, symbol, maker) or target
     many = many or short == "ManyToManyField"
     return Relation(name, target, lazy not in EAGER, many) if target else None
+
+
+def _queried(resolver: Resolver, symbol: ClassSymbol, assignment: Assignment) -> str:
+    """The target of a relationship whose reading gives a query: `relationship("Post", lazy="dynamic")`."""
+    maker = _maker(resolver, symbol, assignment)
+    if maker is None or not maker.callee.endswith(("relationship", "dynamic_loader")):
+        return ""
+    lazy = next((each.value.text.strip("\"'") for each in maker.arguments if each.keyword == "lazy"), "")
+    is_query = lazy == "dynamic" or maker.callee.endswith("dynamic_loader") or "DynamicMapped[" in assignment.annotation
+    return _target(assignment.annotation, maker.arguments)[0] if is_query else ""
 
 
 def _class_named(resolver: Resolver, symbol: ClassSymbol, maker: Call) -> str:
@@ -174,9 +191,12 @@ def _with_targets(entity: Entity, by_short: dict[str, list[str]]) -> Entity:
 def _resolved(entity: Entity, relation: Relation, by_short: dict[str, list[str]]) -> Relation:
     if relation.target == "self":
         return Relation(relation.name, entity.name, relation.lazy, relation.many)
-    candidates = by_short.get(relation.target.rpartition(".")[2], [])
-    nearest = max(candidates, key=lambda each: _common_prefix(each, entity.name), default=relation.target)
-    return Relation(relation.name, nearest, relation.lazy, relation.many)
+    return Relation(relation.name, _nearest(entity.name, relation.target, by_short), relation.lazy, relation.many)
+
+
+def _nearest(owner: str, target: str, by_short: dict[str, list[str]]) -> str:
+    candidates = by_short.get(target.rpartition(".")[2], [])
+    return max(candidates, key=lambda each: _common_prefix(each, owner), default=target)
 
 
 def _common_prefix(left: str, right: str) -> int:

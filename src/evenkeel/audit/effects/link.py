@@ -13,7 +13,7 @@ from evenkeel.audit.effects.latest import Bounded
 from evenkeel.audit.effects.queries import Queries
 from evenkeel.audit.effects.resolve import Resolver
 from evenkeel.audit.effects.statements import key_of
-from evenkeel.audit.effects.types import Type, text_of
+from evenkeel.audit.effects.types import UNKNOWN, Type, text_of
 from evenkeel.audit.model.effects import Effect
 from evenkeel.audit.model.facts import Call, Function
 from evenkeel.audit.model.index import Entity, Link, LinkedFunction
@@ -162,6 +162,14 @@ class Linker:
         return Link(
             0, library=LAZY, implicit="read", receiver=holder.name, result=result, key=name, certain=relation.lazy
         )
+
+    def managed_link(self, holder: Type, name: str) -> Link | None:
+        """Going through all rows of a relation that is read through a manager, as a nested serialiser does."""
+        manager = self.resolver.related.get((holder.name, name), UNKNOWN)
+        if not manager.args or self.library.type_spec(manager.name).role != "query":
+            return None
+        result = f"list[{manager.args[0].name}]"
+        return Link(0, library=LAZY, implicit="read", receiver=holder.name, result=result, key=name)
 
 
 def _plain_link(index: int, known: Described, result: Type) -> Link | None:

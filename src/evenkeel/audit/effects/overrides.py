@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from evenkeel.audit.effects.callees import may_give_awaitable
 from evenkeel.audit.effects.resolve import Resolver
 from evenkeel.audit.effects.symbols import ClassSymbol
 from evenkeel.audit.effects.types import Type, parse_type
@@ -47,8 +48,15 @@ def _implementers(resolver: Resolver, protocol: ClassSymbol) -> list[ClassSymbol
         if each is not protocol
         and wanted.keys() <= each.methods.keys()
         and all(_arity(resolver, each.methods[name]) == arity for name, arity in wanted.items())
+        and all(_awaits_alike(resolver, protocol.methods[name], each.methods[name]) for name in wanted)
     ]
 
 
 def _arity(resolver: Resolver, function_id: int) -> int:
     return len(resolver.symbols.function(function_id).parameters)
+
+
+def _awaits_alike(resolver: Resolver, declared: int, method: int) -> bool:
+    """Whether a method can stand for one that the protocol declares as async: it is async too, or may give an awaitable."""
+    function = resolver.symbols.function(method)
+    return not resolver.symbols.function(declared).is_async or function.is_async or may_give_awaitable(function.returns)

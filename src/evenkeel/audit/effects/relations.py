@@ -33,6 +33,9 @@ def relate(resolver: Resolver, entities: dict[str, Entity], makers: list[Maker])
         resolver.related[owner, relation.name] = _given(relation, manager if relation.many else "")
         for name, many in _names_there(owner, call, manager):
             back = Relation(name, owner, _lazily(call), many)
+            if _is_dynamic(call):
+                resolver.related.setdefault((relation.target, name), Type("sqlalchemy.orm.Query", (Type(owner),)))
+                continue
             resolver.related.setdefault((relation.target, name), _given(back, manager if many else ""))
             if not (manager and many):
                 given.setdefault(relation.target, []).append(back)
@@ -82,6 +85,12 @@ def _is_many(call: Call) -> bool:
 def _lazily(call: Call) -> bool:
     back = next((each.value.text for each in call.arguments if each.keyword == "backref"), "")
     return not any(f'lazy="{how}"' in back or f"lazy='{how}'" in back for how in ("joined", "selectin", "subquery"))
+
+
+def _is_dynamic(call: Call) -> bool:
+    """Whether the back reference gives a query: `backref("posts", lazy="dynamic")`."""
+    back = next((each.value.text for each in call.arguments if each.keyword == "backref"), "")
+    return 'lazy="dynamic"' in back or "lazy='dynamic'" in back
 
 
 def _with_back_references(entity: Entity, back: list[Relation]) -> Entity:

@@ -13,6 +13,7 @@ from evenkeel.audit.effects.annotations import Annotations
 from evenkeel.audit.effects.bindings import MAX_DEPTH, Bindings
 from evenkeel.audit.effects.catalogue import Catalogue
 from evenkeel.audit.effects.elements import element_type
+from evenkeel.audit.effects.kept import Kept
 from evenkeel.audit.effects.latest import Bounded, Latest
 from evenkeel.audit.effects.library import Library
 from evenkeel.audit.effects.lineages import Lineages
@@ -65,6 +66,7 @@ class Resolver:
         self.gives_awaitable = results.gives_awaitable
         self._results = results
         self.owner = symbols.owner
+        self.kept = Kept(self)
         self._dotted: Latest[str, Type] = Latest(REMEMBERED_NAMES)
         self._module_names: Latest[tuple[int, str], Type] = Latest(REMEMBERED_NAMES)
         self._names: Bounded[tuple[int, str], Type] = Bounded(REMEMBERED_NAMES)  # those that mean the same everywhere
@@ -188,7 +190,7 @@ class Resolver:
             return self.call(function_id, value.call)[1] if value.call >= 0 else UNKNOWN
         if value.kind == "name":
             text = value.text.removesuffix("[]") if value.size >= 0 else value.text  # a slice is of the same type
-            found = self.chain(function_id, text, value.call, position)
+            found = self.chain(function_id, text, value.call, position, _last_key(value))
             return self.library.awaited(found) if value.awaited else found
         if value.kind == "either":
             return self._either(function_id, value, position)
@@ -212,14 +214,17 @@ class Resolver:
         others = (self.chain(function_id, name, -1, position) for name in value.names[:4])
         return first_known(tuple(each for each in others if ":" not in each.name))
 
-    def chain(self, function_id: int, chain: str, call: int, position: int) -> Type:
-        """A dotted chain, root first: `self.repos.users`, `<call>.scalars` with the call it starts from."""
+    def chain(self, function_id: int, chain: str, call: int, position: int, keys: tuple[str, ...] = ()) -> Type:
+        """A dotted chain, root first: `self.repos.users`, `<call>.scalars` with the call it starts from. `keys`: what stands
+        in its subscripts."""
         if self.nesting > MAX_DEPTH:
             return self.cut()
         root, dot, rest = chain.partition(".")
         self.nesting += 1
         try:
-            found = self._root(function_id, root, call, position)
+            if self.kept.concerns(chain, keys):
+                return self.kept.chain(function_id, chain, call, position, keys)
+            found = self.root(function_id, root, call, position)
             return self.walk(found, rest) if dot else found
         finally:
             self.nesting -= 1
@@ -247,7 +252,8 @@ class Resolver:
             found = self.subscripted(found)
         return found
 
-    def _root(self, function_id: int, segment: str, call: int, position: int) -> Type:
+    def root(self, function_id: int, segment: str, call: int, position: int) -> Type:
+        """The first segment of a chain."""
         name, bracket, _ = segment.partition("[")
         if not bracket and name[:1] != "<":
             return self.name(function_id, name, position)
@@ -260,3 +266,9 @@ class Resolver:
         else:
             found = self.name(function_id, name, position)
         return self.segment(found, segment)
+
+
+def _last_key(value: Value) -> tuple[str, ...]:
+    """The literal key of an element `app["db"]`, whose chain has no other subscript."""
+    key = value.names[-1] if value.names and value.text.endswith("[]") and value.text.count("[]") == 1 else ""
+    return (key,) if key.startswith("'") else ()

@@ -31,6 +31,7 @@ class Results:
         """Drop what was answered before callers were asked what they pass."""
         self._calls.clear()
         self._returns.clear()
+        self._resolver.kept.forget()
 
     def call(self, function_id: int, index: int) -> tuple[Type, Type]:
         """What call number `index` of a function calls, and the type of its result."""
@@ -62,7 +63,7 @@ class Results:
         if call.callee == "super":
             owner = self._method_owner(function_id)
             return UNKNOWN, Type("super", (Type(owner.name),)) if owner else UNKNOWN
-        callee = self._resolver.chain(function_id, call.callee, call.receiver, call.position)
+        callee = self._resolver.chain(function_id, call.callee, call.receiver, call.position, call.keys)
         if not callee.name and "." in call.callee:
             callee = self.conventional(call)
         result = self.result_of(callee, function_id, call)

@@ -108,6 +108,9 @@ class Symbols:
         self.imported: set[str] = set()  # top-level packages that anyone imports
         self.parents = array("i")  # function id -> index of the function around it in its file, -1 for the module
         self.nested: dict[int, list[tuple[str, int]]] = {}  # function id -> named functions in it, with their ids
+        self.kept: dict[
+            str, list[tuple[int, Assignment]]
+        ] = {}  # key -> what is put under it into an application's state
         self._owners = array("i")  # function id -> index of its class in its file, or -1
         self._class_names: list[tuple[str, ...]] = []  # file -> qualified names of its classes
         self._bodies = Blobs()
@@ -209,6 +212,7 @@ class Symbols:
         for index, function in enumerate(facts.functions):
             self.parents.append(function.parent)
             self._owners.append(function.owner)
+            _add_kept(self.kept, function, first + index)
             if function.owner >= 0:
                 _add_method(symbols[function.owner], members[function.owner], function, first + index)
                 continue
@@ -234,6 +238,30 @@ class Symbols:
         if attributes or members:
             symbol.body = len(self._bodies)
             self._bodies.append(_encode((attributes, members)))
+
+
+STATES = frozenset({"app", "application", "ctx", "context", "state", "extensions"})  # hold what handlers and jobs share
+
+
+def _add_kept(kept: dict[str, list[tuple[int, Assignment]]], function: Function, function_id: int) -> None:
+    """`app["db"] = pool`, `app[DB] = pool`, `app.state.db = pool`."""
+    for each in function.assignments:
+        for target in each.targets:
+            if target.endswith("[]"):
+                holder, key = target[:-2], each.keys[-1] if each.keys else ""
+            else:
+                holder, _, key = target.rpartition(".")
+                if holder.rpartition(".")[2] not in {"state", "ctx"}:
+                    continue
+            if key and holder.rpartition(".")[2] in STATES:
+                found = kept.setdefault(key_name(key), [])
+                if len(found) < MAX_MEMBERS:
+                    found.append((function_id, each))
+
+
+def key_name(key: str) -> str:
+    """The name by which a key is known: `'db'` is `db`, `keys.DB` is `DB`."""
+    return key.strip("'").rpartition(".")[2]
 
 
 Members = dict[str, list[tuple[int, Assignment]]]

@@ -14,6 +14,7 @@ from evenkeel.audit.model.view import CallView, FunctionView, ModuleView, Reach
 EMPTY = frozenset({"None", "{}", "[]", "dict()", "list()", "set()", "OrderedDict()", "defaultdict(list)"})
 JOINS = re.compile(r"\b(join|outerjoin|group_by|aggregate|annotate|joinedload|selectinload)\(|\bJOIN\b|\bGROUP BY\b")
 AGGREGATES = re.compile(r"\bfunc\.(count|sum|avg)|\b(COUNT|SUM|AVG)\s*\(")
+NEAR = frozenset({"redis", "cache", "memcached"})
 OWN = frozenset({"user", "request", "session", "current_user", "tenant", "auth"})
 
 
@@ -97,8 +98,8 @@ def _source(method: FunctionView, assignment: Assignment) -> tuple[CallView, Rea
     ]
     for call in reversed(earlier):
         reach = next(iter(call.reaches("db-read")), None)
-        if reach is None:
-            continue
+        if reach is None or any(each.effect.detail not in NEAR for each in call.reaches("network", "subprocess")):
+            continue  # what comes from outside is not made of the rows that are read on the way
         bound = {t for a in method.fact.assignments if a.position >= call.fact.position for t in a.targets}
         if call.line >= assignment.line or names & bound or assignment.value.call >= 0:
             return call, reach

@@ -66,21 +66,23 @@ def _counted(function: FunctionView, call: CallView) -> Iterator[Excess]:
     value = call.fact.arguments[0].value
     if value.kind == "call":
         load = function.call(value.call)
-        if load is not None and (load.has("db-load-all") or call.has("db-read")):
+        listed = load is not None and load.fact.callee == "list" and load.has("db-read")
+        if load is not None and (listed or load.has("db-load-all") or call.has("db-read")):
             yield from _counted_rows(call, load, load)
     elif value.kind == "name":
         given = [each.value.call for each in function.fact.assignments if value.text in each.targets]
         load = function.call(given[0]) if len(given) == 1 else None
         runs = load is not None and call.has("db-read") and not load.has("db-read")  # a lazy query that `len` runs
-        if load is not None and (runs or load.has("db-load-all")) and _is_counted_only(function, value.text):
+        if load is not None and (runs or load.has("db-load-all")) and _is_counted_only(function, call, value.text):
             yield from _counted_rows(call, load, call if runs else load)
 
 
-def _is_counted_only(function: FunctionView, name: str) -> bool:
+def _is_counted_only(function: FunctionView, call: CallView, name: str) -> bool:
     """Whether nothing is done with what a name holds but to count it: `len(rows)`, `if len(rows) > 0`."""
-    around = [value for _, value in values_of(function.fact) if f"len({name})" in value.text and value.kind != "name"]
-    once = [each for each in around if each.text.count(name) == 1 and len(each.text) < LONGEST_STEP]
-    return len(places_of(function.fact, name)) - len(once) == 1
+    around = [each for each in values_of(function.fact) if f"len({name})" in each[1].text and each[1].kind != "name"]
+    word = re.compile(rf"(?<![\w.\"']){re.escape(name)}\b")
+    once = {at for at, each in around if len(word.findall(each.text)) == 1 and len(each.text) < LONGEST_STEP}
+    return not set(places_of(function.fact, name)) - once - {call.fact.position}
 
 
 def _counted_rows(call: CallView, made: CallView, load: CallView) -> Iterator[Excess]:

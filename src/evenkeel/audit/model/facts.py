@@ -92,6 +92,7 @@ class Call(msgspec.Struct, frozen=True, array_like=True, gc=False):
     awaited: bool = False
     parent: int = -1  # index of the call in whose arguments it stands
     discarded: bool = False  # the result is thrown away: the call is a statement of its own (`await f()` too)
+    keys: tuple[str, ...] = ()  # of each `[]` in the callee what stands in it: `'db'` a literal, `DB` a name, "" others
 
 
 class Assignment(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -105,7 +106,10 @@ class Assignment(msgspec.Struct, frozen=True, array_like=True, gc=False):
     operator: str = "="  # "=", "+=", ":=", "del"
     annotation: str = ""
     unpacked: bool = False  # targets came from tuple unpacking
-    keys: tuple[str, ...] = ()  # chains read in the subscripts of targets: `cache[user.id] = x` has `user.id`
+    keys: tuple[
+        str, ...
+    ] = ()  # chains read in the subscripts of targets: `cache[user.id] = x` has `user.id`; a literal
+    # key stands last, in single quotes
 
 
 class Read(msgspec.Struct, frozen=True, array_like=True, gc=False):

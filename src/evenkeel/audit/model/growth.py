@@ -188,7 +188,7 @@ def _is_lock(function: FunctionView, value: Value | None) -> bool:
 
 
 def _outside_names(chains: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(each for each in chains if not each[:1].isupper())
+    return tuple(each for each in chains if not each[:1].isupper() and not each.startswith("'"))
 
 
 def _can_see(function: FunctionView, container: Container, names: tuple[str, ...]) -> bool:

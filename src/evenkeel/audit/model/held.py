@@ -18,7 +18,9 @@ from evenkeel.audit.model.repeats import constructs
 from evenkeel.audit.model.singles import IDENTITY, is_partial, snake
 from evenkeel.audit.model.view import CallView, FunctionView
 
-ON_PURPOSE = re.compile(r"for_update|lock|refresh|reload|fresh|populate_existing|nowait", re.IGNORECASE)
+ON_PURPOSE = re.compile(
+    r"for_update|lock|refresh|reload|fresh|populate_existing|nowait|(^|_)(wait|poll|retry)(_|$)", re.IGNORECASE
+)
 LOCKING = re.compile(r"^(with_for_update|select_for_update)\(|populate_existing|\bFOR (UPDATE|SHARE)\b", re.IGNORECASE)
 CHANGES: tuple[EffectKind, ...] = ("db-write", "db-pending", "db-flush", "db-refresh", "commit", "rollback")
 FORGETS = frozenset(
@@ -100,12 +102,17 @@ def _last_query(load: Load) -> tuple[str, ...]:
 
 
 def _is_partial(first: Load, second: Load) -> bool:
-    return second.partial and first.source != second.source
+    return second.partial and not _is_same_statement(first, second)
+
+
+def _is_same_statement(first: Load, second: Load) -> bool:
+    """Whether both come to the same statement in the end, by whatever way."""
+    return first.source == second.source or (second.unique and first.path[-1] == second.path[-1])
 
 
 def _same_row(first: Load, second: Load) -> str:
     """The reason in words when both give the same row, else ""."""
-    same_statement = first.source == second.source
+    same_statement = _is_same_statement(first, second)
     if not same_entity(first, second) or not (same_statement or (second.unique and not first.partial)):
         return ""
     function = second.call.function

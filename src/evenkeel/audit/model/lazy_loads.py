@@ -15,6 +15,7 @@ from evenkeel.audit.model.facts import Block, Value
 from evenkeel.audit.model.finding import Step
 from evenkeel.audit.model.loop_data import IDENTIFIER, bound_call
 from evenkeel.audit.model.masks import LAZY, QUERIES
+from evenkeel.audit.model.uses import values_of
 from evenkeel.audit.model.view import CallView, FunctionView
 
 SERIALISED = "<serialise>"  # how a read is written that the framework makes for a response model
@@ -61,7 +62,22 @@ def lazy_loads(function: FunctionView) -> Iterator[LazyLoad]:
         if call.loops or call.fact.callee.startswith(SERIALISED):
             origin = origin_of(function, call)
             target = call.link.result.removeprefix("list[").removesuffix("]").rpartition(".")[2]
-            yield LazyLoad(call, call.link.key, origin, _loading(call.link.key, origin, target))
+            awaited = origin is not None and _is_awaited(function, call, origin)
+            loading = _loaded_when_awaited(call, origin) if awaited else _loading(call.link.key, origin, target)
+            yield LazyLoad(call, call.link.key, origin, loading)
+
+
+def _is_awaited(function: FunctionView, read: CallView, origin: CallView) -> bool:
+    """Whether an async library loads the relationship because it is awaited: `await invoice.customer`."""
+    chain = read.fact.callee.partition("> ")[2]
+    return origin.library.startswith("tortoise.") and any(
+        each.awaited and each.kind == "name" and each.text == chain for _, each in values_of(function.fact)
+    )
+
+
+def _loaded_when_awaited(read: CallView, origin: CallView | None) -> Loading:
+    steps = (origin.query or chain_steps(origin)) if origin is not None else ()
+    return loads(steps, read.link.key) if steps else "unknown"
 
 
 def origin_of(function: FunctionView, read: CallView) -> CallView | None:
@@ -219,7 +235,7 @@ def managed_loading(call: CallView, end: Step | None = None) -> Loading | None:
     if call.function.module.entity(element) is None:
         return None
     origin = _origin_of_name(call.function, root, call.fact.position, 0)
-    if call.targets:
+    if call.targets or rest == ["awaitable_attrs"]:
         loaded = origin is not None and any(LOADERS.search(each) for each in (origin.query or chain_steps(origin)))
         return "unknown" if loaded else None
     return _loading(rest[0], origin) if len(rest) > 1 and rest[-1] in WHOLE else None

@@ -6,11 +6,12 @@ called (returning or yielding it). What is kept on `self` or in a global lives l
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from evenkeel.audit.model.facts import Assignment, Return
+from evenkeel.audit.model.facts import Assignment, Return, Value
 from evenkeel.audit.model.view import CallView, FunctionView
 
 CLOSERS = frozenset(
@@ -49,7 +50,17 @@ def lifetime(call: CallView) -> Lifetime:
 
 
 def _binds(assignment: Assignment, call: CallView) -> bool:
-    return assignment.value.kind in {"call", "either"} and assignment.value.call == call.index
+    value = assignment.value
+    return value.kind in {"call", "either"} and (
+        value.call == call.index or _is_branch(value, assignment.position, call)
+    )
+
+
+def _is_branch(value: Value, position: int, call: CallView) -> bool:
+    """Whether a call is the second branch of an expression: `given or Client()`."""
+    if value.kind != "either" or call.fact.parent >= 0 or call.fact.position > position:
+        return False
+    return re.search(rf"\b(or|else) {re.escape(call.fact.callee)}\(", value.text) is not None
 
 
 def _is_managed(call: CallView) -> bool:
@@ -62,7 +73,8 @@ def _is_managed(call: CallView) -> bool:
 
 def _is_handed_over(call: CallView) -> bool:
     """Returned, yielded, or closed in the same expression."""
-    if any(each.value.call == call.index for each in call.function.fact.exits):
+    exits = call.function.fact.exits
+    if any(each.value.call == call.index or _is_branch(each.value, each.position, call) for each in exits):
         return True
     users = [each for each in call.function.calls if each.fact.receiver == call.index]
     return any(each.name in CLOSERS or each.name == "begin" for each in users)

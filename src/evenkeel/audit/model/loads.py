@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from evenkeel.audit.model.answers import once_a_function
 from evenkeel.audit.model.effects import Effect, bind_variables
+from evenkeel.audit.model.facts import Value
 from evenkeel.audit.model.finding import Step
 from evenkeel.audit.model.flow import ancestors
 from evenkeel.audit.model.index import Fetch, FunctionInfo
@@ -91,8 +92,14 @@ def _passed_key(call: CallView, target: FunctionInfo, fetch: Fetch) -> Key:
         return (), ()
     values = [passed[number].value for number in (fetch.parameter, *fetch.others) if number in passed]
     literals = [each for each in values if each.kind in {"constant", "string", "number"}]
-    key = dict.fromkeys(each.text for each in values if each not in literals)
+    key = dict.fromkeys(_written(each) for each in values if each not in literals)
     return tuple(key), tuple(each.text for each in literals)
+
+
+def _written(value: Value) -> str:
+    """The value as a chain; a column of a row by its name, `order["id"]`, like one by attribute, `order.id`."""
+    column = value.names[-1] if value.names and value.text.endswith("[]") and value.text.count("[]") == 1 else ""
+    return f"{value.text.removesuffix('[]')}.{column.strip(chr(39))}" if column.startswith("'") else value.text
 
 
 def _injected_key(target: FunctionInfo, fetch: Fetch) -> Key:

@@ -122,9 +122,23 @@ def _query(function: FunctionView, loop: int) -> tuple[CallView, Reach] | None:
         reach = next((each for each in call.reaches("db-read") if not each.looped), None)
         if reach is None and _decides(function, call, loop):
             reach = next((each for each in call.reaches("db-write") if not each.looped), None)
+            reach = reach or (_taken(function, call, loop) if not call.targets else None)
         if reach is not None and not WAITS_FOR_DATABASE.search(f"{call.name} {' '.join(call.query)}"):
             return call, reach
     return None
+
+
+def _taken(function: FunctionView, call: CallView, loop: int) -> Reach | None:
+    """A lock in Redis that the loop waits for, `set(name, token, nx=True)`, `setnx(name, token)`: it ends with it. Who goes on
+    to look whether the holder still lives elects a leader."""
+    given = {name for each in function.fact.assignments if each.value.call == call.index for name in each.targets}
+    ends = [function.fact.blocks[loop], *(b for i, b in enumerate(function.fact.blocks) if _leaves(function, i))]
+    if not any(call.name in _text(each) or given.intersection(_names(each)) for each in ends):
+        return None
+    only_new = any(each.keyword == "nx" and each.value.text == "True" for each in call.fact.arguments)
+    if not only_new and call.name != "setnx":
+        return None
+    return next((each for each in call.reaches("network") if each.effect.detail == "redis" and each.direct), None)
 
 
 def _decides(function: FunctionView, call: CallView, loop: int) -> bool:

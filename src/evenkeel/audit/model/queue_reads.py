@@ -173,8 +173,14 @@ def _marks_late(mark: CallView, read: CallView) -> bool:
     """Whether two workers can both have read the row before one marks it: the mark is a statement of its own that asks for
     nothing but the key. One that asks for the state again (`WHERE status = 'pending'`) lets only one of them have it."""
     direct = next((each for each in mark.effects if each.kind in {"db-update", "commit"}), None)
-    inside = _in_worker(mark.function) and any(each.kind == "while" for each in mark.loops)
-    return direct is not None and inside and not is_pending(mark.query) and read.loops == mark.loops[-len(read.loops) :]
+    if direct is None or not _in_worker(mark.function) or is_pending(mark.query):
+        return False
+    around = mark.loops[: len(mark.loops) - len(read.loops)]
+    if around and all(
+        each.kind == "for" for each in around
+    ):  # row by row: the last is marked after all work on the first
+        return mark.loops[len(around) :] == read.loops
+    return any(each.kind == "while" for each in mark.loops) and read.loops == mark.loops[-len(read.loops) :]
 
 
 def _is_work(call: CallView) -> bool:

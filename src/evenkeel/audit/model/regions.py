@@ -20,7 +20,7 @@ from evenkeel.audit.model.masks import MANAGES
 from evenkeel.audit.model.view import CallView, FunctionView, Reach
 
 RegionKind = Literal["transaction", "session", "connection"]
-Opened = Literal["with", "assigned", "decorator", "passed", "attribute"]
+Opened = Literal["with", "assigned", "decorator", "passed", "attribute", "shared"]
 
 HOLDERS = frozenset({"session", "connection", "transaction"})
 NAMED_TRANSACTION = re.compile(r"(^|_)(transaction|atomic|unit_of_work)(_|$)", re.IGNORECASE)
@@ -52,7 +52,13 @@ class Region:
 @once_a_function
 def regions(function: FunctionView) -> list[Region]:
     """Every region of a function, explicit transactions first."""
-    found = [*_decorated(function), *_with_blocks(function), *_passed(function), *_attributes(function)]
+    found = [
+        *_decorated(function),
+        *_with_blocks(function),
+        *_passed(function),
+        *_attributes(function),
+        *_shared(function),
+    ]
     found.sort(key=lambda each: (each.kind != "transaction", each.start))
     return found
 
@@ -155,6 +161,16 @@ def _attributes(function: FunctionView) -> Iterator[Region]:
         if holder.startswith("self.") and holder not in seen:
             seen.add(holder)
             yield _whole(function, "session", "attribute", holder, call.link.receiver)
+
+
+def _shared(function: FunctionView) -> Iterator[Region]:
+    """A session that everyone reaches under one name, `db.session`: one for each request or job, opened by its first use."""
+    own = {"self", "cls", *function.types, *(each.name for each in function.fact.parameters)}
+    for call in function.calls:
+        root = call.holder.partition(".")[0]
+        if root.isidentifier() and root not in own and function.role_of(call.link.receiver) == "session":
+            yield _whole(function, "session", "shared", call.holder, call.link.receiver)
+            return
 
 
 def opened_by(region: Region, function: FunctionView, at: CallView) -> CallView | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -13,7 +14,8 @@ from evenkeel.audit.model.view import CallView, FunctionView, Reach
 
 SLOW: tuple[EffectKind, ...] = ("network", "sleep", "subprocess", "file")
 # A round trip in the same data centre, as short as the database's own; a question that the kernel's cache answers.
-QUICK = frozenset({"redis", "memcache", "cache", "directory", "look-up"})
+QUICK = frozenset({"redis", "memcache", "cache", "directory", "look-up", "entry"})
+NOTHING = re.compile(r"^not [\w.]+$|^[\w.]+ is None$")
 WORDS = {"network": "a network call", "sleep": "a sleep", "subprocess": "a subprocess", "file": "file access"}
 
 
@@ -56,7 +58,12 @@ class SlowWork:
         be waiting for its commit."""
         if self.region.kind == "transaction":
             return "definite" if self.reach.effect.certain and self.region.certain else "likely"
-        return "likely" if self.region.opened in {"with", "assigned"} or self._has_written() else "needs-context"
+        own = self.region.opened in {"with", "assigned"} or (self.region.opened == "shared" and self._begins_here())
+        return "likely" if own or self._has_written() else "needs-context"
+
+    def _begins_here(self) -> bool:
+        """Whether nobody of ours runs before this function: a request or a job begins with it."""
+        return bool(self.call.function.info.entry)
 
     def _has_written(self) -> bool:
         start, end = self.opener.fact.position, self.call.fact.position
@@ -78,6 +85,8 @@ def slow_work(function: FunctionView) -> Iterator[SlowWork]:
     held = regions(function) if slow else ()
     seen: set[tuple[int, str]] = set()
     for call in slow if held else ():
+        if seen and function.role_of(call.link.receiver) == "response":
+            continue  # the rest of an answer whose request is reported
         found = _judge(function, call, held)
         if found is not None and (call.line, found.reach.effect.kind) not in seen:
             seen.add((call.line, found.reach.effect.kind))
@@ -94,6 +103,16 @@ def _judge(function: FunctionView, call: CallView, held: tuple[Region, ...]) -> 
         if reach.effect.kind == "file" and region.kind != "transaction":
             continue
         opener = opened_by(region, function, call)
-        if opener is not None:
+        if opener is not None and not (region.kind != "transaction" and _refuses(function, call, opener)):
             return SlowWork(call, region, opener, reach)
     return None
+
+
+def _refuses(function: FunctionView, call: CallView, opener: CallView) -> bool:
+    """Whether the call is how a guard says no, `if not user: return bot.answer(...)`: it ends what has only been read."""
+    block = function.fact.blocks[call.fact.block]
+    if block.kind != "if" or not block.exits or block.subject is None or not NOTHING.search(block.subject.text):
+        return False
+    last = not any(call.fact.position < each.fact.position <= block.end for each in function.calls)
+    since = (c for c in function.calls if opener.fact.position <= c.fact.position < call.fact.position)
+    return last and not any(writes_database(each) for each in since)

@@ -17,6 +17,7 @@ from evenkeel.audit.model.view import CallView, FunctionView, Reach
 NOT_WAITING = frozenset(
     {"directory", "look-up"}
 )  # details of effects that cost next to nothing unless they are the caller's own
+LIGHT = NOT_WAITING | {"entry"}  # of what a call does, the rest tells more
 NON_BLOCKING_ARGUMENTS = frozenset({"False", "0", "0.0"})
 
 
@@ -60,7 +61,8 @@ def _stall(call: CallView, kinds: tuple[EffectKind, ...]) -> Stall | None:
     if not blocking or _asks_not_to_wait(call, blocking[0]):
         return None
     waiting = [each for each in blocking if each.direct or each.effect.detail not in NOT_WAITING]
-    return Stall(call, (waiting or blocking)[0], _is_partial(call, kinds))
+    heavy = [each for each in waiting if each.effect.detail not in LIGHT]
+    return Stall(call, (heavy or waiting or blocking)[0], _is_partial(call, kinds))
 
 
 def _rank(stall: Stall) -> tuple[bool, bool, bool, int, int]:

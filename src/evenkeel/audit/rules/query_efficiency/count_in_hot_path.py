@@ -129,6 +129,7 @@ RESERVE = (
     "Keep the number instead of counting: a counter that is checked and changed in one UPDATE, or an approximate figure "
     "in memory for a soft limit."
 )
+SELDOM = 2  # conditions around a count: not every request comes to it
 EXISTS = "Ask `EXISTS` (or select one row with `LIMIT 1`): whether there is one at all needs no count."
 TOTAL = "Leave the total out, count up to a bound, or cache it; fetch one row more than the page to know if there is a next."
 
@@ -151,8 +152,9 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
 def _finding(each: Decision) -> Finding:
     entity = short_entity(each.reach.effect.detail)
     what = f"`{entity}` rows" if entity else "rows"
+    seldom = len(each.counting.function.blocks_around(each.counting.fact.block, "if", "else", "case")) >= SELDOM
     return each.counting.finding(
-        "HIGH",
+        "MEDIUM" if seldom else "HIGH",
         f"`{each.counting.written}` counts {what} on each request to decide `{_shown(each.text)}`",
         EXISTS if each.against_zero else RESERVE,
         effort="S" if each.against_zero else "M",

@@ -134,6 +134,8 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
 def _finding(function: FunctionView, poll: Poll) -> Finding:
     named = short_entity(poll.reach.effect.detail)
     entity = f"for `{named}`" if named else "the database"
+    if poll.reach.effect.kind == "network":
+        entity = "Redis for a lock"
     every = f"every {poll.pause_s:g} s" if poll.pause_s is not None else f"after each `{poll.pause.written}`"
     who = "for each request or connection that waits" if function.role == "handler" else "in a background loop"
     return poll.query.finding(

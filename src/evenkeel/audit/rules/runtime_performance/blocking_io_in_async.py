@@ -197,7 +197,7 @@ from evenkeel.audit.model.effects import EffectKind
 from evenkeel.audit.model.finding import Confidence, Finding, Severity
 from evenkeel.audit.model.once import serves_nobody
 from evenkeel.audit.model.rule import Rule
-from evenkeel.audit.model.stalls import Stall, stall_severity, stalls, whereabouts
+from evenkeel.audit.model.stalls import LIGHT, Stall, stall_severity, stalls, whereabouts
 from evenkeel.audit.model.view import ModuleView
 
 KINDS: tuple[EffectKind, ...] = (
@@ -252,9 +252,9 @@ def _finding(stall: Stall) -> Finding:
 
 
 def _severity(stall: Stall) -> Severity:
-    """A file that is only asked after costs microseconds, unless it lies far away."""
+    """What is done to a directory's entry alone costs microseconds, unless it lies far away."""
     severity = stall_severity(stall.call.function)
-    return ("MEDIUM" if severity == "HIGH" else "LOW") if stall.reach.effect.detail == "look-up" else severity
+    return ("MEDIUM" if severity == "HIGH" else "LOW") if stall.reach.effect.detail in LIGHT else severity
 
 
 def _confidence(stall: Stall) -> Confidence:

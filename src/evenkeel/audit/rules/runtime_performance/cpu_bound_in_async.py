@@ -130,14 +130,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from evenkeel.audit.model.context import ContextStore
+from evenkeel.audit.model.effects import Effect
 from evenkeel.audit.model.finding import Confidence, Finding
 from evenkeel.audit.model.once import runs_once
 from evenkeel.audit.model.origins import origin_calls
 from evenkeel.audit.model.rule import Rule
 from evenkeel.audit.model.stalls import Stall, stalls, whereabouts
-from evenkeel.audit.model.view import CallView, FunctionView, ModuleView
+from evenkeel.audit.model.view import CallView, FunctionView, ModuleView, Reach
 
-RULE = Rule(title="Heavy computing on the event loop", severity="MEDIUM", needs=frozenset({"cpu", "password-hash"}))
+RULE = Rule(
+    title="Heavy computing on the event loop",
+    severity="MEDIUM",
+    needs=frozenset({"cpu", "password-hash", "file", "network"}),
+)
 
 WORDS = {
     "password": "hashes a password",
@@ -150,6 +155,7 @@ WORDS = {
     "compression": "compresses data",
     "parse": "parses data of unknown size",
 }
+PARSERS = frozenset({"json.loads", "orjson.loads", "ujson.loads", "simplejson.loads", "yaml.safe_load", "yaml.load"})
 BY_SIZE = frozenset({"compression", "parse"})  # heavy only when the data is large
 NEAR_BY = 1  # calls between what is fetched, or parsed, and this function: further off, nobody knows what goes in
 NEAR = 3  # lines: several steps of one piece of work are one finding
@@ -178,8 +184,22 @@ def _computing(function: FunctionView) -> list[Stall]:
     if runs_once(function.info):  # nobody waits yet
         return []
     found = {each.call.line: each for each in stalls(function, ("cpu",)) if _is_heavy(function, each)}
+    found.update((each.call.line, each) for each in _parsed_uploads(function))
     found.update((each.call.line, each) for each in stalls(function, ("password-hash",)))
     return [found[line] for line in sorted(found)]
+
+
+def _parsed_uploads(function: FunctionView) -> Iterator[Stall]:
+    """`json.loads(await file.read())`: what a client uploads may be of any size, whatever is fast for a small text."""
+    for call in function.calls if function.is_async else ():
+        if call.library in PARSERS and call.fact.arguments:
+            origins = origin_calls(function, call.fact.arguments[0].value, call.fact.position)
+            if any(_is_upload(each) for each in origins):
+                yield Stall(call, Reach.along(Effect("cpu", "parse", blocking=True), (call.step,)), partly=False)
+
+
+def _is_upload(call: CallView) -> bool:
+    return call.library.startswith("aiohttp.BodyPartReader.") or any(each.detail == "upload" for each in call.effects)
 
 
 def _kind(stall: Stall) -> str:

@@ -194,9 +194,17 @@ def _starts_anew(function: FunctionView, assignment: Assignment, loop: int) -> b
 
 def _kind(function: FunctionView, assignment: Assignment) -> Text:
     """Whether text or bytes grow: from what is added, or from what the target was given elsewhere."""
-    if assignment.value.kind == "number":
+    if assignment.value.kind == "number" or _is_buffer(function, assignment.targets[0]):
         return ""
     return _of_value(function, assignment.value) or _of_target(function, assignment.targets[0])
+
+
+def _is_buffer(function: FunctionView, target: str) -> bool:
+    """Whether the target is a `bytearray`, which grows in place."""
+    given = ((each.annotation, each.value.text) for _, each in _given(function, target))
+    told = any(note == "bytearray" or text.startswith("bytearray(") for note, text in given)
+    parameters = (each.annotation for each in function.fact.parameters if each.name == target)
+    return told or "bytearray" in parameters
 
 
 def _of_value(function: FunctionView, value: Value) -> Text:

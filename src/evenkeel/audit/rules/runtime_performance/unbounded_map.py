@@ -120,6 +120,7 @@ from evenkeel.audit.model.finding import Confidence, Finding, Step
 from evenkeel.audit.model.flow import ancestors
 from evenkeel.audit.model.growth import Container, Growth, containers, growths, may_shrink
 from evenkeel.audit.model.loops import loop_kind
+from evenkeel.audit.model.memo import Memo, endless_memos
 from evenkeel.audit.model.places import at_block
 from evenkeel.audit.model.rule import Rule
 from evenkeel.audit.model.view import FunctionView, ModuleView
@@ -139,6 +140,10 @@ REQUEST_DATA = re.compile(
 )
 PER_REQUEST = frozenset({"handler", "websocket", "dependency", "consumer", "task"})
 FINITE = re.compile(r"bool|Literal|Enum|type\[|Type\[")
+BOUND = (
+    "Give it a bound or an end: a TTL or LRU map (evenkeel.hotpath.bounded), weak values, striped locks, or remove the "
+    "key where its life ends."
+)
 PLACES = {"module": "module-level", "class": "class-level", "object": "long-lived", "state": "application-level"}
 
 
@@ -150,6 +155,7 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
             growth = next((each for each in growths(module, container) if _by_request(each)), None)
             if growth is not None and not may_shrink(module, container):
                 yield _grown(module, growth)
+        yield from (_remembered(each) for each in endless_memos(module))
         for function in module.functions if module.holds("functools") else ():
             decorator = _endless_cache(module, function)
             if decorator is not None:
@@ -176,8 +182,7 @@ def _grown(module: ModuleView, growth: Growth) -> Finding:
         "MEDIUM",
         f"`{growth.place.function.fact.name}` adds to the {PLACES[container.scope]} `{_written(container)}` "
         f"{_keyed(growth)}, and nothing in the project ever removes from it",
-        "Give it a bound or an end: a TTL or LRU map (evenkeel.hotpath.bounded), weak values, striped locks, or remove the "
-        "key where its life ends.",
+        BOUND,
         effort="S",
         confidence=confidence,
         path=(growth.place.step, step),
@@ -256,4 +261,17 @@ def _cached(function: FunctionView, decorator: Decorator) -> Finding:
         path=(Step(function.module.path, line, function.name),),
         line=line,
         end_line=line,
+    )
+
+
+def _remembered(each: Memo) -> Finding:
+    step = Step(each.decorator.module.path, each.line, each.decorator.name)
+    return each.place.finding(
+        "MEDIUM",
+        f"`{each.store}` in the decorator `{each.decorator.fact.name}` keeps the result of each call with other arguments "
+        f"(`{each.used_on.fact.name}` is under it), and nothing ever removes one",
+        BOUND,
+        effort="S",
+        confidence="likely",
+        path=(each.place.step, step),
     )

@@ -9,6 +9,9 @@ to the end. Until then the row stays locked, and every other writer of it waits.
 **Do instead.** Commit after each update that somebody is meant to see, or send progress outside the transaction: publish it to
 the stream's own bus (`evenkeel.hotpath.events`) and store only the outcome.
 
+A column that tells progress by its name (`progress`, `percent`, or a counter that is flushed in every pass) and is set in a
+loop inside one transaction is reported as MEDIUM though no trigger watches it: whoever polls the row sees the end alone.
+
 **Leave it when** the updates must appear together, or not at all.
 
 ```python flags
@@ -99,7 +102,8 @@ from evenkeel.audit.model.finding import Finding, Severity
 from evenkeel.audit.model.flow import loops_around, may_follow
 from evenkeel.audit.model.observed import observed_tables, tables_updated
 from evenkeel.audit.model.profile import Trigger
-from evenkeel.audit.model.regions import ends_transaction
+from evenkeel.audit.model.progress import Step, ended_within, is_inside, unseen_progress
+from evenkeel.audit.model.regions import ends_transaction, regions
 from evenkeel.audit.model.rule import Rule
 from evenkeel.audit.model.view import CallView, FunctionView, ModuleView
 
@@ -107,6 +111,7 @@ RULE = Rule(
     title="Progress that nobody sees before the end", severity="CRITICAL", needs=frozenset({"db-write", "db-flush"})
 )
 
+SEEN = "Commit after each update that somebody is meant to see, or publish progress outside the transaction."
 AUTOCOMMIT = ("django.", "tortoise.", "peewee.")  # outside a transaction block each write commits by itself
 
 
@@ -121,21 +126,31 @@ class Update(NamedTuple):
 
 
 def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
-    """The first repeated update of an observed table in each function."""
+    """The first repeated update of an observed table in each function, or of a column that tells progress."""
     triggers = observed_tables(context)
-    if not triggers:
-        return
     for function in module.functions:
-        updates = sorted(_updates(function, triggers), key=lambda each: each.position)
-        repeated = next((each for each in updates if _is_repeated(function, each, updates)), None)
+        updates = sorted(_updates(function, triggers), key=lambda each: each.position) if triggers else []
+        repeated = min(
+            (each for each in updates if _is_repeated(function, each, updates)),
+            key=lambda each: not loops_around(function.fact.blocks, each.block, each.position),  # those in loops first
+            default=None,
+        )
         if repeated is not None:
             yield _finding(repeated, context)
+            continue
+        unseen = next(
+            (each for each in unseen_progress(function) if _works_within(function, each.loop, each.line)), None
+        )
+        if unseen is not None:
+            yield _unseen(unseen)
 
 
 def _updates(function: FunctionView, triggers: dict[str, Trigger]) -> Iterator[Update]:
+    held = [each for each in regions(function) if each.kind == "transaction"]
     for call in function.calls:
         trigger = next((t for t in tables_updated(call) if t in triggers), None)
-        if trigger is not None and not call.library.startswith(AUTOCOMMIT) and not _commits(call):
+        alone = call.library.startswith(AUTOCOMMIT) and not any(each.covers(call) for each in held)
+        if trigger is not None and not alone and not _commits(call):
             fact = call.fact
             yield Update(call, triggers[trigger], fact.position, fact.block, fact.line)
     for assignment in function.fact.assignments:
@@ -164,23 +179,17 @@ def _is_repeated(function: FunctionView, update: Update, updates: list[Update]) 
     """In a loop without a commit, or followed by another update after work, without a commit in between."""
     loops = loops_around(function.fact.blocks, update.block, update.position)
     if loops:
-        return not _commits_within(function, loops[0]) and _works_within(function, loops[0], update)
+        return not ended_within(function, loops[0]) and _works_within(function, loops[0], update.line)
     return any(_follows_after_work(function, update, later) for later in updates if later.position > update.position)
 
 
-def _commits_within(function: FunctionView, loop: Block) -> bool:
-    return any(
-        loop.start <= c.fact.position <= loop.end and (_commits(c) or ends_transaction(c)) for c in function.calls
-    )
-
-
-def _works_within(function: FunctionView, loop: Block, update: Update) -> bool:
-    inside = [c for c in function.calls if loop.start <= c.fact.position <= loop.end and c.line != update.line]
+def _works_within(function: FunctionView, loop: Block, line: int) -> bool:
+    inside = [c for c in function.calls if is_inside(function, c, loop) and c.line != line]
     return any(_is_work(each) for each in inside)
 
 
 def _is_work(call: CallView) -> bool:
-    if call.reaches("network", "file", "sleep", "subprocess", "cpu", "db-read", "db-write", "offload"):
+    if call.reaches("network", "file", "sleep", "subprocess", "cpu", "db-read", "db-write", "db-pending", "offload"):
         return True
     return call.fact.awaited and bool(call.targets)
 
@@ -207,8 +216,20 @@ def _finding(update: Update, context: ContextStore) -> Finding:
         severity,
         f"`{trigger.table}` is updated again and again without a commit in between; its {trigger.event} trigger {told} "
         f"({where}) only at the commit, so all of it arrives at the end",
-        "Commit after each update that somebody is meant to see, or publish progress outside the transaction.",
+        SEEN,
         effort="S",
         path=next((r.path for r in update.call.reaches("db-update", "db-write")), ()),
         line=update.line,
+    )
+
+
+def _unseen(step: Step) -> Finding:
+    return step.call.finding(
+        "MEDIUM",
+        f"`{step.table}.{step.column}` is set in every pass of a loop inside one transaction: nobody else sees it before the "
+        "commit at the end",
+        SEEN,
+        effort="S",
+        confidence="likely",
+        line=step.line,
     )

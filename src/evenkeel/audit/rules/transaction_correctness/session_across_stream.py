@@ -86,6 +86,7 @@ from packaging.version import InvalidVersion, Version
 
 from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.effects import EffectKind
+from evenkeel.audit.model.facts import Block
 from evenkeel.audit.model.finding import Confidence, Finding, Step
 from evenkeel.audit.model.regions import Region, ends_transaction, regions, touches_database
 from evenkeel.audit.model.rule import Rule
@@ -99,6 +100,8 @@ RULE = Rule(
 
 PAUSES: tuple[EffectKind, ...] = ("sleep", "dequeue", "network")
 WAITS: tuple[EffectKind, ...] = ("stream", "sleep", "dequeue")
+INSTEAD = "Take a session around each query and give it back before waiting; serve live clients from memory."
+WHERE = "Open the session around each query, not around the loop that yields."
 HELD = frozenset({"session", "connection"})
 EXITS_BEFORE_RESPONSE = (Version("0.106"), Version("0.118"))  # FastAPI: yield dependencies close before the response
 
@@ -110,6 +113,8 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
         injected = _injected(function) if stream is not None else None
         if stream is not None and injected is not None and _is_held(function, injected, stream, context):
             yield _endpoint(function, injected, stream, context)
+        elif stream is not None:
+            yield from _held_open(function, stream)
         yield from _yielding(function)
         yield from _given_away(function)
 
@@ -131,6 +136,53 @@ def _streams(function: FunctionView) -> CallView | None:
 def _injected(function: FunctionView) -> CallView | None:
     found = function.calls_linked(lambda link: link.implicit == "inject" and function.role_of(link.result) in HELD)
     return next(iter(found), None)
+
+
+def _held_open(function: FunctionView, stream: CallView) -> Iterator[Finding]:
+    """A handler that streams inside a `with` over a session, or with a session that the framework gives it by its name."""
+    for region in regions(function):
+        if region.kind == "transaction" or not _is_database(function, region):
+            continue
+        if region.opened == "with" and _waits_in_loop(function, region):
+            yield stream.finding(
+                "CRITICAL",
+                f"`{function.fact.name}` keeps a {region.kind} open while it streams; each client holds a connection",
+                WHERE,
+                line=region.line,
+                end_line=region.end_line,
+                path=(Step(function.module.path, region.line, function.name), stream.step),
+            )
+            return
+        if region.opened == "passed" and not any(
+            each.link.key == region.name for each in function.calls if each.link.implicit
+        ):
+            yield stream.finding(
+                "CRITICAL",
+                f"`{region.name}` is injected into `{function.fact.name}`, which streams: each client holds a connection "
+                "of the pool for as long as it listens",
+                INSTEAD,
+                confidence="likely",
+                line=function.fact.line,
+                end_line=stream.fact.end_line,
+                path=(Step(function.module.path, function.fact.line, function.name), stream.step),
+            )
+            return
+
+
+def _waits_in_loop(function: FunctionView, region: Region) -> bool:
+    """Whether the loop that serves the client stands inside the region, so that it is held between two messages."""
+    return any(
+        block.kind in {"while", "for"} and region.start < block.start and _serves(function, block)
+        for block in function.fact.blocks
+        if block.end <= region.end
+    )
+
+
+def _serves(function: FunctionView, block: Block) -> bool:
+    """Whether each pass sends to the client, or waits for what it sends."""
+    inside = [each for each in function.calls if block.start <= each.fact.position <= block.end]
+    served = any(each.reaches("stream", "dequeue") for each in inside)
+    return served or (block.kind == "while" and any(each.reaches("sleep") for each in inside))
 
 
 def _is_held(function: FunctionView, injected: CallView, stream: CallView, context: ContextStore) -> bool:
@@ -176,7 +228,7 @@ def _endpoint(function: FunctionView, injected: CallView, stream: CallView, cont
         "CRITICAL",
         f"`{injected.link.key}` is injected into `{function.fact.name}`, which streams: each client holds a connection "
         "of the pool for as long as it listens",
-        "Take a session around each query and give it back before waiting; serve live clients from memory.",
+        INSTEAD,
         confidence=confidence,
         path=(injected.step, stream.step),
         end_line=stream.fact.end_line,
@@ -194,7 +246,7 @@ def _yielding(function: FunctionView) -> Iterator[Finding]:
             yield call.finding(
                 "CRITICAL",
                 f"`{function.fact.name}` keeps a {region.kind} open while it streams; each client holds a connection",
-                "Open the session around each query, not around the loop that yields.",
+                WHERE,
                 line=region.line,
                 end_line=region.end_line,
                 path=(Step(function.module.path, region.line, function.name),),

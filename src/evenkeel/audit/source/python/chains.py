@@ -36,17 +36,19 @@ def link(scope: Scope, node: Node, block: int) -> Chain:
     else:
         mark = -1
         text, receiver = _root(scope, base, block)
+    keys: tuple[str, ...] = ()
     for kind, each, children in reversed(spine):
         if kind == "call":
             if mark >= 0:
                 names[mark] = text
                 mark = -1
-            receiver = _call(scope, each, children[-1], (text, receiver), block)
-            text = "<call>"
+            receiver = _call(scope, each, children[-1], (text, receiver), block, keys if any(keys) else ())
+            text, keys = "<call>", ()
         elif kind == "attribute":
             text = f"{text}.{written(scope.file, children[-1])}"
         else:
             _subscript(scope, children, (text, receiver), block)
+            keys = (*keys, key_of(scope.file, children[2:-1]))
             text += "[]"
     if mark >= 0:
         names[mark] = text
@@ -151,7 +153,18 @@ def _subscript(scope: Scope, children: list[Node], chain: Chain, block: int) -> 
         scan(scope, child, block)
 
 
-def _call(scope: Scope, node: Node, last: Node, chain: Chain, block: int) -> int:
+def key_of(file: FileDraft, inside: list[Node]) -> str:
+    """What stands between the brackets: `'db'` for a literal that could be a name, `DB` for a dotted name, else ""."""
+    if len(inside) != 1:
+        return ""
+    kind, text = inside[0].type, written(file, inside[0])
+    if kind == "string":
+        key = text.strip("'\"")
+        return f"'{key}'" if key.isidentifier() else ""
+    return text if kind in {"identifier", "attribute"} and text.replace(".", "").isidentifier() else ""
+
+
+def _call(scope: Scope, node: Node, last: Node, chain: Chain, block: int, keys: tuple[str, ...]) -> int:
     """Records a call whose callee is the chain, and answers its number."""
     calls = scope.calls
     first = len(calls)
@@ -165,7 +178,9 @@ def _call(scope: Scope, node: Node, last: Node, chain: Chain, block: int) -> int
             msgspec.structs.force_setattr(inner, "parent", index)  # still ours: nobody has seen this call yet
     row, column = node.start_point
     callee, receiver = chain
-    calls.append(Call(callee, receiver, row + 1, node.end_point[0] + 1, column, node.end_byte, block, arguments))
+    calls.append(
+        Call(callee, receiver, row + 1, node.end_point[0] + 1, column, node.end_byte, block, arguments, keys=keys)
+    )
     return index
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from evenkeel.audit.model.facts import Assignment, Import, Return, Value
+from evenkeel.audit.source.python.chains import key_of
 from evenkeel.audit.source.python.drafts import MisreadError, Scope, Statement, content, evaluate, folded, scan, written
 from evenkeel.audit.source.python.expressions import contents, nothing
 from evenkeel.audit.source.python.nested import NOTHING, targets
@@ -69,7 +70,11 @@ def _bound(scope: Scope, lefts: list[Node], block: int) -> tuple[tuple[str, ...]
     names = tuple([name for left in lefts for name in targets(scope, left, block)])
     read = dict.fromkeys(scope.file.names)
     scope.file.names.clear()
-    return names, tuple([each for each in read if not any(name.startswith(f"{each}[]") for name in names)])
+    keys = [each for each in read if not any(name.startswith(f"{each}[]") for name in names)]
+    last = lefts[-1].named_children if len(lefts) == 1 and lefts[0].type == "subscript" else []
+    if len(last) > 1 and (key := key_of(scope.file, last[1:])).startswith("'"):
+        keys.append(key)
+    return names, tuple(keys)
 
 
 def _pairs(lefts: list[Node], right: Node | None) -> list[tuple[Node, Node]]:
