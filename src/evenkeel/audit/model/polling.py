@@ -116,7 +116,7 @@ def _is_bounded_command(function: FunctionView, block: Block) -> bool:
 
 
 def _query(function: FunctionView, loop: int) -> tuple[CallView, Reach] | None:
-    for call in function.calls_reaching("db-read", "db-write"):
+    for call in function.calls_reaching("db-read", "db-write", "network"):
         if not _inside_innermost(function, call, loop) and not inside(function.fact, call.fact.block, loop):
             continue
         reach = next((each for each in call.reaches("db-read") if not each.looped), None)
