@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
+from evenkeel.audit.model import call_view, function_view, handed, masks
+from evenkeel.audit.model.context import build_context
 from evenkeel.audit.model.effects import EffectKind
 from evenkeel.audit.model.facts import FileFacts, FileOutline
+from evenkeel.audit.model.finding import CATEGORIES, Finding
+from evenkeel.audit.model.index import Index
+from evenkeel.audit.model.profile import Profile
 from evenkeel.audit.model.view import CallView, FunctionView, ModuleView, decoded_ahead
-from evenkeel.audit.rules import all_rules
+from evenkeel.audit.rules import all_rules, rules_of
+from evenkeel.audit.workers.judging import judge
 from tests.audit_model_runtime.modules import function_of
 from tests.effects.linked import link_source, link_tree
-from tests.rules.trees import examples
+from tests.rules.trees import examples, split_files
 
 KINDS: tuple[EffectKind, ...] = get_args(EffectKind)
 PAGES = [
@@ -21,6 +29,8 @@ PAGES = [
     for rule in all_rules()
     for number, example in enumerate(examples(rule.page))
 ]
+
+SAMPLES = sorted((Path(__file__).parents[1] / "rules" / "samples").glob("*/*.py"))
 
 
 def functions_of(root: Path, files: dict[str, str]) -> list[FunctionView]:
@@ -39,6 +49,35 @@ def test_no_call_is_left_out(files: dict[str, str], tmp_path: Path) -> None:
             assert set(blocking) <= set(kept_blocking)
             assert [each.index for each in kept] == [each.index for each in function.calls if each in set(kept)]
             assert not kept or function in function.module.functions_reaching(kind)
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_no_finding_hangs_on_what_was_passed_over(
+    sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = link_tree(tmp_path, split_files(sample.read_text())).index
+    spared = _findings(index)
+    _look_at_everything(monkeypatch)
+    assert _findings(index) == spared
+
+
+def _findings(index: Index) -> list[Finding]:
+    context = build_context(Profile(root="."), {})
+    reports = [judge(name, title, rules_of(name), index, context, lambda _: None) for name, title, _ in CATEGORIES]
+    return [finding for report in reports for finding in report.findings]
+
+
+def _look_at_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every mark that only says that something may be there is set on everything."""
+    marks = (masks.BLOCKS, masks.GIVEN, masks.GETS, masks.ACQUIRES, masks.OPENS_CLIENT, masks.READS_ITSELF)
+    may_be = functools.reduce(operator.or_, marks, masks.KINDS)
+    of_link = masks.mask_of_link
+    monkeypatch.setattr(function_view, "mask_of_link", lambda link, index: of_link(link, index) | may_be)
+    monkeypatch.setattr(FunctionView, "mask", -1)
+    monkeypatch.setattr(FunctionView, "holds", lambda *_, **__: True)
+    monkeypatch.setattr(ModuleView, "holds", lambda *_: True)
+    for module in (call_view, handed):
+        monkeypatch.setattr(module, "mask_of_function", lambda *_: may_be)
 
 
 def test_what_reaches_nothing_is_left_out() -> None:

@@ -185,3 +185,22 @@ def _wait_for_children(process: subprocess.Popen[bytes]) -> list[str]:
             return children
         time.sleep(0.005)
     return []
+
+
+def test_a_remembered_run_loads_neither_rules_nor_what_links(tmp_path: Path) -> None:
+    root = tmp_path / "app"
+    root.mkdir()
+    (root / "main.py").write_text("import time\n\n\nasync def f() -> None:\n    time.sleep(1)\n")
+    code = (
+        "import sys; from evenkeel.cli import main; status = main(sys.argv[1:]);"
+        "print([each for each in sys.modules if each.startswith(('evenkeel.audit.rules.', 'evenkeel.audit.effects'))],"
+        " file=sys.stderr)"
+    )
+    command = [sys.executable, "-c", code, "audit", str(root), "--format", "json", "--quiet"]
+    environment = {**os.environ, "EVENKEEL_CACHE_DIR": str(tmp_path / "cache")}
+    first, second = (
+        subprocess.run(command, env=environment, capture_output=True, text=True, check=True) for _ in range(2)
+    )
+    assert "sync_sleep_in_async" in first.stderr
+    assert second.stderr.strip() == "[]"
+    assert second.stdout == first.stdout

@@ -17,7 +17,7 @@ from evenkeel.audit.commands.output import harmless
 from evenkeel.audit.model.finding import Finding
 from evenkeel.audit.model.result import AuditResult, Notice
 from evenkeel.audit.report import concise, full, github, gitlab, sarif
-from evenkeel.audit.report.formats import RENDERERS, Material, build_material, render
+from evenkeel.audit.report.formats import RENDERERS, SHOWS_RULES, Material, build_material, render
 from evenkeel.audit.rules import all_rules
 from tests.audit_report.golden_result import golden_result
 from tests.habits import sarif_shape
@@ -233,3 +233,9 @@ def test_a_finding_without_a_way_has_no_flow(audited: Audit) -> None:
     assert found
     data = stdlib_json.loads(sarif.render(Material(audited(), "x", rules=all_rules(), version="1")))
     assert sum("codeFlows" in each for each in data["runs"][0]["results"]) == 3 - len(found)
+
+
+@pytest.mark.parametrize("form", sorted(RENDERERS.keys() - SHOWS_RULES))
+def test_only_some_formats_need_the_rules(form: str) -> None:
+    result = golden_result()
+    assert render(form, Material(result, "job-board", rules=all_rules())) == render(form, Material(result, "job-board"))

@@ -31,14 +31,14 @@ from evenkeel.audit.report.markdown import render
 from evenkeel.audit.report.summary import executive_summary
 from evenkeel.audit.research import Provider, sources
 from evenkeel.audit.research import research as ask
-from evenkeel.audit.rules import all_rules
+from evenkeel.audit.rules import categories_of_rules
 from evenkeel.audit.scoring import overall
 from evenkeel.audit.selection import judged_slugs, per_file, slugs_of
 from evenkeel.audit.suppressions import build_suppressions, notices
 from evenkeel.audit.tracker import NoTracker, Receipt, Task, Tracker, task_of
 from evenkeel.audit.view import narrowed
 from evenkeel.audit.wording import wording_of
-from evenkeel.audit.workers import WorkerOptions, explain_line, run_workers
+from evenkeel.audit.workers import WorkerOptions, run_workers
 from evenkeel.kernel.errors import EvenkeelError, UsageError
 
 Progress = Callable[[str, int, int], None]  # what is under way, done, total
@@ -99,7 +99,7 @@ def aggregation(run: AuditRun) -> AuditRun:
     """5. Findings merged, weighed, sorted, scored."""
     suppressions = build_suppressions(
         (remark for report in run.reports for remark in report.remarks),
-        [each.slug for each in all_rules()],
+        list(categories_of_rules()),
         per_file(run.options.settings),
     )
     categories = aggregate(run.reports, run.profile, suppressions)
@@ -163,6 +163,8 @@ def explain(root: Path, options: AuditOptions, file: str, line: int) -> Explanat
     """What is known of one line, and what each rule says of it. `file` is relative to the root.
 
     Raises what `audit` raises for wrong settings."""
+    from evenkeel.audit.workers.explaining import explain_line  # noqa: PLC0415 - an audit needs none of it
+
     run = AuditRun(root=checked_root(root), options=options, progress=lambda *_: None)
     for phase in (discovery, research, context):
         run = phase(run)
@@ -171,7 +173,7 @@ def explain(root: Path, options: AuditOptions, file: str, line: int) -> Explanat
 
 def rules_not_run(settings: AuditSettings, result: AuditResult) -> frozenset[str]:
     """The rules of which a result says nothing: not selected, crashed, or of a worker that failed."""
-    return frozenset(each.slug for each in all_rules()) - judged_slugs(settings, result.categories, result.gaps)
+    return frozenset(categories_of_rules()) - judged_slugs(settings, result.categories, result.gaps)
 
 
 def checked_root(root: Path) -> Path:

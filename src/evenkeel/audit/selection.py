@@ -11,16 +11,16 @@ from pathspec.patterns.gitignore import GitIgnorePatternError
 from evenkeel.audit.model.finding import CATEGORIES, Gap
 from evenkeel.audit.model.result import CategoryResult
 from evenkeel.audit.model.settings import AuditSettings
-from evenkeel.audit.rules import all_rules
+from evenkeel.audit.rules import categories_of_rules
 from evenkeel.kernel.errors import ConfigurationError, UsageError
 
 
 def slugs_of(names: Iterable[str], where: str = "") -> frozenset[str]:
     """Slugs for slugs and categories. Raises UsageError for a name that is neither; `where` is put before it."""
-    rules = all_rules()
-    by_name = {each.slug: {each.slug} for each in rules}
+    rules = categories_of_rules()
+    by_name = {slug: {slug} for slug in rules}
     for category, _, _ in CATEGORIES:
-        by_name[category] = {each.slug for each in rules if each.category == category}
+        by_name[category] = {slug for slug, its in rules.items() if its == category}
     wanted = list(names)
     unknown = [each for each in wanted if each not in by_name]
     if unknown:
@@ -48,6 +48,7 @@ def judged_slugs(settings: AuditSettings, categories: Iterable[CategoryResult], 
     """The rules that were run over every file: selected, of a worker that finished, and without a crash."""
     crashed = {each.what for each in gaps if each.kind == "crashed-rule"}
     workers = {each.worker for each in categories if each.status == "completed"}
-    chosen = slugs_of(settings.select) or {each.slug for each in all_rules()}
-    ran = {each.slug for each in all_rules() if each.category in workers}
+    rules = categories_of_rules()
+    chosen = slugs_of(settings.select) or set(rules)
+    ran = {slug for slug, category in rules.items() if category in workers}
     return frozenset(ran & chosen - slugs_of(settings.ignore) - crashed)

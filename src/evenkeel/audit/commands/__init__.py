@@ -17,7 +17,7 @@ from evenkeel.audit.model.result import AuditResult
 from evenkeel.audit.pipeline import audit, checked_root
 from evenkeel.audit.report import json, plan, profile, terminal
 from evenkeel.audit.report.completion import TRACKER_ITEM
-from evenkeel.audit.report.formats import SUFFIXES, Material, build_material, render
+from evenkeel.audit.report.formats import SHOWS_RULES, SUFFIXES, Material, build_material, render
 from evenkeel.audit.rules import all_rules
 from evenkeel.audit.wording import wording_of
 from evenkeel.kernel.collection import without_collection
@@ -43,12 +43,13 @@ def _audited_once(arguments: argparse.Namespace) -> int:
     options = options_of(root, arguments)
     with terminal.progress_bar(enabled=not arguments.quiet) as progress, without_collection():
         result = audit(root, options, progress)
-    material = build_material(result, root, all_rules(), __version__, wording_of(options.settings.lang))
-    for path, form in outputs:
-        write_file(path, render(form, material))
+    form = arguments.format or ("plan" if arguments.plan else "terminal")
+    rules = all_rules() if SHOWS_RULES.intersection((form, *(each for _, each in outputs))) else ()
+    material = build_material(result, root, rules, __version__, wording_of(options.settings.lang))
+    for path, chosen in outputs:
+        write_file(path, render(chosen, material))
     for path in plans_beside(arguments.output) if arguments.plan else ():
         write_file(path, plan.render(result, name=material.name, language=options.settings.lang))
-    form = arguments.format or ("plan" if arguments.plan else "terminal")
     _printed(result, "terminal" if outputs else form, material, quiet=arguments.quiet)
     if arguments.tracker != "none" and not arguments.dry_run:
         _tell_missing_task(result)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.effects import EffectKind
 from evenkeel.audit.model.finding import Finding, Severity
-from evenkeel.audit.model.view import ModuleView
 
-Check = Callable[[ModuleView, ContextStore], Iterator[Finding]]
+if TYPE_CHECKING:
+    from evenkeel.audit.model.view import ModuleView
+
+Check = Callable[["ModuleView", ContextStore], Iterator[Finding]]
 
 
 @dataclass(frozen=True, slots=True)

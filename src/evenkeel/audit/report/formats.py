@@ -20,6 +20,7 @@ RENDERERS: Mapping[str, Callable[[Material], str]] = {
     "github": github.render,
     "gitlab": gitlab.render,
 }
+SHOWS_RULES = frozenset({"html", "sarif"})  # formats that tell what a rule is; others get along without
 SUFFIXES: Mapping[str, str] = {
     ".md": "markdown",
     ".markdown": "markdown",

@@ -17,9 +17,12 @@ from evenkeel.audit.model.rule import Rule
 
 def rules_of(category: str) -> tuple[Rule, ...]:
     """The rules of one category (`query-efficiency`, ...), sorted by slug."""
-    package = category.replace("-", "_")
-    names = sorted(each.name for each in pkgutil.iter_modules([str(Path(__file__).parent / package)]))
-    return tuple(_load(category, package, name) for name in names)
+    return tuple(_load(category, name) for name in _names(category))
+
+
+def categories_of_rules() -> dict[str, str]:
+    """The category of every slug, sorted by category and slug. Loads no rule."""
+    return {name.replace("_", "-"): category for category, _, _ in CATEGORIES for name in _names(category)}
 
 
 def all_rules() -> tuple[Rule, ...]:
@@ -27,8 +30,16 @@ def all_rules() -> tuple[Rule, ...]:
     return tuple(rule for category, _, _ in CATEGORIES for rule in rules_of(category))
 
 
-def _load(category: str, package: str, name: str) -> Rule:
-    module = importlib.import_module(f"{__name__}.{package}.{name}")
+def _names(category: str) -> list[str]:
+    return sorted(each.name for each in pkgutil.iter_modules([str(Path(__file__).parent / _package(category))]))
+
+
+def _package(category: str) -> str:
+    return category.replace("-", "_")
+
+
+def _load(category: str, name: str) -> Rule:
+    module = importlib.import_module(f"{__name__}.{_package(category)}.{name}")
     stated: Rule = module.RULE
     return dataclasses.replace(
         stated, slug=name.replace("_", "-"), category=category, page=module.__doc__ or "", check=module.check

@@ -7,6 +7,5 @@ context store and the index and nothing else. A worker that crashes or takes too
 from __future__ import annotations
 
 from evenkeel.audit.workers.delegation import WorkerOptions, run_workers
-from evenkeel.audit.workers.explaining import explain_line
 
-__all__ = ["WorkerOptions", "explain_line", "run_workers"]
+__all__ = ["WorkerOptions", "run_workers"]
