@@ -15,6 +15,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from evenkeel import __version__
 from evenkeel.hotpath.ports.bounded import MapRules
@@ -28,13 +29,13 @@ from evenkeel.serve.api.desk import Desk
 from evenkeel.serve.api.documents import with_streams
 from evenkeel.serve.api.failures import failure, failure_of, response_of
 from evenkeel.serve.api.front import Front, language_in, trace_in
-from evenkeel.serve.api.guard import BodyLimit, Guard, Passwords
+from evenkeel.serve.api.guard import BodyLimit, Guard, Passwords, is_admin_path
 from evenkeel.serve.api.health import Gather, Queue, health_routes
 from evenkeel.serve.api.meters import ApiMeter
 from evenkeel.serve.api.openai_routes import openai_routes
 from evenkeel.serve.api.settings import ApiSettings, AuthSettings
 from evenkeel.serve.api.streams import OpenStreams
-from evenkeel.serve.api.ws.doors import socket_routes
+from evenkeel.serve.api.ws.doors import socket_addresses
 from evenkeel.serve.ports.parts import Parts
 from evenkeel.serve.ports.runs import Runs
 
@@ -62,7 +63,8 @@ class ApiOptions:
 class Api:
     """The ASGI application, and what the process needs of it."""
 
-    asgi: FastAPI
+    asgi: ASGIApp
+    http: FastAPI
     accounts: Accounts
     streams: OpenStreams
 
@@ -78,12 +80,37 @@ async def build_api(
     streams = OpenStreams(settings, meter)
     kept: MapRules[str, tuple[str, ...]] = MapRules("api-session-tools", auth.cache_entries, auth.cache_s)
     desk = Desk(parts, runs, settings, auth, callers, accounts, meter, streams, parts.maps.map(kept), options.models)
-    asgi = _application(desk, options)
+    http = _application(desk, options)
+    asgi = Entrance(http, _sockets(desk, options))
     async with background(_noting(callers, parts.clock), "evenkeel-api-token-uses"):
         try:
-            yield Api(asgi, accounts, streams)
+            yield Api(asgi, http, accounts, streams)
         finally:
             await _note(callers)
+
+
+class Entrance:
+    """WebSockets go straight to their addresses: for as long as one stays, each layer it came through keeps its frame."""
+
+    def __init__(self, http: ASGIApp, sockets: Mapping[str, ASGIApp]) -> None:
+        self._http = http
+        self._sockets = sockets
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        socket = self._sockets.get(scope["path"]) if scope["type"] == "websocket" else None
+        await (socket or self._http)(scope, receive, send)
+
+
+def _sockets(desk: Desk, options: ApiOptions) -> dict[str, ASGIApp]:
+    """The addresses of WebSockets, behind what of the middleware concerns them."""
+    found: dict[str, ASGIApp] = {}
+    for path, address in socket_addresses(desk).items():
+        app = address
+        if is_admin_path(path):
+            app = Guard(app, callers=desk.callers, needs_no_key=options.needs_no_key)
+        app = Front(app, meter=desk.meter, default_language=desk.settings.default_language, templates={})
+        found[path] = options.wrap.cls(app, *options.wrap.args, **options.wrap.kwargs) if options.wrap else app
+    return found
 
 
 def _application(desk: Desk, options: ApiOptions) -> FastAPI:
@@ -102,9 +129,8 @@ def _application(desk: Desk, options: ApiOptions) -> FastAPI:
             EvenkeelError: _on_known,
         },
     )
-    # first, since routes are tried in turn: most requests, and all who come back after a break, are for these
-    raw = [*socket_routes(desk), *wunder.routes(desk), *chat_streams.chat_streams(desk), *openai_routes(desk)]
-    asgi.router.routes.extend(raw)
+    # first, since routes are tried in turn, and most requests are for these
+    asgi.router.routes.extend([*wunder.routes(desk), *chat_streams.chat_streams(desk), *openai_routes(desk)])
     asgi.include_router(health_routes(desk, options.queue, options.gather))
     for routes in (
         auth_routes.auth_routes,

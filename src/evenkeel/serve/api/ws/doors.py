@@ -6,9 +6,9 @@ import secrets
 from dataclasses import dataclass
 
 import msgspec
-from starlette.routing import BaseRoute, WebSocketRoute
-from starlette.types import Receive, Scope, Send
-from starlette.websockets import WebSocket
+from starlette.datastructures import Headers, QueryParams
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from evenkeel.kernel.errors import EvenkeelError
 from evenkeel.serve.api.callers import socket_token
@@ -119,8 +119,7 @@ class ChatAddress:
     desk: Desk
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        connection = WebSocket(scope, receive, send)
-        token = socket_token(connection.headers, scope.get("subprotocols", []), connection.query_params.get)
+        token = socket_token(Headers(scope=scope), scope.get("subprotocols", []), QueryParams(scope["query_string"]).get)
         try:
             user = await self.desk.callers.user(token)
         except EvenkeelError as error:
@@ -139,9 +138,9 @@ class CoreAddress:
     desk: Desk
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        connection = WebSocket(scope, receive, send)
-        user_id = connection.query_params.get("user_id", "").strip()
-        await _served(self.desk, CoreDoor(self.desk, operator_of(connection), user_id), scope, receive, send)
+        user_id = QueryParams(scope["query_string"]).get("user_id", "").strip()
+        operator = operator_of(HTTPConnection(scope))
+        await _served(self.desk, CoreDoor(self.desk, operator, user_id), scope, receive, send)
 
 
 async def _served(desk: Desk, door: ChatDoor | CoreDoor, scope: Scope, receive: Receive, send: Send) -> None:
@@ -151,12 +150,11 @@ async def _served(desk: Desk, door: ChatDoor | CoreDoor, scope: Scope, receive: 
     except EvenkeelError as error:
         await response_of(failure_of(error, language_in(scope)), trace_in(scope))(scope, receive, send)
         return
-    await Socket(desk, door, scope, receive, send).serve()
+    socket = Socket(desk, door, scope, receive, send)
+    scope["headers"].clear()  # they were read; the server would keep them for as long as the connection stays
+    await socket.serve()
 
 
-def socket_routes(desk: Desk) -> list[BaseRoute]:
-    """Both addresses."""
-    return [
-        WebSocketRoute("/wunder/chat/ws", ChatAddress(desk)),
-        WebSocketRoute("/wunder/ws", CoreAddress(desk)),
-    ]
+def socket_addresses(desk: Desk) -> dict[str, ASGIApp]:
+    """Both addresses; who may enter at `/wunder/ws` is the guard's affair."""
+    return {"/wunder/chat/ws": ChatAddress(desk), "/wunder/ws": CoreAddress(desk)}
