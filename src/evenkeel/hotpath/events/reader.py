@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator
 from typing import Protocol
 
@@ -43,6 +42,19 @@ class Source(Protocol):
 class RingReader:
     """`Subscription`. Holds a place (`_at`, an id; `_position`, in the ring), never events: slowness costs no memory."""
 
+    __slots__ = (
+        "_at",
+        "_closed",
+        "_delivered",
+        "_epoch",
+        "_position",
+        "_ready",
+        "_ring",
+        "_source",
+        "_told_at",
+        "_waiting",
+    )
+
     def __init__(self, source: Source, ring: Ring, cursor: Cursor, position: int | None) -> None:
         self._source = source
         self._ring = ring
@@ -50,7 +62,7 @@ class RingReader:
         self._delivered = cursor.event_id
         self._epoch = cursor.epoch
         self._position = position
-        self._ready: deque[Delivery] = deque()  # at most two: what is lost, and what comes after it
+        self._ready: list[Delivery] = []  # at most two: what is lost, and what comes after it; a deque takes 600 bytes
         self._told_at = -1
         self._waiting: asyncio.Future[None] | None = None
         self._closed = False
@@ -69,7 +81,7 @@ class RingReader:
                 again = await self._replay()
                 if not (again or self._ready or self._connected):
                     await self._wait()
-            delivery = self._ready.popleft() if self._ready else self._from_ring()
+            delivery = self._ready.pop(0) if self._ready else self._from_ring()
             if delivery is not None:
                 return self._noted(delivery)
             if self._connected:

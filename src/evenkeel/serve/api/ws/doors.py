@@ -119,7 +119,9 @@ class ChatAddress:
     desk: Desk
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        token = socket_token(Headers(scope=scope), scope.get("subprotocols", []), QueryParams(scope["query_string"]).get)
+        token = socket_token(
+            Headers(scope=scope), scope.get("subprotocols", []), QueryParams(scope["query_string"]).get
+        )
         try:
             user = await self.desk.callers.user(token)
         except EvenkeelError as error:

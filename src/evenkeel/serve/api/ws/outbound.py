@@ -27,6 +27,8 @@ class GoneError(Exception):
 class Outbound:
     """The one way out of a connection."""
 
+    __slots__ = ("_capacity", "_meter", "_notice", "_noticed_at", "_send", "_timeout_s", "_turn", "closed")
+
     def __init__(self, send: Send, meter: ApiMeter, *, capacity: int, timeout_s: float) -> None:
         self._send = send
         self._meter = meter

@@ -65,7 +65,21 @@ class Stream:
 
 
 class Socket:
-    """The loop of one connection."""
+    """The loop of one connection. Thousands of them wait at a time: what each holds is counted in bytes."""
+
+    __slots__ = (
+        "_desk",
+        "_door",
+        "_language",
+        "_out",
+        "_receive",
+        "_send",
+        "_spoken",
+        "_starting",
+        "_stopping",
+        "_streams",
+        "_subprotocol",
+    )
 
     def __init__(self, desk: Desk, door: Door, scope: Scope, receive: Receive, send: Send) -> None:
         settings = desk.settings
@@ -77,17 +91,9 @@ class Socket:
         self._subprotocol = "wunder" if "wunder" in scope.get("subprotocols", ()) else None
         self._out = Outbound(send, desk.meter, capacity=settings.streams_per_socket, timeout_s=settings.send_timeout_s)
         self._streams: dict[str, Stream] = {}  # bounded by `streams_per_socket`
-        self._starting = asyncio.Lock()
+        self._starting: asyncio.Lock | None = None  # most only watch
         self._spoken = False
         self._stopping = False
-        self._handlers: dict[str, Callable[[Inbound, str], Awaitable[None]]] = {
-            "connect": self._connect,
-            "start": self._start,
-            "resume": self._resume,
-            "watch": self._watch,
-            "cancel": self._cancel,
-            "ping": self._ping,
-        }
 
     async def serve(self) -> None:
         """Until either side closes."""
@@ -104,27 +110,32 @@ class Socket:
                 await self._out.close(1000)
 
     async def _read(self) -> None:
-        while True:
-            received = await self._receive()
-            if received["type"] == "websocket.disconnect":
-                self._out.closed = True
-                return
-            request_id = ""
-            try:
-                inbound = read_message(received.get("text"))
-                request_id = inbound.request_id or ""
-                await self._handle(inbound, request_id)
-            except EvenkeelError as error:
-                await self._say_error(error, request_id)
-                if isinstance(error, SocketError) and error.fatal:
-                    await self._out.close(POLICY, error.code)
-                    return
+        while await self._read_one():  # what was read is gone while the next is waited for
+            pass
+
+    async def _read_one(self) -> bool:
+        """Wait for a message and do what it asks; False = the connection has ended."""
+        received = await self._receive()
+        if received["type"] == "websocket.disconnect":
+            self._out.closed = True
+            return False
+        request_id = ""
+        try:
+            inbound = read_message(received.get("text"))
+            request_id = inbound.request_id or ""
+            await self._handle(inbound, request_id)
+        except EvenkeelError as error:
+            await self._say_error(error, request_id)
+            if isinstance(error, SocketError) and error.fatal:
+                await self._out.close(POLICY, error.code)
+                return False
+        return True
 
     async def _handle(self, inbound: Inbound, request_id: str) -> None:
-        handler = self._handlers.get(inbound.kind)
+        handler = HANDLERS.get(inbound.kind)
         if handler is None or (inbound.kind == "watch" and not self._door.can_watch):
             raise SocketError("UNSUPPORTED_TYPE", f"There is no type {inbound.type[:80]!r} here.")
-        await handler(inbound, request_id)
+        await handler(self, inbound, request_id)
         if inbound.kind != "ping":
             self._spoken = True
 
@@ -144,6 +155,7 @@ class Socket:
         run = await self._door.run(inbound, self._language)
         number = request_id or f"req_{secrets.token_hex(16)}"
         streaming = Streaming(self._desk, self._out, number, run.session_id, self._language)
+        self._starting = self._starting or asyncio.Lock()
         self._open(number, "start", streaming, streaming.start(run, self._starting, self._door.foreign))
 
     async def _resume(self, inbound: Inbound, request_id: str) -> None:
@@ -250,6 +262,16 @@ class Socket:
     async def _say_error(self, error: EvenkeelError, request_id: str) -> None:
         payload = failure_of(error, self._language).payload(new_trace_id())
         await self._out.put(message("error", payload, request_id=request_id))
+
+
+HANDLERS: dict[str, Callable[[Socket, Inbound, str], Awaitable[None]]] = {
+    "connect": Socket._connect,
+    "start": Socket._start,
+    "resume": Socket._resume,
+    "watch": Socket._watch,
+    "cancel": Socket._cancel,
+    "ping": Socket._ping,
+}
 
 
 async def _stopped(task: asyncio.Task[None]) -> None:

@@ -47,6 +47,8 @@ def ready(settings: ApiSettings, *, can_watch: bool) -> dict[str, object]:
 class Streaming:
     """Sends what one subscription brings, under one request id."""
 
+    __slots__ = ("_desk", "_language", "_out", "_request_id", "session_id")
+
     def __init__(self, desk: Desk, out: Outbound, request_id: str, session_id: str, language: str) -> None:
         self._desk = desk
         self._out = out
