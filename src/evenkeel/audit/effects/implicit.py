@@ -141,7 +141,7 @@ def _managed(linker: Linker, function_id: int, block: Block, index: int) -> Iter
     )
     for kind, special, position, line in pairs:
         targets = _special_targets(linker, manager, (special,))
-        effects = _manager_effects(linker, manager, kind)
+        effects = _manager_effects(linker, manager, kind, is_async=block.is_async)
         if targets or effects:
             call = _call(f"<{kind}> {block.subject.text}", line, position, index)
             yield call, Link(0, targets=targets, effects=effects, implicit=kind, receiver=str(manager))
@@ -154,13 +154,14 @@ def _special_targets(linker: Linker, holder: Type, names: tuple[str, ...]) -> tu
     return tuple(int(each.name[4:]) for each in found if each.name.startswith("def:"))
 
 
-def _manager_effects(linker: Linker, manager: Type, kind: str) -> tuple[Effect, ...]:
+def _manager_effects(linker: Linker, manager: Type, kind: str, *, is_async: bool) -> tuple[Effect, ...]:
+    """What entering or leaving does. `async with` blocks no thread, whatever the manager was taken for."""
     for ancestor in linker.resolver.lineage(manager):
         for base in linker.library.lineage(ancestor.name):
             spec = linker.library.type_spec(base)
             texts = spec.enter_effects if kind == "enter" else spec.exit_effects
             if texts:
-                return made_effects(texts, "", blocking=spec.blocking)
+                return made_effects(texts, "", blocking=spec.blocking and not is_async)
     return ()
 
 

@@ -93,6 +93,8 @@ def _passed_key(call: CallView, target: FunctionInfo, fetch: Fetch) -> Key:
     values = [passed[number].value for number in (fetch.parameter, *fetch.others) if number in passed]
     literals = [each for each in values if each.kind in {"constant", "string", "number"}]
     key = dict.fromkeys(_written(each) for each in values if each not in literals)
+    if set(key) <= {"self", "cls"}:
+        return (), ()
     return tuple(key), tuple(each.text for each in literals)
 
 

@@ -97,7 +97,9 @@ def _used_on(module: ModuleView, decorator: FunctionView) -> FunctionView | None
     name = decorator.fact.name
     for view in _modules(module, name):
         for each in view.functions:
-            if any(d.chain.rpartition(".")[2] == name for d in each.fact.decorators) and (each.info.hot or each.role):
+            own = any(d.chain.rpartition(".")[2] == name for d in each.fact.decorators)
+            told_apart = any(given.name not in {"self", "cls"} for given in each.fact.parameters)
+            if own and told_apart and (each.info.hot or each.role):
                 return each
     return None
 

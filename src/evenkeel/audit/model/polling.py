@@ -18,7 +18,9 @@ SELDOM_S = 60.0  # a pause from here on is a schedule, not a poll
 SCHEDULES = re.compile(r"hour|day|daily|week|minute|3600|86400|cleanup|cron|retention|prune|purge", re.IGNORECASE)
 DRAINS = re.compile(r"^[A-Za-z_][\w.]*$")
 EMPTY = re.compile(r"^not \w|is None|== 0|== \[\]|< 1\b")
-WAITS_FOR_DATABASE = re.compile(r"connect|ping|ready|migrat|SELECT 1\b(?! FROM)|wait_for_db", re.IGNORECASE)
+WAITS_FOR_DATABASE = re.compile(
+    r"connect|ping|ready|migrat|SELECT (?:1\b|now\(\)|current_timestamp)(?! FROM)|wait_for_db", re.IGNORECASE
+)
 WAKES = re.compile(r"event|wake|hint|signal|notif|condition|changed", re.IGNORECASE)
 STOPS = re.compile(r"stop|shut|exit|quit|cancel|clos|terminat|done|abort", re.IGNORECASE)  # wake to end, not to look
 DEADLINES = re.compile(r"time\(\)|monotonic\(\)|deadline|timeout|perf_counter\(\)")
@@ -119,6 +121,8 @@ def _query(function: FunctionView, loop: int) -> tuple[CallView, Reach] | None:
     for call in function.calls_reaching("db-read", "db-write", "network"):
         if not _inside_innermost(function, call, loop) and not inside(function.fact, call.fact.block, loop):
             continue
+        if _ends_in(function, call):
+            continue
         reach = next((each for each in call.reaches("db-read") if not each.looped), None)
         if reach is None and _decides(function, call, loop):
             reach = next((each for each in call.reaches("db-write") if not each.looped), None)
@@ -126,6 +130,13 @@ def _query(function: FunctionView, loop: int) -> tuple[CallView, Reach] | None:
         if reach is not None and not WAITS_FOR_DATABASE.search(f"{call.name} {' '.join(call.query)}"):
             return call, reach
     return None
+
+
+def _ends_in(function: FunctionView, call: CallView) -> bool:
+    """Whether the call belongs to how the loop ends: what it does before it raises, it does once."""
+    block = function.fact.blocks[call.fact.block]
+    raises = any(each.kind == "raise" and each.block == call.fact.block for each in function.fact.exits)
+    return block.kind in {"if", "else"} and block.exits and raises
 
 
 def _taken(function: FunctionView, call: CallView, loop: int) -> Reach | None:

@@ -207,10 +207,12 @@ def _into_a_line(function: FunctionView, block: Block) -> tuple[list[CallView], 
     puts = [each for each in function.calls if each.holder == measured[1] and each.name in JOINS]
     if not puts:
         return [], frozenset()
+    called = {target for each in function.calls for target in each.link.targets}
     workers = [
         other
         for other in function.module.functions
         if other is not function
+        and other.info.id not in called  # that is how a batch is written: nobody else takes from it
         and other.holds(measured[1])
         and other.fact.owner == function.fact.owner
         and any(each.holder == measured[1] and each.name in LEAVES for each in other.calls)
