@@ -12,6 +12,7 @@ KINDS = {
     "code": [
         "app/main.py", "app/latest.py", "app/contest.py", "app/testing_tools.py", "app/tools/search.py",
         "app/script/models.py", "shop/vendor/models.py", "league/fixtures/service.py", "lab/samples/views.py",
+        "cookbook/models.py", "school/tutorials/views.py",
         "app/docs/router.py", "services/migrations/paprika.py", "app/attest/a.py", "app/protest.py",
     ],
     "test": [

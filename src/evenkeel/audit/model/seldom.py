@@ -12,6 +12,7 @@ from evenkeel.audit.model.view import CallView
 
 EQUAL = re.compile(r"^([\w.]+) == ([\w.]+)$")
 ABSENT = re.compile(r"^\w+\.[\w.]+ not in ([\w.]+)$")  # what elements share; elements themselves differ
+UNSET = re.compile(r"^(?:([a-z_]\w*) is None|not ([a-z_]\w*))$")
 MISSES = re.compile(
     r"KeyError|IndexError|LookupError|DoesNotExist|NotFound|NoResult|Missing"
 )  # a look-up's other answer
@@ -20,7 +21,32 @@ TELLS_ONE = re.compile(r"(^|[._])(id|pk|uuid|guid|slug|key|code|token|email|user
 
 def runs_seldom(call: CallView, loop: int, targets: tuple[str, ...]) -> bool:
     """Whether a call in a loop runs only after an error, or for the one element that an outer value names."""
-    return any(_is_failure(block) or _picks_one(block, targets) for block in _between(call, loop))
+    between = _between(call, loop)
+    if any(_is_failure(each) or _picks_one(each, targets) or _is_first_time(call, loop, each) for each in between):
+        return True
+    return _is_second_try(call, loop)
+
+
+def _is_first_time(call: CallView, loop: int, block: Block) -> bool:
+    """`if kind is None: kind = load()`: what one pass has filled in, the others find."""
+    asked = UNSET.match(block.subject.text) if block.kind == "if" and block.subject is not None else None
+    if asked is None:
+        return False
+    name, function = asked[1] or asked[2], call.function
+    fact = function.fact
+    given = [each for each in fact.assignments if name in each.targets and inside(fact, each.block, loop)]
+    filled = [each for each in given if block.start <= each.position <= block.end]
+    return bool(filled) and len(filled) == len(given) and name not in fact.blocks[loop].targets
+
+
+def _is_second_try(call: CallView, loop: int) -> bool:
+    """One by one after all at once has failed, to find out which: `except IntegrityError: for row in rows: ...`."""
+    function = call.function
+    for block in function.blocks_around(loop, "except"):
+        bulk = (each for each in function.calls_with("db-bulk") if function.is_inside(each.fact.block, block.origin))
+        if next(bulk, None) is not None:
+            return True
+    return False
 
 
 def kept_by_hand(call: CallView, loop: int) -> str:

@@ -23,9 +23,10 @@ MIGRATION_HOME = frozenset(["env.py", "versions"])  # what Alembic sets up, wher
 SCRIPT_FOLDER = re.compile(r"scripts|bin|cli|commands")
 # `tools` and `script` are scripts at the top of a repository; inside a package they are domain words (agent tools).
 TOP_SCRIPT_FOLDER = re.compile(r"tools?|script|ci|devtools|utilities|hack")
-# Words that also name what a backend deals in: a shop's vendors, a league's fixtures, a laboratory's samples.
+# Words that also name what a backend deals in: a shop's vendors, a league's fixtures, a laboratory's samples, recipes.
 DOMAIN_FOLDERS = frozenset(
-    ["vendor", "fixture", "fixtures", "sample", "samples", "doc", "docs", "benchmark", "benchmarks"]
+    {"vendor", "fixture", "fixtures", "sample", "samples", "doc", "docs", "benchmark", "benchmarks"}
+    | {"cookbook", "tutorial", "tutorials", "documentation"}
 )
 DOMAIN_FILES = frozenset(
     [

@@ -128,7 +128,7 @@ from evenkeel.audit.model.view import FunctionView, ModuleView
 RULE = Rule(title="A map that only grows", severity="MEDIUM", facts=frozenset({"assignments", "classes"}))
 
 CLOSED_SET = re.compile(
-    r"(^|_)(type|tp|kind|cls|class|model|provider|lang|language|locale|method|status|level|plugin|backend|engine|driver"
+    r"(^|_)(type|datatype|tp|kind|cls|class|model|provider|lang|language|locale|method|status|level|plugin|backend|engine|driver"
     r"|dtype|func|fn|function|module|region|currency|env|mode|format|ext|version|feature|tz|timezone|schema|field"
     r"|column|namespace|queue|subject|scope|role|permission|hook|signal|listener|handler|reason|variant|category|label|tag"
     r"|asset|template|feature_flag|(llm|model)_key)(_name)?s?_?$|^name$"
