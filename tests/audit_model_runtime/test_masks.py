@@ -69,7 +69,15 @@ def _findings(index: Index) -> list[Finding]:
 
 def _look_at_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every mark that only says that something may be there is set on everything."""
-    marks = (masks.BLOCKS, masks.GIVEN, masks.GETS, masks.ACQUIRES, masks.OPENS_CLIENT, masks.READS_ITSELF)
+    marks = (
+        masks.BLOCKS,
+        masks.GIVEN,
+        masks.GETS,
+        masks.ACQUIRES,
+        masks.OPENS_CLIENT,
+        masks.READS_ITSELF,
+        masks.UPDATES_ITSELF,
+    )
     may_be = functools.reduce(operator.or_, marks, masks.KINDS)
     of_link = masks.mask_of_link
     monkeypatch.setattr(function_view, "mask_of_link", lambda link, index: of_link(link, index) | may_be)

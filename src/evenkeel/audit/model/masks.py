@@ -20,6 +20,7 @@ GETS = 1 << 50  # it loads a row by a key, or its caller's key
 ACQUIRES = 1 << 51  # it acquires a session, connection or client itself; of a call also: what it calls does
 OPENS_CLIENT = 1 << 57  # it opens a client each time, itself or further down
 # Of calls alone:
+UPDATES_ITSELF = 1 << 58  # it sends an UPDATE or DELETE, no callee does
 READS_ITSELF = 1 << 56  # no callee does: it runs a query, or is one
 APPLIED = 1 << 52  # a function is run for each element of an argument
 LAZY = 1 << 53  # a read that may load a relationship
@@ -45,6 +46,7 @@ OWN = {
     "db-read": READS_ITSELF | GETS,
     "db-key-read": READS_ITSELF | GETS,
     "db-load-all": READS_ITSELF,
+    "db-update": UPDATES_ITSELF,
     "connect": ACQUIRES | OPENS_CLIENT,
 }
 MODES = {"spawn": SPAWNS, "offload": HOPS}

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from evenkeel.audit.model.facts import Block
 from evenkeel.audit.model.handed import handed_sql
 from evenkeel.audit.model.lazy_loads import chain_steps
+from evenkeel.audit.model.masks import UPDATES_ITSELF
 from evenkeel.audit.model.sql import counts
 from evenkeel.audit.model.view import CallView, FunctionView, ModuleView
 
@@ -68,7 +69,7 @@ def _over_methods(module: ModuleView) -> Iterator[QueueRead]:
 
 def _classes_that_update(module: ModuleView) -> Iterator[list[FunctionView]]:
     """The methods of each class one of whose methods updates rows itself."""
-    updating = [each for each in module.functions_reaching("db-update") if any(each.calls_with("db-update"))]
+    updating = module.functions_marked(UPDATES_ITSELF)
     classes = {each.name.rpartition(".")[0] for each in updating if each.fact.owner >= 0}
     methods: dict[int, list[FunctionView]] = {}
     for function in module.functions if classes else ():

@@ -29,12 +29,15 @@ class CommittedUnit:
     entity: str  # of the first row that is inserted, short; "" when unknown
 
 
-def committed_units(function: FunctionView) -> tuple[CommittedUnit, ...]:
-    """Every unit of a function in order; writes inside one explicit transaction are not units."""
+def committed_units(function: FunctionView, least: int = 1) -> tuple[CommittedUnit, ...]:
+    """Every unit of a function in order, () when it cannot have `least`; writes inside one explicit transaction are not
+    units."""
     ending = [each for each in function.calls_reaching("commit", "db-write") if _commits(each) or _autocommits(each)]
-    held = [each for each in regions(function) if each.kind == "transaction"] if ending else []
+    if len(ending) < least:
+        return ()
+    held = [each for each in regions(function) if each.kind == "transaction"]
     units = _units(function, lambda call: not any(each.covers(call) for each in held))
-    return tuple(units) if ending else ()
+    return tuple(units)
 
 
 def _units(function: FunctionView, counts: Callable[[CallView], bool]) -> Iterator[CommittedUnit]:

@@ -107,7 +107,7 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     """The first commit of each pair in which the second unit is made from what the first one made."""
     del context
     for function in module.functions_reaching(*RULE.needs):
-        units = committed_units(function)
+        units = committed_units(function, least=2)
         if len(units) < 2 or _is_one_transaction(function):
             continue
         for first, second in _pairs(units):
