@@ -11,7 +11,7 @@ import pytest
 from evenkeel.prove.measure.follow import Follow
 from evenkeel.prove.measure.histograms import corrected, decoded, encoded, histogram, merged, quantile_s
 from evenkeel.prove.measure.processes import census
-from evenkeel.prove.measure.saturation import LoopWatch, saturation
+from evenkeel.prove.measure.saturation import MAX_LAG_P99_S, LoopWatch, saturation, tolerated_s
 from evenkeel.prove.measure.scrape import reading
 from evenkeel.prove.measure.tokens import Track, age_s, word
 
@@ -120,6 +120,13 @@ def test_a_census_counts_this_process() -> None:
     assert found.rss > 1_000_000
     assert found.processes >= 1
     assert census([2**22 + 1]).processes == 0
+
+
+def test_how_late_the_instrument_may_be_goes_by_what_it_measures() -> None:
+    assert tolerated_s({"overhead_p95_ms": 40.0, "turns_per_s": 9_000.0}) == MAX_LAG_P99_S
+    slow = {"overhead_p95_ms": 46_000.0, "first_token_p95_ms": 5_000.0}
+    assert tolerated_s(slow) == pytest.approx(0.1)  # a fiftieth of the shortest
+    assert tolerated_s({}) == MAX_LAG_P99_S
 
 
 async def test_a_generator_that_is_late_voids_the_run() -> None:

@@ -13,7 +13,7 @@ from evenkeel.prove.load.database import Database, Databases, Work
 from evenkeel.prove.load.model import Simulator
 from evenkeel.prove.load.servers import Fleet, Recipe, Server, fleet, wait_ready
 from evenkeel.prove.measure.processes import Census
-from evenkeel.prove.measure.saturation import MAX_LAG_P99_S, LoopWatch, saturation
+from evenkeel.prove.measure.saturation import MAX_LAG_P99_S, LoopWatch, saturation, tolerated_s
 from evenkeel.prove.measure.scrape import Reading
 from evenkeel.prove.measure.values import Check, Figure, Mark, Observation
 
@@ -143,11 +143,12 @@ class Post:
     ) -> Observation:
         """The run as it goes into the evidence."""
         place, model = self.stage.place, self.stage.simulator
+        lag_s = tolerated_s(values, self.stage.lag_s)
         return Observation(
             arm=place.arm, order=place.order, pair=place.pair, phase=place.phase, seed=place.seed,
             seconds=round(self.seconds, 3), values=dict(values), counts=dict(counts), histograms=dict(histograms),
             series=self.series, marks=self.marks,
-            saturation=saturation(self.watch, model.lags, model.cpu_share(), self.stage.lag_s), notes=list(notes),
+            saturation=saturation(self.watch, model.lags, model.cpu_share(), lag_s), notes=list(notes),
         )  # fmt: skip
 
 
