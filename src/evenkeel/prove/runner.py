@@ -28,7 +28,7 @@ from evenkeel.prove.load.servers import OURS, Recipe, Server, environment, wait_
 from evenkeel.prove.measure.values import AGAINST, OPTIMISED, ROLLBACK, Observation
 from evenkeel.prove.scenarios import PARTS, SCENARIOS, scenario
 from evenkeel.prove.scenarios.scenario import Place, Scenario, Size, Stage
-from evenkeel.prove.scenarios.soak import GROWING, WARM_UP
+from evenkeel.prove.scenarios.soak import GROWING, warm_up_s
 from evenkeel.prove.verdict import Growth, filling, growth, judge, rule
 
 FAILURES = (EvenkeelError, aiohttp.ClientError, OSError, TimeoutError)
@@ -183,7 +183,7 @@ def growths(runs: Sequence[Observation]) -> list[Growth]:
     for run in runs:
         for name, points in run.series.items():
             if name in GROWING or name.startswith("map "):
-                start = points[0][0] + WARM_UP * (points[-1][0] - points[0][0])
+                start = points[0][0] + warm_up_s(points[-1][0] - points[0][0])
                 settled = [point for point in points if point[0] >= start]
                 caps = run.series.get(f"cap {name.removeprefix('map ')}", [(0.0, 0.0)])
                 found.append(filling(name, run.arm, points, caps[-1][1]) or growth(name, run.arm, settled))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -27,6 +29,32 @@ def test_what_is_written_is_read(files: Workspace) -> None:
     assert files.read("notes/käse.md") == "two"
     assert [entry["path"] for entry in files.entries("")[0]] == ["notes", "notes/käse.md"]
     assert not list(files.root.rglob("*.part"))
+
+
+def test_calls_of_one_round_work_side_by_side(files: Workspace) -> None:
+    """Up to four calls run at once: a listing never trips over a file that is being written, nor shows it."""
+    stop = Event()
+
+    def write(number: int) -> None:
+        while not stop.is_set():
+            files.write(f"new/{number}.txt", "x")
+
+    with ThreadPoolExecutor(3) as threads:
+        writers = [threads.submit(write, number) for number in range(2)]
+        try:
+            seen = {entry["path"] for _ in range(300) for entry in files.entries("")[0]}
+            assert files.search("y", "") == ([], False)
+        finally:
+            stop.set()
+        for each in writers:
+            each.result()
+    assert seen == {"new", "new/0.txt", "new/1.txt"}
+
+
+def test_two_calls_make_the_same_directory(files: Workspace) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        for turn in range(50):
+            assert list(threads.map(files.write, [f"{turn}/{n}.txt" for n in range(4)], "abcd")) == [1] * 4
 
 
 @pytest.mark.parametrize("path", ["../out.txt", "a/../../out.txt", "..", "..\\out.txt", "a\0b", "x" * 300, "a/b/c/d/e"])

@@ -56,6 +56,7 @@ async def test_what_lives_on_is_looked_at_when_it_is_time_and_not_before(full: l
             await asyncio.sleep(0)
     assert len(kept) == 200_000
     assert meters.registry.get_sample_value("evenkeel_process_collection_seconds_count", {"path": "none"}) == 1
+    assert (meters.registry.get_sample_value("evenkeel_process_cyclic_objects_total", {"path": "none"}) or 0) >= 1
 
 
 async def test_young_cycles_are_found_as_ever() -> None:

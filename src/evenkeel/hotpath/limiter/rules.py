@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from evenkeel.kernel.clock import Clock, SystemClock
 from evenkeel.kernel.errors import ConfigurationError
 
+SPARE = 8
+"""An instance that must ask for more asks for an eighth of the limit beyond its need, so that it rarely must ask."""
+
 
 @dataclass(frozen=True, slots=True)
 class LimiterRules:
@@ -35,3 +38,7 @@ class LimiterRules:
                 f"limiter.max_active is {self.max_active}, limiter.lease_s {self.lease_s:g}.",
                 hint="Allow at least one session, and leases of some seconds.",
             )
+
+    def wanted(self, needed: int) -> int:
+        """How many slots to ask for when so many are needed."""
+        return min(self.max_active, needed + max(1, self.max_active // SPARE))

@@ -9,7 +9,7 @@ from contextlib import suppress
 from types import TracebackType
 
 from evenkeel.hotpath.limiter.grants import RunGrant
-from evenkeel.hotpath.limiter.keeper import Keeper
+from evenkeel.hotpath.limiter.keeper import Asked, Keeper
 from evenkeel.hotpath.limiter.rules import LimiterRules
 from evenkeel.hotpath.limiter.slots import Slots
 from evenkeel.hotpath.ports.errors import SessionBusyError
@@ -20,9 +20,6 @@ from evenkeel.hotpath.ports.storage import Storage
 from evenkeel.hotpath.ports.wakeups import Channel
 from evenkeel.kernel.errors import UnavailableError, UsageError
 
-SPARE = 8
-"""An instance that must ask for more asks for an eighth of the limit beyond its need, so that it rarely must ask."""
-
 
 class SharedLimiter:
     """`Limiter`."""
@@ -30,7 +27,7 @@ class SharedLimiter:
     def __init__(self, rules: LimiterRules, storage: Storage) -> None:
         self._rules, self._storage = rules, storage
         self.slots = Slots(rules.clock, rules.waiting)
-        self._keeper = Keeper(rules, storage, self._apply)
+        self._keeper = Keeper(rules, storage, self.slots, self._apply)
         self._others = self._version = 0
         self._growing: asyncio.Task[None] | None = None
         self._freed: dict[str, list[asyncio.Future[None]]] = {}  # callers that wait for a session
@@ -97,7 +94,7 @@ class SharedLimiter:
             return True
         if self.slots.waiting or self.slots.ceiling >= self._rules.max_active:
             return False
-        await self._keeper.claim(self._wanted(1), self.slots.ceiling, self._version)
+        await self._keeper.claim(self._more(1))
         await asyncio.sleep(0)  # the answer is applied
         return self.slots.take()
 
@@ -176,9 +173,11 @@ class SharedLimiter:
         if not exempt:
             self.slots.give()
 
-    def _wanted(self, more: int) -> int:
-        need = self.slots.in_use + self.slots.waiting + more
-        return min(self._rules.max_active, need + max(1, self._rules.max_active // SPARE))
+    def _more(self, callers: int) -> Asked:
+        """Enough for those at work, those in line and `callers` more."""
+        slots = self.slots
+        wanted = self._rules.wanted(slots.in_use + slots.waiting + callers)
+        return Asked(wanted, self._version)
 
     def _grow(self) -> None:
         """Ask for more slots while someone waits; one request at a time."""
@@ -189,7 +188,7 @@ class SharedLimiter:
         pause_s = self._rules.retry_s
         await asyncio.sleep(0)  # whoever caused this stands in line now
         while self.slots.waiting and self.slots.ceiling < self._rules.max_active and not self._closed:
-            await self._keeper.claim(self._wanted(0), self.slots.ceiling, self._version)
+            await self._keeper.claim(self._more(0))
             await asyncio.sleep(0)
             if self.slots.waiting and self.slots.ceiling < self._rules.max_active:
                 self._tell()
@@ -221,7 +220,7 @@ class SharedLimiter:
             self._errand(self._give_back(slots.ceiling, self._version))
 
     async def _give_back(self, ceiling: int, version: int) -> None:
-        await self._keeper.claim(ceiling, ceiling, version)
+        await self._keeper.claim(Asked(ceiling, version))
         self._tell()
 
     def _apply(self, share: Share, valid_until: float, version: int) -> None:

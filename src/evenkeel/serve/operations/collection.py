@@ -33,14 +33,16 @@ async def collected_seldom(meters: Meters, *, every_s: float, clock: Clock | Non
     took = meters.histogram(
         "process", "collection", "seconds", "One look for cycles among all objects: nothing else runs."
     )
+    found = meters.counter("process", "cyclic_objects", "What those looks found: it had died old, in cycles.")
     before = gc.get_threshold()
 
     async def look() -> None:
         while True:
             await (clock or SystemClock()).sleep(every_s)
             started = time.perf_counter()
-            gc.collect()
+            count = gc.collect()
             took.labels("none").observe(time.perf_counter() - started)
+            found.labels("none").inc(count)
 
     gc.collect()
     gc.freeze()

@@ -11,7 +11,7 @@ import re
 import stat
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -25,6 +25,8 @@ _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # a pipe in 
 MATCHES = 100
 LINE_CHARS = 300
 NAME_BYTES = 255
+_UNDER_WAY = re.compile(r"\.[0-9a-f]{32}\.part")
+"""What a file is called while it is being written: nobody is shown it."""
 
 
 def workspace_name(user_id: str, agent_id: str) -> str:
@@ -98,8 +100,9 @@ class Workspace:
         for shown, parent, name in self._walk(path):
             if len(found) >= self.bounds.list_entries:
                 return found, True
-            info = os.stat(name, dir_fd=parent, follow_symlinks=False)
-            found.append({"path": shown, "type": _of(info.st_mode), "size_bytes": info.st_size})
+            info = _status(parent, name)
+            if info is not None:
+                found.append({"path": shown, "type": _of(info.st_mode), "size_bytes": info.st_size})
         return found, False
 
     def search(self, query: str, path: str) -> tuple[list[dict[str, Any]], bool]:
@@ -114,7 +117,7 @@ class Workspace:
             try:
                 text = self._bytes(parent, name, shown).decode("utf-8", "replace")
             except ToolProblemError:
-                continue  # too large
+                continue  # too large, or gone meanwhile
             for number, line in enumerate(text.splitlines(), 1):
                 if wanted in line.casefold():
                     found.append({"path": shown, "line": number, "text": line[:LINE_CHARS]})
@@ -142,8 +145,9 @@ class Workspace:
         try:
             for part in parts:
                 try:
-                    if make and _kind(at, part) == "none":
-                        os.mkdir(part, 0o700, dir_fd=at)
+                    if make:
+                        with suppress(FileExistsError):  # also made by another call at the same time
+                            os.mkdir(part, 0o700, dir_fd=at)
                     below = os.open(part, _DIRECTORY, dir_fd=at)
                 except OSError as error:
                     raise _problem(path, error) from None
@@ -169,22 +173,33 @@ class Workspace:
             yield from self._below(top, "/".join(parts), self.bounds.depth)
 
     def _below(self, directory: int, shown: str, depth: int) -> Iterator[tuple[str, int, str]]:
+        """Other calls work here at the same time: what is gone by the time it is looked at was never there."""
         for name in sorted(os.listdir(directory)):
+            if _UNDER_WAY.fullmatch(name):
+                continue
             inside = f"{shown}/{name}" if shown else name
             yield inside, directory, name
             if depth > 1 and _kind(directory, name) == "directory":
-                below = os.open(name, _DIRECTORY, dir_fd=directory)
+                try:
+                    below = os.open(name, _DIRECTORY, dir_fd=directory)
+                except OSError:
+                    continue
                 try:
                     yield from self._below(below, inside, depth - 1)
                 finally:
                     os.close(below)
 
 
-def _kind(parent: int, name: str) -> str:
+def _status(parent: int, name: str) -> os.stat_result | None:
     try:
-        return _of(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode)
+        return os.stat(name, dir_fd=parent, follow_symlinks=False)
     except FileNotFoundError:
-        return "none"
+        return None
+
+
+def _kind(parent: int, name: str) -> str:
+    info = _status(parent, name)
+    return "none" if info is None else _of(info.st_mode)
 
 
 def _of(mode: int) -> str:
