@@ -144,11 +144,13 @@ class Upkeep:
             self.look([ring.session_id])
 
     async def _settle(self, session_ids: Sequence[str]) -> None:
+        before = {name: ring.end for name in session_ids if (ring := self._rings.get(name))}
         active = await self._active(session_ids) if session_ids else frozenset()
         self._meter.read("activity")
-        rings = [ring for name in session_ids if (ring := self._rings.get(name))]
+        rings = [ring for name in before if (ring := self._rings.get(name))]
         idle = [ring for ring in rings if ring.session_id not in active and not ring.unstored]
-        ends = {ring.session_id: ring.end for ring in idle}
+        # What was said since the question was put is of a run that the answer may not know of.
+        ends = {ring.session_id: before[ring.session_id] for ring in idle}
         # The end of a run is stored before its lease goes: see it first, where it was not seen.
         await self._read(ring.session_id for ring in idle if not ring.ended)
         for ring in rings:

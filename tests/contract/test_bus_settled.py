@@ -1,0 +1,62 @@
+"""When a reader is told that nothing is at work."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from evenkeel.hotpath.events import build_bus
+from evenkeel.hotpath.ports.bus import Delivery, Settled
+from evenkeel.hotpath.ports.stream_events import Cursor
+from evenkeel.hotpath.switches import read_switches
+from evenkeel.hotpath.writes import build_event_writer
+from evenkeel.kernel.metrics import Meters
+from tests.storages import Place
+from tests.streams import EAGER, FINAL, QUIET, delta
+
+
+async def test_a_run_that_began_while_storage_was_asked_is_not_taken_for_over(place: Place) -> None:
+    """A stream that follows a run to its end would stop in the middle of it."""
+    asked, answered = asyncio.Event(), asyncio.Event()
+
+    async def active(session_ids: Sequence[str]) -> frozenset[str]:
+        if asked.is_set():
+            return frozenset(session_ids)
+        asked.set()
+        await answered.wait()  # the answer is of before the second run
+        return frozenset()
+
+    switches, meters = read_switches(place.profile), Meters()
+    async with (
+        place.open(meters) as storage,
+        build_bus(QUIET, switches, meters, events=storage.events, wakeups=storage.wakeups, active=active) as bus,
+        build_event_writer(EAGER, switches, meters, events=storage.events, bus=bus, wakeups=storage.wakeups) as writer,
+    ):
+        first = await writer.begin("s", "u")
+        await first.emit(FINAL)
+        seen: list[Delivery] = []
+        subscription = await bus.subscribe(Cursor("s", 0), "s")
+
+        async def read() -> None:
+            async for delivery in subscription:
+                seen.append(delivery)
+                if isinstance(delivery, Settled) or sum(map(ends, seen)) == 2:
+                    return
+
+        reading = asyncio.create_task(read())
+        await asked.wait()
+        second = await writer.begin("s", "u")
+        await second.emit(delta("word "))
+        await second.flush()
+        answered.set()
+        await asyncio.sleep(0.1)  # long enough for a wrong word, which would end the reading
+        await second.emit(FINAL)
+        await reading
+        await subscription.aclose()
+    assert sum(map(ends, seen)) == 2
+    assert not [each for each in seen if isinstance(each, Settled)]
+
+
+def ends(delivery: Delivery) -> int:
+    """How many runs end in it."""
+    return sum(event.terminal for event in getattr(delivery, "events", ()))
