@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+import pytest
+
 from evenkeel.hotpath.events import build_bus
 from evenkeel.hotpath.ports.bus import Delivery, Settled
 from evenkeel.hotpath.ports.stream_events import Cursor
@@ -55,6 +57,38 @@ async def test_a_run_that_began_while_storage_was_asked_is_not_taken_for_over(pl
         await subscription.aclose()
     assert sum(map(ends, seen)) == 2
     assert not [each for each in seen if isinstance(each, Settled)]
+
+
+async def test_for_a_reader_that_stays_nobody_looks(place: Place) -> None:
+    looks = 0
+
+    async def active(_: Sequence[str]) -> frozenset[str]:
+        nonlocal looks
+        looks += 1
+        return frozenset()
+
+    switches, meters = read_switches(place.profile), Meters()
+    async with (
+        place.open(meters) as storage,
+        build_bus(QUIET, switches, meters, events=storage.events, wakeups=storage.wakeups, active=active) as bus,
+        build_event_writer(EAGER, switches, meters, events=storage.events, bus=bus, wakeups=storage.wakeups) as writer,
+    ):
+        subscription = await bus.subscribe(Cursor("s", 0), "s", endless=True)
+        seen = 0
+        for _ in range(3):
+            run = await writer.begin("s", "u")
+            await run.emit(delta("word "))
+            await run.emit(FINAL)
+            while seen < 2:
+                delivery = await anext(subscription)
+                assert not isinstance(delivery, Settled)
+                seen += len(getattr(delivery, "events", ()))
+            seen = 0
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await anext(subscription)
+        await subscription.aclose()
+    assert looks == 0
 
 
 def ends(delivery: Delivery) -> int:

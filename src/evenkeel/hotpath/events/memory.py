@@ -70,7 +70,7 @@ class MemoryBus:
             ring.waking = True
             asyncio.get_running_loop().call_soon(ring.wake)
 
-    async def subscribe(self, cursor: Cursor | None, session_id: str) -> Subscription:
+    async def subscribe(self, cursor: Cursor | None, session_id: str, *, endless: bool = False) -> Subscription:
         """See the port. Raises `QueueFullError` when this instance has as many readers as it may."""
         if self.rings.readers >= self.rules.readers:
             raise QueueFullError("The readers of the event bus", self.rules.readers)
@@ -88,7 +88,7 @@ class MemoryBus:
         position = ring.position_after(cursor.event_id) if fresh and cursor.epoch in {0, ring.epoch} else None
         if position is not None:
             cursor = Cursor(session_id, cursor.event_id, ring.epoch)
-        return RingReader(self, ring, cursor, position)
+        return RingReader(self, ring, cursor, position, endless=endless)
 
     def flushed(self, session_id: str, last_id: int) -> None:
         """See the port."""

@@ -102,10 +102,10 @@ class MeteredBus:
         meter.published()
         bus.publish(event)
 
-    async def subscribe(self, cursor: Cursor | None, session_id: str) -> Subscription:
+    async def subscribe(self, cursor: Cursor | None, session_id: str, *, endless: bool = False) -> Subscription:
         """See the port."""
         bus, meter = self.of(session_id)
-        reader = MeteredReader(await bus.subscribe(cursor, session_id), meter)
+        reader = MeteredReader(await bus.subscribe(cursor, session_id, endless=endless), meter)
         meter.readers.inc()
         return reader
 

@@ -39,14 +39,14 @@ class PollingBus:
     def publish(self, event: Event) -> None:
         """See the port: nobody listens, everybody polls."""
 
-    async def subscribe(self, cursor: Cursor | None, session_id: str) -> Subscription:
+    async def subscribe(self, cursor: Cursor | None, session_id: str, *, endless: bool = False) -> Subscription:
         """See the port."""
         if len(self._open) >= self.rules.readers:
             raise QueueFullError("The readers of the event bus", self.rules.readers)
         if cursor is None:
             page = await self.events.read_tail(session_id, limit=1)
             cursor = Cursor(session_id, page.last_id, page.epoch)
-        reader = PollingReader(self, cursor)
+        reader = PollingReader(self, cursor, endless=endless)
         self._open.add(reader)
         self._readers[session_id] += 1
         return reader
@@ -69,10 +69,11 @@ class PollingBus:
 class PollingReader:
     """`Subscription`: a read every `polling_s`, two with the look whether anything is at work."""
 
-    def __init__(self, bus: PollingBus, cursor: Cursor) -> None:
+    def __init__(self, bus: PollingBus, cursor: Cursor, *, endless: bool) -> None:
         self._bus = bus
         self._cursor = cursor
         self._ready: deque[Delivery] = deque()
+        self._endless = endless
         self._settled = False
         self._stopped = asyncio.Event()
 
@@ -102,7 +103,7 @@ class PollingReader:
         """Whether there is something to deliver."""
         bus, session_id = self._bus, self._cursor.session_id
         try:
-            at_work = self._settled or session_id in await bus.active([session_id])  # before the read: see reader.py
+            at_work = self._endless or self._settled or session_id in await bus.active([session_id])  # before the read
             page = await bus.events.read(self._cursor, limit=bus.rules.delivery_events)
         except UnavailableError:
             return False

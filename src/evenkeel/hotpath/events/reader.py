@@ -46,6 +46,7 @@ class RingReader:
         "_at",
         "_closed",
         "_delivered",
+        "_endless",
         "_epoch",
         "_position",
         "_ready",
@@ -55,13 +56,14 @@ class RingReader:
         "_waiting",
     )
 
-    def __init__(self, source: Source, ring: Ring, cursor: Cursor, position: int | None) -> None:
+    def __init__(self, source: Source, ring: Ring, cursor: Cursor, position: int | None, *, endless: bool) -> None:
         self._source = source
         self._ring = ring
         self._at = cursor.event_id  # everything up to it was delivered, or will never be
         self._delivered = cursor.event_id
         self._epoch = cursor.epoch
         self._position = position
+        self._endless = endless
         self._ready: list[Delivery] = []  # at most two: what is lost, and what comes after it; a deque takes 600 bytes
         self._told_at = -1
         self._waiting: asyncio.Future[None] | None = None
@@ -112,7 +114,7 @@ class RingReader:
             delivery = ring.after(position, self._source.rules.delivery_events)
             self._position = position + len(delivery.events)
             return delivery
-        return self._settled()
+        return None if self._endless else self._settled()
 
     def _settled(self) -> Settled | None:
         """Once per silence: nothing is at work, and everything was delivered."""

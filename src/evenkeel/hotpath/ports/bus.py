@@ -86,8 +86,12 @@ class Bus(Protocol):
         """
         ...
 
-    async def subscribe(self, cursor: Cursor | None, session_id: str) -> Subscription:
-        """Read a session after `cursor`; None = from now on. The caller has checked whose session it is."""
+    async def subscribe(self, cursor: Cursor | None, session_id: str, *, endless: bool = False) -> Subscription:
+        """Read a session after `cursor`; None = from now on. The caller has checked whose session it is.
+
+        `endless`: the reader stays whether or not anything is at work. It is never told `Settled`, so that nobody need
+        look whether it is time to.
+        """
         ...
 
     def flushed(self, session_id: str, last_id: int) -> None:

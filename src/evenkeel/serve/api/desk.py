@@ -87,10 +87,12 @@ class Desk:
                 return tail.last_id  # the turn at work is so young that nothing of it is stored
         return tail.events[0].event_id - 1 if tail.events else tail.last_id
 
-    async def reader(self, session_id: str, after_id: int | None, epoch: int = 0) -> Subscription:
-        """Read a session whose owner was checked."""
+    async def reader(
+        self, session_id: str, after_id: int | None, epoch: int = 0, *, endless: bool = False
+    ) -> Subscription:
+        """Read a session whose owner was checked; `endless` as at the bus."""
         cursor = None if after_id is None else Cursor(session_id, after_id, epoch)
-        return await self.parts.bus.subscribe(cursor, session_id)
+        return await self.parts.bus.subscribe(cursor, session_id, endless=endless)
 
 
 def operator_of(connection: HTTPConnection) -> Identity:

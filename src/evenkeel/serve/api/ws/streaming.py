@@ -78,7 +78,7 @@ class Streaming:
             for kind in ("queued", "final"):  # the second is the contract's: clients know it by `data.queued`
                 await self._event(kind, queued_object(submitted))
             return
-        await self._pump(submitted.subscription, 0, own_run=True, stays=False, asked_at=asked_at)
+        await self._pump(submitted.subscription, 0, own_run=True, asked_at=asked_at)
 
     async def follow(self, place: Place, *, stays: bool) -> None:
         """Go on from a cursor: to the end of what is at work, or for as long as the connection lives."""
@@ -86,20 +86,18 @@ class Streaming:
         try:
             if after_id == 0 and place.history != "all":
                 after_id = await self._desk.turn_start(self.session_id)
-            subscription = await self._desk.reader(self.session_id, after_id, place.epoch)
+            subscription = await self._desk.reader(self.session_id, after_id, place.epoch, endless=stays)
         except EvenkeelError as error:
             await self._error(error)
             return
-        await self._pump(subscription, after_id, own_run=False, stays=stays)
+        await self._pump(subscription, after_id, own_run=False)
 
-    async def _pump(
-        self, subscription: Subscription, after_id: int, *, own_run: bool, stays: bool, asked_at: float = 0.0
-    ) -> None:
+    async def _pump(self, subscription: Subscription, after_id: int, *, own_run: bool, asked_at: float = 0.0) -> None:
         head, out, meter = message_head(self._request_id, self.session_id), self._out, self._desk.meter
         try:
             async for delivery in subscription:
                 if isinstance(delivery, Settled):
-                    if stays or (own_run and not after_id):
+                    if own_run and not after_id:
                         continue  # the silence before a run's first word, as it was when its reader was opened
                     return
                 if isinstance(delivery, HistoryLost):
