@@ -20,6 +20,7 @@ from evenkeel.hotpath.storage.addresses import dialect_of
 from evenkeel.kernel.errors import ConfigurationError
 from evenkeel.serve.app import Server, open_server
 from evenkeel.serve.family import FamilyRules, Kin, read_kin, reserved, supervise
+from evenkeel.serve.lean_protocols import LeanHttp, LeanSocket
 from evenkeel.serve.operations import collected_seldom, open_logs
 from evenkeel.serve.settings import Settings, read_settings, rendered
 
@@ -163,8 +164,8 @@ def uvicorn_config(settings: Settings, server: Server) -> uvicorn.Config:
     return uvicorn.Config(
         server.api.asgi,
         loop="auto",
-        http="httptools",
-        ws="websockets-sansio",
+        http=LeanHttp,
+        ws=LeanSocket,
         ws_max_size=settings.api.message_bytes,
         ws_per_message_deflate=False,
         ws_ping_interval=None,

@@ -27,6 +27,7 @@ class StorageMeter:
     slow: Counter
     rows: Counter
     fenced: Counter
+    again: Counter
     busy: Gauge
     places: Gauge
     mode: Gauge
@@ -85,6 +86,10 @@ class StorageMeter:
         if count:
             self.fenced.labels(self.path, what).inc(count)
 
+    def ran_again(self, why: str) -> None:
+        """A transaction was rolled back by the database and runs once more. A deadlock has taken a second by then."""
+        self.again.labels(self.path, why).inc()
+
     def wakeups(self, mode: Mode) -> None:
         """How wake-ups arrive now."""
         for each in Mode:
@@ -103,6 +108,7 @@ def build_meter(meters: Meters, path: str, slow_s: float) -> StorageMeter:
         slow=meters.counter("storage", "slow_calls", "Calls slower than the bound.", ["call"]),
         rows=meters.counter("storage", "rows_written", "Rows written.", ["table"]),
         fenced=meters.counter("storage", "fenced", "Writes rejected because their number was stale.", ["what"]),
+        again=meters.counter("storage", "transactions_again", "Transactions run again, by the error.", ["error"]),
         busy=meters.gauge("storage", "connections_busy", "items", "Connections or threads at work."),
         places=meters.gauge("storage", "connections", "items", "Connections or threads that there may be."),
         mode=meters.gauge("storage", "wakeup_mode", "info", "1 for the way wake-ups arrive now.", ["mode"]),

@@ -19,11 +19,12 @@ class Native:
 
     pool: Pool
     close_s: float
+    meter: StorageMeter
 
     async def run(self, operation: Operation[T]) -> T:
         """On the next free connection."""
         async with self.pool.connection() as connection:
-            return await run_on(connection, operation)
+            return await run_on(connection, operation, self.meter)
 
     async def aclose(self) -> None:
         """Wait for what was accepted, then close the connections."""
@@ -34,4 +35,4 @@ async def build_native(opener: Opener, meter: StorageMeter, size: int) -> Native
     """Open the pool. Raises what connecting raises."""
     pool = Pool(opener, size, meter)
     await pool.start()
-    return Native(pool, opener.settings.close_s)
+    return Native(pool, opener.settings.close_s, meter)

@@ -43,12 +43,13 @@ class Metered:
             return await self.runner.run(operation)
 
 
-async def run_on(connection: Connection, operation: Operation[T]) -> T:
+async def run_on(connection: Connection, operation: Operation[T], meter: StorageMeter) -> T:
     """Run with typed errors; a transaction that lost a deadlock was rolled back whole, so it runs again."""
     with translated():
         for attempt in range(1, TRIES):
             try:
                 return await operation(connection)
-            except _RETRIED:
+            except _RETRIED as error:
+                meter.ran_again(type(error).__name__)
                 await asyncio.sleep(0.002 * attempt)
         return await operation(connection)

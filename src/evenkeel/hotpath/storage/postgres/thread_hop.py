@@ -67,7 +67,7 @@ class ThreadHop:
         with self.meter.working():
             loop, connection = self._seated()
             try:
-                return loop.run_until_complete(run_on(connection, operation))
+                return loop.run_until_complete(run_on(connection, operation, self.meter))
             finally:
                 if connection.is_in_transaction():
                     connection.terminate()

@@ -2,9 +2,10 @@
 
 -- name: open_stream
 -- A new term; ids go on above everything that was reserved before. No row comes back for another user's stream, nor when the
--- task's attempt is over. FOR SHARE holds the attempt until this commits, so it cannot end in between.
+-- task's attempt is over. FOR KEY SHARE holds the attempt until this commits: what ends one takes the row FOR UPDATE, so it
+-- cannot end in between; a heartbeat changes no key, so neither waits for the other.
 WITH fence AS (
-    SELECT 1 FROM agent_tasks WHERE task_id = $5 AND attempt = $6 AND status = 'running' FOR SHARE
+    SELECT 1 FROM agent_tasks WHERE task_id = $5 AND attempt = $6 AND status = 'running' FOR KEY SHARE
 )
 INSERT INTO event_streams AS s (session_id, user_id, term, open, reserved_to, oldest_time, updated_time)
 SELECT $2, $3, 1, true, $4::bigint, @now, @now
@@ -26,7 +27,9 @@ SELECT user_id FROM event_streams WHERE session_id = $1;
 -- ids were reserved, and whose task attempt runs; their heads stay locked until the commit, so no successor can open in
 -- between. Sessions that are not among the writers write nothing. Rows are immutable: an id that is there stays as it is,
 -- and the caller compares when `stored` is less than what it sent. Heads are touched only to reserve or to close, and closed
--- only once: by the time a close is repeated, posts may have landed behind it.
+-- only once: by the time a close is repeated, posts may have landed behind it. FOR KEY SHARE as above: with FOR SHARE a batch
+-- and the heartbeats of its tasks waited for one another in a circle, which PostgreSQL takes a second to notice. Heads are
+-- locked in the order of their sessions.
 WITH writers AS MATERIALIZED (
     SELECT w.n, w.session_id, w.last_id, w.reserve_to, w.closing, s.user_id
     FROM unnest($2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::boolean[], $7::text[], $8::int[])
@@ -36,8 +39,8 @@ WITH writers AS MATERIALIZED (
         AND w.last_id <= greatest(s.reserved_to, w.reserve_to)
     WHERE w.task_id IS NULL OR EXISTS (
         SELECT FROM agent_tasks AS t
-        WHERE t.task_id = w.task_id AND t.attempt = w.attempt AND t.status = 'running' FOR SHARE)
-    FOR NO KEY UPDATE OF s
+        WHERE t.task_id = w.task_id AND t.attempt = w.attempt AND t.status = 'running' FOR KEY SHARE)
+    ORDER BY s.session_id FOR NO KEY UPDATE OF s
 ), stored AS (
     INSERT INTO stream_events (session_id, event_id, user_id, payload, created_time)
     SELECT writers.session_id, e.event_id, writers.user_id, e.payload, @now
@@ -109,7 +112,7 @@ SELECT post_id, session_id, payload FROM stream_posts WHERE session_id = ANY($1:
 -- Posts that came too late for a writer that has closed: they go behind its terminal event, in order.
 WITH head AS (
     SELECT session_id, user_id, reserved_to FROM event_streams
-    WHERE session_id = ANY($2::text[]) AND NOT open FOR NO KEY UPDATE
+    WHERE session_id = ANY($2::text[]) AND NOT open ORDER BY session_id FOR NO KEY UPDATE
 ), taken AS (
     DELETE FROM stream_posts USING head WHERE stream_posts.session_id = head.session_id
     RETURNING stream_posts.post_id, stream_posts.session_id, stream_posts.payload

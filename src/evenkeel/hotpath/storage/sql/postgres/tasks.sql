@@ -69,15 +69,28 @@ RETURNING task_id, attempt, max_attempts, thread_id, session_id, user_id, agent_
     updated_at, rank, seq;
 
 -- name: heartbeat_tasks
--- The fence: only the current attempt of a running task is extended. No indexed column changes: heap-only updates.
+-- The fence: only the current attempt of a running task is extended. No indexed column changes: heap-only updates. Rows are
+-- locked in order, here and where tasks end, so that two batches never wait for one another.
+WITH held AS MATERIALIZED (
+    SELECT t.task_id FROM agent_tasks AS t
+    JOIN unnest($3::text[], $4::int[]) AS h (task_id, attempt) ON t.task_id = h.task_id AND t.attempt = h.attempt
+    WHERE t.status = 'running' ORDER BY t.task_id FOR NO KEY UPDATE OF t
+)
 UPDATE agent_tasks AS t SET lease_until = @now + $2::float8
-FROM unnest($3::text[], $4::int[]) AS held (task_id, attempt)
-WHERE t.task_id = held.task_id AND t.attempt = held.attempt AND t.status = 'running'
+FROM held WHERE t.task_id = held.task_id
 RETURNING t.task_id, t.cancel_requested;
 
 -- name: complete_tasks
 -- The fence again. 'retry' with no tries left is 'dead'; with a cancel asked for meanwhile, 'cancelled'. 'pending' = given back
 -- untouched: no try is counted. Whoever ran out of turn (the rollback path starts rows whatever they are) goes back in line.
+-- FOR UPDATE waits for events that are being stored under this attempt: see `append_events`.
+WITH ended AS MATERIALIZED (
+    SELECT t.task_id, d.status, d.error, d.retry_in_s
+    FROM agent_tasks AS t
+    JOIN unnest($2::text[], $3::int[], $4::text[], $5::text[], $6::float8[]) AS d (task_id, attempt, status, error, retry_in_s)
+        ON t.task_id = d.task_id AND t.attempt = d.attempt
+    WHERE t.status = 'running' ORDER BY t.task_id FOR UPDATE OF t
+)
 UPDATE agent_tasks AS t SET
     status = CASE
         WHEN d.status = 'retry' AND t.cancel_requested THEN 'cancelled'
@@ -92,8 +105,7 @@ UPDATE agent_tasks AS t SET
         WHEN d.status = 'retry' AND NOT t.cancel_requested AND t.retry_count + 1 < t.max_attempts THEN NULL
         ELSE @now END,
     worker = '', last_error = d.error, updated_at = @now
-FROM unnest($2::text[], $3::int[], $4::text[], $5::text[], $6::float8[]) AS d (task_id, attempt, status, error, retry_in_s)
-WHERE t.task_id = d.task_id AND t.attempt = d.attempt AND t.status = 'running'
+FROM ended AS d WHERE t.task_id = d.task_id
 RETURNING t.task_id, t.thread_id, t.ready;
 
 -- name: were_completed
@@ -226,10 +238,11 @@ FROM agent_tasks WHERE status IN ('pending', 'retry') AND ready AND retry_at <= 
 ORDER BY retry_at, created_at LIMIT $2;
 
 -- name: start_task
--- Rollback path: no claim, no turn, no look at who else may have started it.
-UPDATE agent_tasks SET
-    status = 'running', attempt = attempt + 1, worker = $3, lease_until = @now + $4::float8,
+-- Rollback path: no claim, no turn, no look at who else may have started it; FOR UPDATE because it ends that attempt.
+WITH started AS MATERIALIZED (SELECT task_id FROM agent_tasks WHERE task_id = $2 FOR UPDATE)
+UPDATE agent_tasks AS t SET
+    status = 'running', attempt = t.attempt + 1, worker = $3, lease_until = @now + $4::float8,
     started_at = @now, updated_at = @now
-WHERE task_id = $2
-RETURNING task_id, attempt, max_attempts, thread_id, session_id, user_id, agent_id, request_payload, created_at,
-    updated_at, rank, seq;
+FROM started WHERE t.task_id = started.task_id
+RETURNING t.task_id, t.attempt, t.max_attempts, t.thread_id, t.session_id, t.user_id, t.agent_id, t.request_payload,
+    t.created_at, t.updated_at, t.rank, t.seq;

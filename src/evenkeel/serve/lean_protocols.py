@@ -1,0 +1,140 @@
+"""uvicorn's protocols with less in their hands: thousands of connections wait at a time, and each frame counts.
+
+What uvicorn holds for a WebSocket that waits includes an `asyncio.Queue` and an `asyncio.Event`, with five deques of 600
+bytes between them, and the headers of both sides of the handshake. Here they are a list, a flag, and nothing. And a text
+message becomes a frame (RFC 6455, section 5.2) in one step, where the state machine of `websockets` takes ten; what else
+is sent and all that is received still goes through it.
+
+Connections that are gone leave no cycles behind, whose memory would wait for the collector to look at everything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.utils import ClientDisconnected
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.protocol import OPEN
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
+
+TEXT = 0x81
+"""The first byte of a text message in one frame."""
+SHORT, MIDDLE = 126, 1 << 16
+
+
+class Inbox:
+    """What one task reads, one message after the other: the part of `asyncio.Queue` that is used. uvicorn stops reading
+    from the network while a message waits, which bounds it.
+    """
+
+    __slots__ = ("_items", "_waiting")
+
+    def __init__(self) -> None:
+        self._items: list[ASGIReceiveEvent] = []
+        self._waiting: asyncio.Future[None] | None = None
+
+    def put_nowait(self, item: ASGIReceiveEvent) -> None:
+        """Add one."""
+        self._items.append(item)
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
+
+    def empty(self) -> bool:
+        """Nothing waits."""
+        return not self._items
+
+    async def get(self) -> ASGIReceiveEvent:
+        """The next, in order. One caller at a time."""
+        while not self._items:
+            self._waiting = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiting
+            finally:
+                self._waiting = None
+        return self._items.pop(0)
+
+
+class Gate:
+    """Open or closed: the part of `asyncio.Event` that is used."""
+
+    __slots__ = ("_waiting", "is_open")
+
+    def __init__(self) -> None:
+        self.is_open = True
+        self._waiting: list[asyncio.Future[None]] = []
+
+    def set(self) -> None:
+        """Open it; whoever waits goes on."""
+        self.is_open = True
+        waiting, self._waiting = self._waiting, []
+        for each in waiting:
+            if not each.done():
+                each.set_result(None)
+
+    def clear(self) -> None:
+        """Close it."""
+        self.is_open = False
+
+    async def wait(self) -> None:
+        """Until it is open."""
+        while not self.is_open:
+            waiting = asyncio.get_running_loop().create_future()
+            self._waiting.append(waiting)
+            await waiting
+
+
+class LeanHttp(HttpToolsProtocol):
+    """HTTP; see the module."""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See asyncio. A response that is still made knows its connection; that need not know it any more."""
+        super().connection_lost(exc)
+        self.cycle = None  # type: ignore[assignment]
+
+    def handle_websocket_upgrade(self) -> None:
+        """See uvicorn. The connection has another protocol from now on."""
+        super().handle_websocket_upgrade()
+        self.parser = None  # type: ignore[assignment]
+
+
+class LeanSocket(WebSocketsSansIOProtocol):
+    """A WebSocket; see the module."""
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self.queue = Inbox()  # type: ignore[assignment]
+        self._gate = Gate()
+        self.writable = self._gate  # type: ignore[assignment]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See asyncio."""
+        super().connection_lost(exc)
+        self.conn.parser.close()  # a generator whose frame refers to what refers to it
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """See ASGI."""
+        text = message.get("text") if message["type"] == "websocket.send" else None
+        if text is None or not self.handshake_complete:
+            await super().send(message)
+            if message["type"] == "websocket.accept":
+                self.request.headers.clear()
+                self.response.headers.clear()
+            return
+        await self._gate.wait()
+        if self.disconnected or self.close_sent or self.conn.state is not OPEN:
+            raise ClientDisconnected
+        self.transport.write(framed(str(text).encode()))
+
+
+def framed(data: bytes) -> bytes:
+    """A text message of this UTF-8 as one frame of a server, which masks nothing."""
+    size = len(data)
+    if size < SHORT:
+        return bytes((TEXT, size)) + data
+    if size < MIDDLE:
+        return bytes((TEXT, SHORT)) + size.to_bytes(2) + data
+    return bytes((TEXT, SHORT + 1)) + size.to_bytes(8) + data
