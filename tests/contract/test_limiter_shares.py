@@ -44,7 +44,6 @@ async def test_of_a_share_that_ran_out_only_what_is_in_use_is_kept(place: Place)
         async def held() -> int:
             return (await storage.shares.claim("sessions", "other", wanted=0, keep=0, limit=4, ttl_s=60.0)).others
 
-        assert await held() == 4
         clock.advance(1.0)
         while await held() != 1:  # noqa: ASYNC110
             await asyncio.sleep(0.01)

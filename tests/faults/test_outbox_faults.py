@@ -33,7 +33,7 @@ LEFT_BEHIND = 2 * SENDING.max_sends
 async def test_dispatchers_killed_at_random_points(database: Place) -> None:
     """Kill -9, three times. Without a crash nothing goes out twice; with one at most what was under way does."""
     chance = random.Random(5)
-    names = [f"m{n}" for n in range(150)]
+    names = [f"m{n}" for n in range(1_000)]
     async with running(database) as one:
         await one.dispatcher.submit(*(message(name, f"a{n % 7}") for n, name in enumerate(names)))
     sent: dict[str, list[str]] = defaultdict(list)

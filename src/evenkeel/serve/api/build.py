@@ -90,7 +90,9 @@ async def build_api(
 
 
 class Entrance:
-    """WebSockets go straight to their addresses: for as long as one stays, each layer it came through keeps its frame."""
+    """WebSockets go straight to their addresses: for as long as one stays, each layer it came through keeps its frame.
+    What a request is about is forgotten with it.
+    """
 
     def __init__(self, http: ASGIApp, sockets: Mapping[str, ASGIApp]) -> None:
         self._http = http
@@ -98,7 +100,10 @@ class Entrance:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         socket = self._sockets.get(scope["path"]) if scope["type"] == "websocket" else None
-        await (socket or self._http)(scope, receive, send)
+        try:
+            await (socket or self._http)(scope, receive, send)
+        finally:
+            scope.clear()  # what was put in there refers to the connection, which keeps it for as long as it stays
 
 
 def _sockets(desk: Desk, options: ApiOptions) -> dict[str, ASGIApp]:
