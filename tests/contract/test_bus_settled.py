@@ -59,6 +59,44 @@ async def test_a_run_that_began_while_storage_was_asked_is_not_taken_for_over(pl
     assert not [each for each in seen if isinstance(each, Settled)]
 
 
+async def test_a_run_that_died_right_then_is_noticed_all_the_same(place: Place) -> None:
+    """The first answer is too old to tell, and no event comes that would make anybody ask again."""
+    asked, answered = asyncio.Event(), asyncio.Event()
+
+    async def active(_: Sequence[str]) -> frozenset[str]:
+        asked.set()
+        await answered.wait()
+        return frozenset()
+
+    switches, meters = read_switches(place.profile), Meters()
+    async with (
+        place.open(meters) as storage,
+        build_bus(QUIET, switches, meters, events=storage.events, wakeups=storage.wakeups, active=active) as bus,
+        build_event_writer(EAGER, switches, meters, events=storage.events, bus=bus, wakeups=storage.wakeups) as writer,
+    ):
+        await (await writer.begin("s", "u")).emit(FINAL)
+        subscription = await bus.subscribe(Cursor("s", 0), "s")
+        seen: list[Delivery] = []
+
+        async def read() -> None:
+            async for delivery in subscription:
+                seen.append(delivery)
+                if isinstance(delivery, Settled):
+                    return
+
+        reading = asyncio.create_task(read())
+        await asked.wait()
+        second = await writer.begin("s", "u")
+        await second.emit(delta("word "))
+        await second.flush()
+        await asyncio.sleep(0.05)  # the reader has seen it
+        answered.set()
+        await reading
+        await subscription.aclose()
+    assert ends(seen[0]) == 1
+    assert isinstance(seen[-1], Settled)
+
+
 async def test_for_a_reader_that_stays_nobody_looks(place: Place) -> None:
     looks = 0
 

@@ -157,13 +157,15 @@ class Upkeep:
             if ends.get(ring.session_id) == ring.end:
                 ring.quiet_at, ring.pause_s = ring.end, 0.0
                 ring.wake()
-            elif ring.ended:
+            elif ring.ended or ring.session_id not in active:
                 self._ask_later(ring)
             else:
-                ring.busy = ring.session_id in active
+                ring.busy = True
 
     def _ask_later(self, ring: Ring) -> None:
-        """A run that has said its last word lets go of its lease in a moment."""
+        """A run that has said its last word lets go of its lease in a moment; one that the answer did not know may be in
+        the next.
+        """
         name = ring.session_id
         ring.pause_s = min(self._rules.settle_max_s, ring.pause_s * 2 or self._rules.settle_s)
         self._timers[name] = asyncio.get_running_loop().call_later(ring.pause_s, self._ask_again, name)
