@@ -67,3 +67,28 @@ def test_rules_that_context_lowers(finding: Callable[..., Finding], rule: str) -
 def test_all_other_rules_stay(finding: Callable[..., Finding], rule: str) -> None:
     untouched = finding(rule=rule, severity="CRITICAL", hot_path=True, contexts=(SET_UP, JOB_FILE, SMALL))
     assert weigh_context(untouched) == untouched
+
+
+ONCE = "once: a migration, run by hand"
+
+
+@pytest.mark.parametrize("rule", ["n-plus-one", "n-write-loop", "missing-bulk", "blocking-io-in-async"])
+def test_code_that_runs_once_is_an_advisory(finding: Callable[..., Finding], rule: str) -> None:
+    weighed = weigh_context(finding(rule=rule, severity="LOW", contexts=(SET_UP, ONCE)))
+    assert weighed.severity == "LOW"
+    assert weighed.advisory is not None
+    assert weighed.advisory.reason == "runs-once"
+    assert weighed.advisory.evidence == (ONCE,)
+
+
+@pytest.mark.parametrize("rule", ["narrow-transaction", "unclaimed-queue-read", "unclosed-connection"])
+def test_what_goes_wrong_once_is_still_wrong(finding: Callable[..., Finding], rule: str) -> None:
+    weighed = weigh_context(finding(rule=rule, severity="HIGH", contexts=(ONCE,)))
+    assert weighed.severity == "HIGH"
+    assert weighed.advisory is None
+
+
+def test_that_it_runs_once_is_no_further_kind_of_evidence(finding: Callable[..., Finding]) -> None:
+    weighed = weigh_context(finding(rule="wide-transaction", severity="HIGH", contexts=(SET_UP, JOB_FILE, ONCE)))
+    assert weighed.severity == "MEDIUM"
+    assert weighed.advisory is None

@@ -13,6 +13,13 @@ from evenkeel.audit.model.finding import SEVERITIES, Advisory, Finding, Severity
 EXECUTION_CONTEXT_RULES = frozenset(
     {"blocking-io-in-async", "cpu-bound-in-async", "redundant-fetch", "wide-transaction", "session-across-stream"}
 )
+# What costs the one who waits while it runs, and nothing after: in code that runs once there is nobody.
+RUN_ONCE_RULES = frozenset(
+    {"n-plus-one", "n-write-loop", "missing-bulk", "over-fetching", "redundant-fetch", "unnecessary-resolve"}
+    | {"blocking-io-in-async", "sync-sleep-in-async", "cpu-bound-in-async", "per-call-offload", "sequential-await-loop"}
+    | {"list-allocation", "redundant-copy", "string-concat-loop"}
+)
+ONCE = "once"  # the kind of evidence that code runs once
 _ALWAYS_EXEMPT = frozenset({"n-plus-one", "unclaimed-queue-read", "lock-across-await"})
 ADVISORY_FROM = 3  # kinds of evidence; fewer lower the severity by one
 
@@ -37,8 +44,16 @@ def one_lower(severity: Severity) -> Severity:
 
 
 def weigh_context(finding: Finding) -> Finding:
-    """The finding after the execution-context rule. Used evidence moves into its text, so a second pass is idle."""
+    """The finding after the execution-context rule. Used evidence moves into its text, so a second pass is idle.
+
+    A LOW finding of code that runs once is an advisory, exempt or not: its severity says already where it runs."""
     if not finding.contexts or finding.advisory is not None:
+        return finding
+    once = [each for each in finding.contexts if evidence_kind(each) == ONCE]
+    if once and finding.rule in RUN_ONCE_RULES:
+        return _run_once(finding, once[0])
+    finding = msgspec.structs.replace(finding, contexts=tuple(each for each in finding.contexts if each not in once))
+    if not finding.contexts:
         return finding
     if finding.rule not in EXECUTION_CONTEXT_RULES or is_exempt(finding):
         return finding
@@ -46,6 +61,11 @@ def weigh_context(finding: Finding) -> Finding:
     if len(kinds) >= ADVISORY_FROM:
         return _advised(finding)
     return _lowered(finding)
+
+
+def _run_once(finding: Finding, evidence: str) -> Finding:
+    advisory = Advisory("runs-once", (evidence,), finding.severity)
+    return msgspec.structs.replace(finding, advisory=advisory, contexts=())
 
 
 def _advised(finding: Finding) -> Finding:

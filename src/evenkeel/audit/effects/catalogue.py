@@ -97,7 +97,7 @@ class CallSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     bounded: bool = False  # opens a region with bounded concurrency or a time-out (semaphores, wait_for)
     unless: tuple[
         str, ...
-    ] = ()  # `keyword=literal`: called so it has none of its effects (`check_deliverability=False`)
+    ] = ()  # `keyword=literal`: called so it has none of its effects (`check_deliverability=False`); `keyword`: without it
 
 
 class TypeSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -37,7 +37,7 @@ class LibraryEffects:
         self, function_id: int, call: Call, spec: CallSpec, described: Described, query: tuple[str, ...]
     ) -> tuple[Effect, ...]:
         """The effects of a library call, with entity and certainty filled in."""
-        if spec.unless and any(f"{each.keyword}={each.value.text}" in spec.unless for each in call.arguments):
+        if spec.unless and self._is_spared(call, spec):
             return ()
         entity = self._entity(function_id, call, spec, described)
         found = list(made_effects(spec.effects, entity, blocking=spec.blocking, certain=described.certain))
@@ -56,6 +56,16 @@ class LibraryEffects:
         if query and any(each.kind in {"db-read", "db-insert"} for each in found):
             found.extend(self._added(function_id, call, entity or found[0].detail, spec, described))
         return tuple(dict.fromkeys(found))
+
+    def _is_spared(self, call: Call, spec: CallSpec) -> bool:
+        """Whether a call is made in a way that its spec says has no effect: by what it is given, or leaves out."""
+        given = {each.keyword: each.value.text for each in call.arguments if each.keyword}
+        positional = (each.value.text for each in call.arguments if not each.keyword)
+        given.update(zip(spec.parameters, positional, strict=False))
+        return any(
+            given.get(name) == literal if equals else name not in given
+            for name, equals, literal in (each.partition("=") for each in spec.unless)
+        )
 
     def _was_run(self, function_id: int, value: Value) -> bool:
         """Whether a value is the cursor of a statement that this same expression runs: `list(connection.execute(...))`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from evenkeel.audit.effects.relations import Maker, relate, related_type
@@ -17,6 +18,7 @@ MANY = ("list", "List", "set", "Set", "Sequence", "ReverseRelation", "ManyToMany
 EAGER = ("joined", "selectin", "subquery", "immediate", "False")
 NEVER = ("noload", "raise", "raise_on_sql", "dynamic", "write_only")
 QUERY = "sqlalchemy.orm.Query"  # what a dynamic relationship gives
+LAZY_NAMED = re.compile(r"""["']lazy["']\s*:\s*["']?(\w+)|\blazy\s*=\s*["']?(\w+)""")
 WIDE = ("Text", "JSON", "JSONB", "LargeBinary", "BYTEA", "BinaryField", "TextField", "JSONField", "Vector")
 
 
@@ -127,7 +129,7 @@ def _relation(resolver: Resolver, symbol: ClassSymbol, name: str, assignment: As
         and maker.callee.startswith(("sa.", "ForeignKey"))
     ):
         return None
-    lazy = next((each.value.text.strip("\"'") for each in maker.arguments if each.keyword == "lazy"), "")
+    lazy = _lazy(maker)
     if lazy in NEVER or "DynamicMapped[" in assignment.annotation or "WriteOnlyMapped[" in assignment.annotation:
         return None
     target, many = _target(assignment.annotation, maker.arguments)
@@ -136,12 +138,23 @@ def _relation(resolver: Resolver, symbol: ClassSymbol, name: str, assignment: As
     return Relation(name, target, lazy not in EAGER, many) if target else None
 
 
+def _lazy(maker: Call) -> str:
+    """How a relationship is loaded, as written; SQLModel hands SQLAlchemy's words on in a dictionary."""
+    for each in maker.arguments:
+        if each.keyword == "lazy":
+            return each.value.text.strip("\"'")
+        if each.keyword == "sa_relationship_kwargs":
+            named = LAZY_NAMED.search(each.value.text)
+            return (named[1] or named[2]) if named is not None else ""
+    return ""
+
+
 def _queried(resolver: Resolver, symbol: ClassSymbol, assignment: Assignment) -> str:
     """The target of a relationship whose reading gives a query: `relationship("Post", lazy="dynamic")`."""
     maker = _maker(resolver, symbol, assignment)
-    if maker is None or not maker.callee.endswith(("relationship", "dynamic_loader")):
+    if maker is None or not maker.callee.endswith(("relationship", "Relationship", "dynamic_loader")):
         return ""
-    lazy = next((each.value.text.strip("\"'") for each in maker.arguments if each.keyword == "lazy"), "")
+    lazy = _lazy(maker)
     is_query = lazy == "dynamic" or maker.callee.endswith("dynamic_loader") or "DynamicMapped[" in assignment.annotation
     return _target(assignment.annotation, maker.arguments)[0] if is_query else ""
 

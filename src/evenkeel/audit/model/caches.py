@@ -82,10 +82,19 @@ def _fills(module: ModuleView, initialiser: FunctionView, attribute: str, maker:
             if not any(target in {attribute, f"{attribute}[]"} for target in each.targets):
                 continue
             found = _source(method, each)
-            if found is not None and _is_guarded(method, attribute):
+            if found is not None and _is_guarded(method, attribute) and not _is_shared(method):
                 keyed = any(target.endswith("[]") for target in each.targets) or _depends_on_arguments(method, found[0])
                 yield Cache(attribute, found[0], found[1], maker, keyed, _is_heavy(found[0]))
                 return
+
+
+def _is_shared(method: FunctionView) -> bool:
+    """Whether the method asks a cache that outlives the request before it loads: the attribute is a second tier."""
+    return any(
+        each.effect.kind == "cache-read" or each.effect.detail in NEAR
+        for call in method.calls_reaching("network", "cache-read")
+        for each in call.reaches("network", "cache-read")
+    )
 
 
 def _source(method: FunctionView, assignment: Assignment) -> tuple[CallView, Reach] | None:

@@ -17,6 +17,7 @@ SET_UP = re.compile(
     r"(^|[._])(init|initiali[sz]e|setup|set_up|bootstrap|migrate|migration|startup|on_startup|lifespan)(_|$)"
 )
 BATCH_FOLDER = re.compile(r"(^|/)(tasks?|jobs?|cron|crons)(/|\.py$)")
+ENTRY_NAMES = {"startup": "start-up", "cli": "the command line", "migration": "a migration"}
 SAFEGUARDS = re.compile(r"(^|\.)(timeout|timeout_at|wait_for|fail_after|move_on_after|Timeout)$")
 
 
@@ -30,10 +31,29 @@ def _evidence(function: FunctionView, call: CallView) -> Iterator[str]:
     set_up = next((each for each in names if SET_UP.search(each.rpartition(".")[2])), "")
     if set_up or function.role == "startup":
         yield f"set-up: {set_up or 'reached only from start-up, command line or migration'}"
+    once = _once(function, call)
+    if once:
+        yield f"once: {once}"
     if BATCH_FOLDER.search(function.module.path):
         yield f"batch: file under {function.module.path}"
     if _is_guarded(function, call):
         yield "safeguard: a time-out surrounds it"
+
+
+def _once(function: FunctionView, call: CallView) -> str:
+    """Why what the call does is done once and nobody waits for it again; "" when it may be repeated."""
+    if function.role != "startup" or function.info.hot or _is_endless(function, call):
+        return ""
+    if function.info.kind in {"migration", "script"}:
+        return f"a {function.info.kind}, run by hand"
+    entries = [each for each in ("startup", "cli", "migration") if each in function.info.roles]
+    return f"reached from {' and '.join(ENTRY_NAMES[each] for each in entries)} alone"
+
+
+def _is_endless(function: FunctionView, call: CallView) -> bool:
+    """Whether a loop without an end repeats the call, as in a command that is a worker."""
+    around = function.blocks_around(call.fact.block, "while")
+    return any(each.subject is None or each.subject.kind in {"constant", "number"} for each in around)
 
 
 def _is_guarded(function: FunctionView, call: CallView) -> bool:

@@ -170,12 +170,17 @@ def _is_narrow(load: CallView) -> bool:
 def _computed(function: FunctionView, block: Block, load: CallView) -> Iterator[Excess]:
     outer = _consumer(function, block)
     condition = condition_of(function.fact, block)
-    if condition and _asks_element_alone(condition, block.targets[0]):
+    if condition and _asks_element_alone(condition, block.targets[0]) and not _is_filled(load, condition):
         what = f"every `{_entity(load)}` row is loaded and filtered in Python by `{condition[:60]}`"
         yield Excess("filter", load, block.line, block.end_line, what, True, False)
     elif outer in AGGREGATES and element_attributes(function.fact, block):
         what = f"every `{_entity(load)}` row is loaded for `{outer}(...)` in Python"
         yield Excess("aggregate", load, block.line, block.end_line, what, True, False)
+
+
+def _is_filled(load: CallView, condition: str) -> bool:
+    """`for each in user.permissions.all() if each.key`: a whole relation of one object, less what has nothing there."""
+    return load.name == "all" and "Manager[" in load.link.receiver and re.fullmatch(r"[\w.]+", condition) is not None
 
 
 def _consumer(function: FunctionView, block: Block) -> str:

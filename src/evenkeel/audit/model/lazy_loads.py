@@ -225,7 +225,7 @@ def managed_loading(call: CallView, end: Step | None = None) -> Loading | None:
 
     A method of the element (`author.summary()`) may read what was loaded along: unknown as soon as the query loads any.
     So may a function that is given an element from elsewhere, when what it reads (at `end`) is a whole relation."""
-    if end is not None and call.targets and _is_given(call) and _reads_relation(call, end):
+    if end is not None and call.targets and _is_given(call) and reads_relation(call, end):
         return "unknown"
     chain = next(iter(IDENTIFIER.findall(call.fact.callee.partition("> ")[2] or call.fact.callee)), "")
     root, *rest = chain.split(".")
@@ -250,7 +250,7 @@ def _is_given(call: CallView) -> bool:
     return bool(passed) and all(_origin_of_name(function, each, call.fact.position, 0) is None for each in passed)
 
 
-def _reads_relation(call: CallView, end: Step) -> bool:
+def reads_relation(call: CallView, end: Step) -> bool:
     """Whether the read at the end of a way is of a whole related collection, `document.tags.all()`, that a prefetch serves."""
     return any(each.name in WHOLE and "Manager[" in each.link.receiver for each in calls_at(call.function.module, end))
 

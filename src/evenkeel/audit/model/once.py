@@ -16,6 +16,12 @@ PRESENT = re.compile(r"^(?:([\w.]+)|([\w.]+) is not None)$")
 
 MEMBER = re.compile(r"^[\w.\[\]\"'(), ]+? (not )?in ([\w.]+)$")
 
+# `time.time() - self.loaded > TTL`, `now - self._at >= timedelta(...)`, `self._expires < time.time()`
+ELAPSED = re.compile(
+    r"(?:now|time|monotonic|utcnow|perf_counter)\w*(?:\([^()]*\))?\s*(?:-\s*[\w.]+\s*)?(>=?|<=?)|"
+    r"^[\w.]+\s*(>=?|<=?)\s*(?:[\w.]*\.)?(?:now|time|monotonic|utcnow)\b"
+)
+
 Region = tuple[int, int]  # positions of first and last byte, comparable with Call.position
 
 
@@ -43,6 +49,7 @@ def kept_regions(function: Function, *, cached: bool) -> tuple[Region, ...]:
     if function.owner >= 0:
         kept = {target for each in function.assignments for target in each.targets if target.startswith("self.")}
         regions += [_guarded(function, block, kept) for block in function.blocks]
+    regions += [_renewed(function, block) for block in function.blocks if block.kind == "if" and block.subject]
     return tuple(each for each in regions if each is not None)
 
 
@@ -66,6 +73,25 @@ def _remembered(function: Function, block: Block) -> Region | None:
     return region if any(_stores(function, store, region) for store in stores) else None
 
 
+def _renewed(function: Function, block: Block) -> Region | None:
+    """`if time.time() - self.loaded > TTL: self.rows = load()`: once in a while, however often it is called."""
+    if block.subject is None or ELAPSED.search(block.subject.text) is None:
+        return None
+    region = (block.start, block.end)
+    if block.exits and block.parent >= 0 and not _keeps(function, region):
+        region = (block.end, function.blocks[block.parent].end)
+    return region if _keeps(function, region) else None
+
+
+def _keeps(function: Function, region: Region) -> bool:
+    """Whether something that outlives the call is bound in a region."""
+    return any(
+        is_inside(each.position, (region,)) and (target in function.globals or target.startswith(("self.", "cls.")))
+        for each in function.assignments
+        for target in each.targets
+    )
+
+
 def _looked_up_in(function: Function, name: str, position: int) -> set[str]:
     """The maps that a local name was last read from: `cache` for `found = cache.get(key)`."""
     given = [each for each in function.assignments if name and name in each.targets and each.position < position]
@@ -84,7 +110,11 @@ def _stores(function: Function, store: str, region: Region) -> bool:
     )
     if local:
         return False
-    kept = any(f"{store}[]" in each.targets and is_inside(each.position, (region,)) for each in function.assignments)
+    kept = any(
+        (f"{store}[]" in each.targets or (store in each.targets and "." in store))
+        and is_inside(each.position, (region,))
+        for each in function.assignments
+    )
     calls = (each for each in function.calls if is_inside(each.position, (region,)))
     return kept or any(each.callee in {f"{store}.set", f"{store}.setdefault", f"{store}.put"} for each in calls)
 

@@ -158,7 +158,7 @@ from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.finding import Confidence, Finding, Severity, Step
 from evenkeel.audit.model.inner_loads import inner_loads
 from evenkeel.audit.model.invariant_queries import repeated_questions
-from evenkeel.audit.model.lazy_loads import LazyLoad, lazy_loads, managed_loading
+from evenkeel.audit.model.lazy_loads import LazyLoad, lazy_loads, managed_loading, reads_relation
 from evenkeel.audit.model.loop_data import flows_into
 from evenkeel.audit.model.loops import Repetition, per_element
 from evenkeel.audit.model.masks import LAZY_READ
@@ -201,7 +201,7 @@ def _serialised(function: FunctionView) -> Iterator[Finding]:
         reads = [each for each in call.reaches("db-read") if not each.looped]
         if call.loops or not reads or not flows_into(call, element):
             continue
-        whole = managed_loading(call) is not None
+        whole = managed_loading(call) is not None or (bool(call.targets) and reads_relation(call, reads[0].path[-1]))
         yield call.finding(
             severity(function),
             f"`{call.written}` queries `{short_entity(reads[0].effect.detail) or 'a row'}` in "
