@@ -69,7 +69,7 @@ def test_all_other_rules_stay(finding: Callable[..., Finding], rule: str) -> Non
     assert weigh_context(untouched) == untouched
 
 
-ONCE = "once: a migration, run by hand"
+ONCE = "once: a migration"
 
 
 @pytest.mark.parametrize("rule", ["n-plus-one", "n-write-loop", "missing-bulk", "blocking-io-in-async"])

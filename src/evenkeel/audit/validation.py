@@ -16,8 +16,7 @@ EXECUTION_CONTEXT_RULES = frozenset(
 # What costs the one who waits while it runs, and nothing after: in code that runs once there is nobody.
 RUN_ONCE_RULES = frozenset(
     {"n-plus-one", "n-write-loop", "missing-bulk", "over-fetching", "redundant-fetch", "unnecessary-resolve"}
-    | {"blocking-io-in-async", "sync-sleep-in-async", "cpu-bound-in-async", "per-call-offload", "sequential-await-loop"}
-    | {"list-allocation", "redundant-copy", "string-concat-loop"}
+    | {"blocking-io-in-async", "sync-sleep-in-async", "cpu-bound-in-async", "wide-transaction", "long-transaction"}
 )
 ONCE = "once"  # the kind of evidence that code runs once
 _ALWAYS_EXEMPT = frozenset({"n-plus-one", "unclaimed-queue-read", "lock-across-await"})
@@ -46,11 +45,11 @@ def one_lower(severity: Severity) -> Severity:
 def weigh_context(finding: Finding) -> Finding:
     """The finding after the execution-context rule. Used evidence moves into its text, so a second pass is idle.
 
-    A LOW finding of code that runs once is an advisory, exempt or not: its severity says already where it runs."""
+    A finding that its rule made LOW because the code runs once is an advisory, exempt from lowering or not."""
     if not finding.contexts or finding.advisory is not None:
         return finding
     once = [each for each in finding.contexts if evidence_kind(each) == ONCE]
-    if once and finding.rule in RUN_ONCE_RULES:
+    if once and finding.rule in RUN_ONCE_RULES and finding.severity == "LOW":
         return _run_once(finding, once[0])
     finding = msgspec.structs.replace(finding, contexts=tuple(each for each in finding.contexts if each not in once))
     if not finding.contexts:

@@ -17,7 +17,6 @@ SET_UP = re.compile(
     r"(^|[._])(init|initiali[sz]e|setup|set_up|bootstrap|migrate|migration|startup|on_startup|lifespan)(_|$)"
 )
 BATCH_FOLDER = re.compile(r"(^|/)(tasks?|jobs?|cron|crons)(/|\.py$)")
-ENTRY_NAMES = {"startup": "start-up", "cli": "the command line", "migration": "a migration"}
 SAFEGUARDS = re.compile(r"(^|\.)(timeout|timeout_at|wait_for|fail_after|move_on_after|Timeout)$")
 
 
@@ -33,7 +32,7 @@ def _evidence(function: FunctionView, call: CallView) -> Iterator[str]:
         yield f"set-up: {set_up or 'reached only from start-up, command line or migration'}"
     once = _once(function, call)
     if once:
-        yield f"once: {once}"
+        yield once
     if BATCH_FOLDER.search(function.module.path):
         yield f"batch: file under {function.module.path}"
     if _is_guarded(function, call):
@@ -44,10 +43,11 @@ def _once(function: FunctionView, call: CallView) -> str:
     """Why what the call does is done once and nobody waits for it again; "" when it may be repeated."""
     if function.role != "startup" or function.info.hot or _is_endless(function, call):
         return ""
-    if function.info.kind in {"migration", "script"}:
-        return f"a {function.info.kind}, run by hand"
-    entries = [each for each in ("startup", "cli", "migration") if each in function.info.roles]
-    return f"reached from {' and '.join(ENTRY_NAMES[each] for each in entries)} alone"
+    if function.info.kind == "migration":
+        return "once: a migration"
+    if function.info.kind == "script":
+        return "once: a script"
+    return "once: reached only from start-up, command line or migration"
 
 
 def _is_endless(function: FunctionView, call: CallView) -> bool:

@@ -32,7 +32,7 @@ class Step(msgspec.Struct, frozen=True, gc=False):
 class Advisory(msgspec.Struct, frozen=True, gc=False):
     """Why a finding costs no points: which rule of the context rules made it an advisory, and on what evidence."""
 
-    reason: str  # "execution-context" or "Planned: ADR-12"
+    reason: str  # "execution-context", "runs-once" or "Planned: ADR-12"
     evidence: tuple[str, ...]
     original_severity: Severity
 

@@ -121,7 +121,7 @@ def _query(function: FunctionView, loop: int) -> tuple[CallView, Reach] | None:
     for call in function.calls_reaching("db-read", "db-write", "network"):
         if not _inside_innermost(function, call, loop) and not inside(function.fact, call.fact.block, loop):
             continue
-        if _ends_in(function, call):
+        if _ends_in(function, call) or _comes_after(function, call, loop):
             continue
         reach = next((each for each in call.reaches("db-read") if not each.looped), None)
         if reach is None and _decides(function, call, loop):
@@ -137,6 +137,13 @@ def _ends_in(function: FunctionView, call: CallView) -> bool:
     block = function.fact.blocks[call.fact.block]
     raises = any(each.kind == "raise" and each.block == call.fact.block for each in function.fact.exits)
     return block.kind in {"if", "else"} and block.exits and raises
+
+
+def _comes_after(function: FunctionView, call: CallView, loop: int) -> bool:
+    """Whether the pause goes on with the next pass before the call: `if task is None: sleep(5); continue`, then the work."""
+    pause = _pause(function, loop)
+    block = function.fact.blocks[pause.fact.block] if pause is not None else None
+    return block is not None and block.kind == "if" and block.exits and call.fact.position > block.end
 
 
 def _taken(function: FunctionView, call: CallView, loop: int) -> Reach | None:

@@ -88,7 +88,7 @@ def _with_blocks(function: FunctionView) -> Iterator[Region]:
         if block.kind == "with" and block.subject is not None:
             name = block.targets[0] if block.targets else ""
             manager = managers.get(index, "")
-            kind = _managed_kind(function, block, manager, name)
+            kind = _managed_kind(function, block, manager, name) or _kind_used(function, index, name)
             named = kind is None and not manager and _is_named_transaction(function, block)
             if kind is not None or named:
                 place = (block.start, block.end, block.line, block.end_line)
@@ -114,6 +114,18 @@ def _managed_kind(function: FunctionView, block: Block, manager: str, name: str)
         return "session"
     role = bound or function.role_of(manager) or (function.role_of(call.link.result) if call is not None else "")
     return role if role in {"session", "connection"} else None  # type: ignore[return-value]
+
+
+def _kind_used(function: FunctionView, block: int, name: str) -> RegionKind | None:
+    """What a manager that nothing resolves gives, by how the name is used inside: `with open_session() as session:`."""
+    opened = function.fact.blocks[block]
+    call = function.call(opened.subject.call) if opened.subject is not None else None
+    if not name or name in function.types or call is None or call.library or call.targets:
+        return None
+    inside = (
+        each for each in function.calls if each.holder == name and opened.start < each.fact.position <= opened.end
+    )
+    return "session" if any(function.role_of(each.link.receiver) == "session" for each in inside) else None
 
 
 def _is_savepoint(call: CallView | None) -> bool:
@@ -166,6 +178,8 @@ def _attributes(function: FunctionView) -> Iterator[Region]:
 def _shared(function: FunctionView) -> Iterator[Region]:
     """A session that everyone reaches under one name, `db.session`: one for each request or job, opened by its first use."""
     own = {"self", "cls", *function.types, *(each.name for each in function.fact.parameters)}
+    own.update(target for each in function.fact.assignments for target in each.targets)
+    own.update(target for each in function.fact.blocks for target in each.targets)
     for call in function.calls:
         root = call.holder.partition(".")[0]
         if root.isidentifier() and root not in own and function.role_of(call.link.receiver) == "session":

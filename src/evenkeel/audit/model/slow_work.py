@@ -15,7 +15,12 @@ from evenkeel.audit.model.view import CallView, FunctionView, Reach
 SLOW: tuple[EffectKind, ...] = ("network", "sleep", "subprocess", "file")
 # A round trip in the same data centre, as short as the database's own; a question that the kernel's cache answers.
 QUICK = frozenset({"redis", "memcache", "cache", "directory", "look-up", "entry"})
+BROKER = "broker"  # of a task queue
 NOTHING = re.compile(r"^not [\w.]+$|^[\w.]+ is None$")
+AFTER_COMMIT = (
+    "Queue the task after the commit (`transaction.on_commit`, an outbox): a worker that is quicker does not find what it "
+    "is about."
+)
 WORDS = {"network": "a network call", "sleep": "a sleep", "subprocess": "a subprocess", "file": "file access"}
 
 
@@ -31,7 +36,12 @@ class SlowWork:
     @property
     def what(self) -> str:
         """The slow thing in words."""
-        return WORDS[self.reach.effect.kind]
+        return "a call to the task queue's broker" if self.is_handed_over else WORDS[self.reach.effect.kind]
+
+    @property
+    def is_handed_over(self) -> bool:
+        """Whether it puts a task into a queue: quick, but a worker may take it up before the commit."""
+        return self.reach.effect.detail == BROKER
 
     @property
     def since(self) -> str:
@@ -44,9 +54,9 @@ class SlowWork:
 
     @property
     def severity(self) -> Severity:
-        """HIGH, MEDIUM for files; one lower in what runs once."""
+        """HIGH, MEDIUM for files and for tasks that are queued; one lower in what runs once."""
         once = self.call.function.role == "startup"
-        if self.reach.effect.kind == "file":
+        if self.reach.effect.kind == "file" or self.is_handed_over:
             return "LOW" if once else "MEDIUM"
         return "MEDIUM" if once else "HIGH"
 
@@ -59,13 +69,14 @@ class SlowWork:
         if self.region.kind == "transaction":
             return "definite" if self.reach.effect.certain and self.region.certain else "likely"
         own = self.region.opened in {"with", "assigned"} or (self.region.opened == "shared" and self._begins_here())
-        return "likely" if own or self._has_written() else "needs-context"
+        return "likely" if own or self.has_written() else "needs-context"
 
     def _begins_here(self) -> bool:
         """Whether nobody of ours runs before this function: a request or a job begins with it."""
         return bool(self.call.function.info.entry)
 
-    def _has_written(self) -> bool:
+    def has_written(self) -> bool:
+        """Whether something waits for the commit that was written since the transaction was opened."""
         start, end = self.opener.fact.position, self.call.fact.position
         writing = self.call.function.calls_reaching(*WRITES)
         return any(start <= c.fact.position < end and writes_database(c) for c in writing)
@@ -104,7 +115,8 @@ def _judge(function: FunctionView, call: CallView, held: tuple[Region, ...]) -> 
             continue
         opener = opened_by(region, function, call)
         if opener is not None and not (region.kind != "transaction" and _refuses(function, call, opener)):
-            return SlowWork(call, region, opener, reach)
+            work = SlowWork(call, region, opener, reach)
+            return work if not work.is_handed_over or region.kind == "transaction" or work.has_written() else None
     return None
 
 

@@ -71,10 +71,12 @@ from collections.abc import Iterator
 from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.finding import Finding
 from evenkeel.audit.model.rule import Rule
-from evenkeel.audit.model.slow_work import SLOW, SlowWork, slow_work
+from evenkeel.audit.model.slow_work import AFTER_COMMIT, SLOW, SlowWork, slow_work
 from evenkeel.audit.model.view import ModuleView
 
 RULE = Rule(title="A transaction open across a long piece of work", severity="HIGH", needs=frozenset(SLOW))
+
+INSTEAD = "Collect first, make the calls outside, and write in short transactions (in batches where there is much)."
 
 
 def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
@@ -91,7 +93,7 @@ def _finding(work: SlowWork) -> Finding:
         work.severity,
         f"`{work.call.written}` makes {work.what} at every turn of a loop while {work.since} is open; locks and "
         "connection are held for the whole loop",
-        "Collect first, make the calls outside, and write in short transactions (in batches where there is much).",
+        AFTER_COMMIT if work.is_handed_over else INSTEAD,
         effort="M",
         confidence=work.confidence,
         path=work.reach.path,

@@ -90,10 +90,12 @@ from collections.abc import Iterator
 from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.finding import Finding
 from evenkeel.audit.model.rule import Rule
-from evenkeel.audit.model.slow_work import SLOW, SlowWork, slow_work
+from evenkeel.audit.model.slow_work import AFTER_COMMIT, SLOW, SlowWork, slow_work
 from evenkeel.audit.model.view import ModuleView
 
 RULE = Rule(title="Slow work inside an open transaction", severity="HIGH", needs=frozenset(SLOW))
+
+INSTEAD = "End the transaction first, make the call, then write in a second short one; or hand the call to an outbox."
 
 
 def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
@@ -109,7 +111,7 @@ def _finding(work: SlowWork) -> Finding:
     return work.call.finding(
         work.severity,
         f"`{work.call.written}` makes {work.what} while {work.since} is open; its connection and locks wait with it",
-        "End the transaction first, make the call, then write in a second short one; or hand the call to an outbox.",
+        AFTER_COMMIT if work.is_handed_over else INSTEAD,
         effort="M",
         confidence=work.confidence,
         path=work.reach.path,

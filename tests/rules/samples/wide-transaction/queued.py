@@ -1,0 +1,53 @@
+"""A task that is queued inside a transaction may run before the commit; where nothing was written there is nothing to miss."""
+
+from celery import Celery
+from django.db import models, transaction
+from sqlalchemy import select
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
+
+app = Celery()
+make = sessionmaker()
+
+
+class Mail(models.Model):
+    text = models.TextField()
+
+
+class Base(DeclarativeBase): ...
+
+
+class Letter(Base):
+    __tablename__ = "letters"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    text: Mapped[str]
+
+
+@app.task
+def send(mail_id: int) -> None: ...
+
+
+def write(text: str) -> None:
+    with transaction.atomic():
+        mail = Mail.objects.create(text=text)
+        send.delay(mail.pk)  # flagged
+
+
+def write_first(text: str) -> None:
+    with transaction.atomic():
+        mail = Mail.objects.create(text=text)
+    send.delay(mail.pk)
+
+
+def write_letter(text: str) -> None:
+    with make() as session:
+        letter = Letter(text=text)
+        session.add(letter)
+        session.flush()
+        send.delay(letter.id)  # flagged
+        session.commit()
+
+
+def again(key: int) -> None:
+    with make() as session:
+        letter = session.scalars(select(Letter).where(Letter.id == key)).one()
+        send.delay(letter.id)
