@@ -72,7 +72,7 @@ def test_all_other_rules_stay(finding: Callable[..., Finding], rule: str) -> Non
 ONCE = "once: a migration"
 
 
-@pytest.mark.parametrize("rule", ["n-plus-one", "n-write-loop", "missing-bulk", "blocking-io-in-async"])
+@pytest.mark.parametrize("rule", ["n-plus-one", "n-write-loop", "missing-bulk", "over-fetching"])
 def test_code_that_runs_once_is_an_advisory(finding: Callable[..., Finding], rule: str) -> None:
     weighed = weigh_context(finding(rule=rule, severity="LOW", contexts=(SET_UP, ONCE)))
     assert weighed.severity == "LOW"
@@ -92,3 +92,18 @@ def test_that_it_runs_once_is_no_further_kind_of_evidence(finding: Callable[...,
     weighed = weigh_context(finding(rule="wide-transaction", severity="HIGH", contexts=(SET_UP, JOB_FILE, ONCE)))
     assert weighed.severity == "MEDIUM"
     assert weighed.advisory is None
+
+
+@pytest.mark.parametrize(
+    ("evidence", "spared"),
+    [
+        ("once: start-up itself, before requests come", True),
+        ("once: reached only from start-up, command line or migration", False),
+    ],
+)
+def test_what_blocks_is_spared_only_before_requests_come(
+    finding: Callable[..., Finding], evidence: str, spared: bool
+) -> None:
+    weighed = weigh_context(finding(rule="blocking-io-in-async", severity="LOW", contexts=(SET_UP, evidence)))
+    assert (weighed.advisory is not None) is spared
+    assert weighed.severity == "LOW"

@@ -16,8 +16,11 @@ EXECUTION_CONTEXT_RULES = frozenset(
 # What costs the one who waits while it runs, and nothing after: in code that runs once there is nobody.
 RUN_ONCE_RULES = frozenset(
     {"n-plus-one", "n-write-loop", "missing-bulk", "over-fetching", "redundant-fetch", "unnecessary-resolve"}
-    | {"blocking-io-in-async", "sync-sleep-in-async", "cpu-bound-in-async", "wide-transaction", "long-transaction"}
+    | {"wide-transaction", "long-transaction"}
 )
+# What blocks a loop: other tasks may run on it while a part starts up, but for what the framework runs before requests come.
+BLOCKING_RULES = frozenset({"blocking-io-in-async", "sync-sleep-in-async", "cpu-bound-in-async"})
+BEFORE_REQUESTS = "once: start-up itself"
 ONCE = "once"  # the kind of evidence that code runs once
 _ALWAYS_EXEMPT = frozenset({"n-plus-one", "unclaimed-queue-read", "lock-across-await"})
 ADVISORY_FROM = 3  # kinds of evidence; fewer lower the severity by one
@@ -49,7 +52,7 @@ def weigh_context(finding: Finding) -> Finding:
     if not finding.contexts or finding.advisory is not None:
         return finding
     once = [each for each in finding.contexts if evidence_kind(each) == ONCE]
-    if once and finding.rule in RUN_ONCE_RULES and finding.severity == "LOW":
+    if once and finding.severity == "LOW" and _is_spared(finding.rule, once[0]):
         return _run_once(finding, once[0])
     finding = msgspec.structs.replace(finding, contexts=tuple(each for each in finding.contexts if each not in once))
     if not finding.contexts:
@@ -60,6 +63,10 @@ def weigh_context(finding: Finding) -> Finding:
     if len(kinds) >= ADVISORY_FROM:
         return _advised(finding)
     return _lowered(finding)
+
+
+def _is_spared(rule: str, evidence: str) -> bool:
+    return rule in RUN_ONCE_RULES or (rule in BLOCKING_RULES and evidence.startswith(BEFORE_REQUESTS))
 
 
 def _run_once(finding: Finding, evidence: str) -> Finding:

@@ -11,7 +11,7 @@ import msgspec
 from evenkeel.audit.effects.applied import Applied
 from evenkeel.audit.effects.catalogue import Catalogue
 from evenkeel.audit.effects.entities import find_entities
-from evenkeel.audit.effects.entries import declared_entry, registered_entries
+from evenkeel.audit.effects.entries import declared_entry, registered_entries, runs_on_loop
 from evenkeel.audit.effects.given import Given
 from evenkeel.audit.effects.implicit import LAZY
 from evenkeel.audit.effects.library import Library
@@ -170,7 +170,7 @@ def _info(resolver: Resolver, given: Given, applied: Applied, function_id: int) 
         file=module.path,
         line=function.line,
         end_line=function.end_line,
-        is_async=function.is_async,
+        is_async=runs_on_loop(resolver, function_id, function),
         parameters=names,
         kind=module.kind,
         is_property=resolver.is_property(function_id) if function.decorators else False,

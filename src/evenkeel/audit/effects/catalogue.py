@@ -133,6 +133,9 @@ class DecoratorSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
 
     entry: EntryKind | None = None
     threaded: bool = False  # a plain `def` so decorated runs in a worker thread, not on the event loop
+    on_loop: str = (
+        ""  # a plain `def` so decorated runs on the event loop unless it is given this, `sync_to_thread=True`
+    )
     scope: Literal["", "transaction", "session"] = ""  # the body runs inside one
     cached: bool = False
     runs_in_thread: bool = False  # `@sync_to_async`, Home-Assistant-like executor decorators

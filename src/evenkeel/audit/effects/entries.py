@@ -30,6 +30,17 @@ def declared_entry(resolver: Resolver, function_id: int, function: Function, kin
     return "cli" if function.qualname == "<module>" and _is_program(function) else ""
 
 
+def runs_on_loop(resolver: Resolver, function_id: int, function: Function) -> bool:
+    """Whether the framework runs it on the event loop: `async def`, or a plain `def` that nothing sends to a thread."""
+    if function.is_async:
+        return True
+    for decorator in function.decorators:
+        spec = resolver.library.decorator(resolver.decorator(function_id, decorator.chain))
+        if spec is not None and spec.on_loop:
+            return not any(f"{each.keyword}={each.value.text}" == spec.on_loop for each in decorator.arguments)
+    return False
+
+
 def _method_entry(resolver: Resolver, function_id: int, function: Function) -> Role:
     owner = resolver.owner(function_id)
     if owner is None:

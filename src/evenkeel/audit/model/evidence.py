@@ -47,6 +47,8 @@ def _once(function: FunctionView, call: CallView) -> str:
         return "once: a migration"
     if function.info.kind == "script":
         return "once: a script"
+    if function.info.entry == "startup":
+        return "once: start-up itself, before requests come"
     return "once: reached only from start-up, command line or migration"
 
 

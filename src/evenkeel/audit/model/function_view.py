@@ -67,7 +67,7 @@ class FunctionView:
 
     @property
     def is_async(self) -> bool:
-        """Declared with `async def`."""
+        """Declared with `async def`, or a plain `def` that the framework runs on the event loop."""
         return self.info.is_async
 
     @property

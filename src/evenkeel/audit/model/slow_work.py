@@ -21,6 +21,8 @@ AFTER_COMMIT = (
     "Queue the task after the commit (`transaction.on_commit`, an outbox): a worker that is quicker does not find what it "
     "is about."
 )
+ABOUT_IT = "whether the task, which is queued deep inside, is about what this transaction writes"
+DEEPEST = 3  # steps of a witness path to a task that is queued: the call, a service, a wrapper of the queue
 WORDS = {"network": "a network call", "sleep": "a sleep", "subprocess": "a subprocess", "file": "file access"}
 
 
@@ -53,6 +55,13 @@ class SlowWork:
         return f"the transaction opened in line {self.opener.line}"
 
     @property
+    def question(self) -> str:
+        """The fact that would settle it; "" when none is missing."""
+        if self.confidence != "needs-context":
+            return ""
+        return ABOUT_IT if self.is_handed_over else "whether the caller ends the transaction before"
+
+    @property
     def severity(self) -> Severity:
         """HIGH, MEDIUM for files and for tasks that are queued; one lower in what runs once."""
         once = self.call.function.role == "startup"
@@ -66,6 +75,8 @@ class SlowWork:
 
         A session that the caller passed in may have been given back by then; only what this function wrote is sure to
         be waiting for its commit."""
+        if self.is_handed_over and len(self.reach.path) > DEEPEST:
+            return "needs-context"
         if self.region.kind == "transaction":
             return "definite" if self.reach.effect.certain and self.region.certain else "likely"
         own = self.region.opened in {"with", "assigned"} or (self.region.opened == "shared" and self._begins_here())

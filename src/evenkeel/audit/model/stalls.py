@@ -117,4 +117,7 @@ def whereabouts(stall: Stall) -> str:
     down = (
         "" if stall.reach.direct else f", which leads to {last.function.rpartition('.')[2]} ({last.file}:{last.line}),"
     )
-    return f"In async `{call.function.fact.name}`, {how}`{call.written}`{down}"
+    name = call.function.fact.name
+    if not call.function.fact.is_async:
+        return f"In `{name}`, a plain `def` that runs on the event loop, {how}`{call.written}`{down}"
+    return f"In async `{name}`, {how}`{call.written}`{down}"

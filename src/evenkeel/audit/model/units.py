@@ -111,7 +111,25 @@ def is_derived(first: CommittedUnit, second: CommittedUnit) -> bool:
         for call in function.calls_reaching(*WRITES)
         if second.write.fact.position >= call.fact.position > first.commit.fact.position and call.reaches(*WRITES)
     ]
-    return any(_argument_uses(call, names) for call in between)
+    return any(_argument_uses(call, names - _bound_anew(function, first, call, names)) for call in between)
+
+
+def _bound_anew(function: FunctionView, first: CommittedUnit, call: CallView, names: set[str]) -> set[str]:
+    """Names that something else was given to after the first unit's commit, on the way to a call."""
+    start, end = first.commit.fact.position, call.fact.position
+    latest: dict[str, bool] = {}
+    for each in function.fact.assignments:
+        if start < each.position < end and function.is_inside(call.fact.block, each.block):
+            derived = (
+                each.operator != "=" or _uses(each.value.names, names) or _made_of(function, each.value.call, names)
+            )
+            latest.update((target, derived) for target in each.targets)
+    return {name for name, derived in latest.items() if not derived}
+
+
+def _made_of(function: FunctionView, index: int, names: set[str]) -> bool:
+    call = function.call(index) if index >= 0 else None
+    return call is not None and (_argument_uses(call, names) or call.holder.partition(".")[0] in names)
 
 
 def _makes_up_for(function: FunctionView, first: CommittedUnit, second: CommittedUnit) -> bool:

@@ -115,5 +115,5 @@ def _finding(work: SlowWork) -> Finding:
         effort="M",
         confidence=work.confidence,
         path=work.reach.path,
-        settled_by="" if work.confidence != "needs-context" else "whether the caller ends the transaction before",
+        settled_by=work.question,
     )
