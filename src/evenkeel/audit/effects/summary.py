@@ -157,7 +157,7 @@ def _passed_on(
             for e in link.effects
             if _travels(e)
         )
-        if not linked.cached:
+        if not (linked.cached or kept):
             fetches.extend(_fetches(function, call, link, taints))
     return tuple(effects), tuple(edges), tuple(fetches)
 

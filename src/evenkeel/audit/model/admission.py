@@ -20,6 +20,7 @@ ADMITS = re.compile(
 LIMITS = re.compile(
     r"limit|max|quota|capacity|\bcap\b|allowed|allowance|remaining|slots?\b|threshold|per_", re.IGNORECASE
 )
+KEEPERS = frozenset({"get_or_set", "aget_or_set", "get_or_compute"})  # of caches: what they run, they run on a miss
 BOUNDED = re.compile(r"__in\b|\bin_\(")
 PAGES = re.compile(r"page|offset|skip|cursor|per_page|total_pages|\blimit\(|\.limit\b|items|paginat", re.IGNORECASE)
 COMPARES = r"(?:>=|<=|>|<|==|!=)"
@@ -39,6 +40,8 @@ class Decision(NamedTuple):
     @property
     def admits(self) -> bool:
         """Whether somebody is let in or turned away: the number is held against a limit, or the function is named so."""
+        if self.reach.kept:
+            return False  # counted once for an object, a key, or equal arguments
         function = self.counting.function.fact.qualname
         ordered = ORDERS.search(self.text) is not None and not self.against_zero
         return ordered and (
@@ -52,7 +55,12 @@ def decisions(function: FunctionView) -> Iterator[Decision]:
     """Every count of a function whose result is compared, but for page numbers."""
     for call in function.calls_reaching("db-count"):
         reach = next((each for each in call.reaches("db-count") if not each.looped), None)
-        if reach is None or not (len(reach.path) <= DEEPEST or _names_it(call)) or not _gives_number(call, reach):
+        if (
+            reach is None
+            or call.name in KEEPERS
+            or not (len(reach.path) <= DEEPEST or _names_it(call))
+            or not _gives_number(call, reach)
+        ):
             continue
         found = _compared(function, call)
         bounded = any(BOUNDED.search(step) for step in call.query)

@@ -9,7 +9,14 @@ from typing import Literal, NamedTuple
 from evenkeel.audit.model.accesses import short_entity
 from evenkeel.audit.model.facts import Block, Call
 from evenkeel.audit.model.index import Entity
-from evenkeel.audit.model.lazy_loads import LONGEST_STEP, chain_steps, origin_of_iterable
+from evenkeel.audit.model.lazy_loads import (
+    LOADERS,
+    LONGEST_STEP,
+    chain_steps,
+    managed_loading,
+    origin_of_iterable,
+    origin_of_name,
+)
 from evenkeel.audit.model.uses import condition_of, element_attributes, places_of, values_of
 from evenkeel.audit.model.view import CallView, FunctionView
 
@@ -45,6 +52,7 @@ class Excess(NamedTuple):
     what: str
     costly: bool
     certain: bool
+    is_relation: bool = False  # of an object from elsewhere, which may have it loaded along
 
 
 def excesses(function: FunctionView) -> Iterator[Excess]:
@@ -172,10 +180,18 @@ def _computed(function: FunctionView, block: Block, load: CallView) -> Iterator[
     condition = condition_of(function.fact, block)
     if condition and _asks_element_alone(condition, block.targets[0]) and not _is_filled(load, condition):
         what = f"every `{_entity(load)}` row is loaded and filtered in Python by `{condition[:60]}`"
-        yield Excess("filter", load, block.line, block.end_line, what, True, False)
+        yield Excess("filter", load, block.line, block.end_line, what, True, False, _is_given(load))
     elif outer in AGGREGATES and element_attributes(function.fact, block):
         what = f"every `{_entity(load)}` row is loaded for `{outer}(...)` in Python"
         yield Excess("aggregate", load, block.line, block.end_line, what, True, False)
+
+
+def _is_given(load: CallView) -> bool:
+    """Whether it reads a whole relation of an object of which nothing here tells how it was loaded."""
+    if "Manager[" not in load.link.receiver or managed_loading(load) != "unknown":
+        return False
+    origin = origin_of_name(load.function, load.holder.partition(".")[0], load.fact.position)
+    return origin is None or any(LOADERS.search(each) for each in (origin.query or chain_steps(origin)))
 
 
 def _is_filled(load: CallView, condition: str) -> bool:

@@ -22,6 +22,8 @@ ELAPSED = re.compile(
     r"^[\w.]+\s*(>=?|<=?)\s*(?:[\w.]*\.)?(?:now|time|monotonic|utcnow)\b"
 )
 
+CACHE = re.compile(r"cache|memo|redis", re.IGNORECASE)
+
 Region = tuple[int, int]  # positions of first and last byte, comparable with Call.position
 
 
@@ -98,7 +100,7 @@ def _looked_up_in(function: Function, name: str, position: int) -> set[str]:
     if not given or given[-1].value.call < 0:
         return set()
     holder, _, method = function.calls[given[-1].value.call].callee.rpartition(".")
-    return {holder} if method == "get" and holder else set()
+    return {holder} if holder and (method == "get" or (method.startswith("get") and CACHE.search(holder))) else set()
 
 
 def _stores(function: Function, store: str, region: Region) -> bool:
@@ -116,7 +118,8 @@ def _stores(function: Function, store: str, region: Region) -> bool:
         for each in function.assignments
     )
     calls = (each for each in function.calls if is_inside(each.position, (region,)))
-    return kept or any(each.callee in {f"{store}.set", f"{store}.setdefault", f"{store}.put"} for each in calls)
+    puts = (f"{store}.set", f"{store}.put")
+    return kept or any(each.callee.startswith(puts) for each in calls)
 
 
 def _guarded(function: Function, block: Block, lasting: set[str]) -> Region | None:

@@ -121,7 +121,7 @@ def _query(function: FunctionView, loop: int) -> tuple[CallView, Reach] | None:
     for call in function.calls_reaching("db-read", "db-write", "network"):
         if not _inside_innermost(function, call, loop) and not inside(function.fact, call.fact.block, loop):
             continue
-        if _ends_in(function, call) or _comes_after(function, call, loop):
+        if _ends_in(function, call) or _comes_after(function, call, loop) or _works_off(function, call, loop):
             continue
         reach = next((each for each in call.reaches("db-read") if not each.looped), None)
         if reach is None and _decides(function, call, loop):
@@ -137,6 +137,13 @@ def _ends_in(function: FunctionView, call: CallView) -> bool:
     block = function.fact.blocks[call.fact.block]
     raises = any(each.kind == "raise" and each.block == call.fact.block for each in function.fact.exits)
     return block.kind in {"if", "else"} and block.exits and raises
+
+
+def _works_off(function: FunctionView, call: CallView, loop: int) -> bool:
+    """Whether the call is made for each of the elements that a pass has found: work, and no question."""
+    blocks = function.fact.blocks
+    inner = (each for each in ancestors(blocks, call.fact.block) if blocks[each].kind == "for" and each != loop)
+    return any(inside(function.fact, each, loop) and flows_into(call, loop_data(function.fact, each)) for each in inner)
 
 
 def _comes_after(function: FunctionView, call: CallView, loop: int) -> bool:

@@ -27,6 +27,7 @@ KEYWORDS = re.compile(r"(?<![\w.])(\w+)\s*=(?!=)")
 SQL_COMPARED = re.compile(r"(\w+)\s*=\s*(?:\$\d|%s|%\(|\?|:\w|\{)")
 BUILT = re.compile(r"^\w+\(")
 WORD = re.compile(r"'[^']*'|\"[^\"]*\"|[A-Za-z_][\w.]*(\s*=(?!=))?")
+COLLECTIONS = frozenset({"dict", "list", "set", "tuple", "frozenset", "sorted"})
 LONGEST_CHAIN = 6
 
 
@@ -36,6 +37,8 @@ def is_single(function: Function, call: Call, link: Link) -> bool:
         return True
     index = next((i for i, each in enumerate(function.calls) if each is call), -1)
     for _ in range(LONGEST_CHAIN):
+        if index >= 0 and function.calls[index].callee in COLLECTIONS:
+            return False  # what is looked up in it afterwards is no query
         index = _consumer(function, index) if index >= 0 else -1
         if index < 0:
             return False

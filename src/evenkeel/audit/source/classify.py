@@ -11,7 +11,9 @@ from typing import Literal
 
 FileKind = Literal["code", "test", "example", "generated", "vendored", "migration", "script"]
 
-TEST_FOLDER = re.compile(r"tests?|testing|testdata|fixtures?|__tests__|e2e|.*[_-]tests?|tests?[_-].*", re.IGNORECASE)
+TEST_FOLDER = re.compile(
+    r"tests?|testing|testdata|fixtures?|__tests__|e2e[_-]?(?:tests?)?|.*[_-]tests?|tests?[_-].*", re.IGNORECASE
+)
 EXAMPLE_FOLDER = re.compile(r"examples?|samples?|demos|benchmarks?|bench|docs?|documentation|tutorials?|cookbook")
 VENDORED_FOLDER = re.compile(r"_?vendor|_?vendored|third[_-]?party|extern|externals")
 MIGRATION_FOLDER = re.compile(r"(?:.*[_-])?migrations|alembic")

@@ -1,4 +1,4 @@
-"""Of a relation, what holds something in a column: hardly less than all, and it may be loaded along."""
+"""Of a relation, what holds something in a column: hardly less than all. Of a relation that may be loaded along, a part."""
 
 from django.db import models
 
@@ -13,9 +13,16 @@ class Right(models.Model):
     granted = models.IntegerField()
 
 
-def keys(user: User) -> set[str]:
+def keys(name: str) -> set[str]:
+    user = User.objects.get(name=name)
     return {right.key for right in user.rights.all() if right.key}
 
 
-def granted(user: User) -> set[str]:
+def granted(name: str) -> set[str]:
+    user = User.objects.get(name=name)
     return {right.key for right in user.rights.all() if right.granted > 3}  # flagged
+
+
+def granted_of(user: User) -> set[str]:
+    """Who gives the user may have loaded the rights along: needs context."""
+    return {right.key for right in user.rights.all() if right.granted > 3}

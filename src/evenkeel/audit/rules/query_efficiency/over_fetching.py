@@ -123,6 +123,7 @@ RULE = Rule(
     needs=frozenset({"db-read", "db-load-all"}),
     facts=frozenset({"loops", "reads", "assignments"}),
 )
+GIVEN = "whether whoever loads the object loads this relation along"
 INSTEAD = {
     "count": "Let the database count: `select(func.count())`, `.count()`; or `exists()` when only that is asked.",
     "first": "Ask for what is taken: `.first()`, `.limit(1)`, a page with `.limit()` and `.offset()`.",
@@ -150,7 +151,8 @@ def _finding(function: FunctionView, each: Excess) -> Finding:
         each.what,
         INSTEAD[each.kind],
         effort="S",
-        confidence="definite" if each.certain else "likely",
+        confidence="needs-context" if each.is_relation else "definite" if each.certain else "likely",
+        settled_by=GIVEN if each.is_relation else "",
         path=(each.load.step,),
         line=each.line,
         end_line=each.end_line,

@@ -1,0 +1,47 @@
+"""What is looked up in a dictionary is no query, and what a cache may hold was not surely loaded."""
+
+from django.core.cache import cache
+from django.db import models
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+
+
+class Team(models.Model):
+    name = models.CharField(max_length=80)
+
+
+class Flag(models.Model):
+    team = models.ForeignKey(Team, on_delete=models.CASCADE)
+    state = models.CharField(max_length=80)
+
+
+def counts(teams: list[int], one: int) -> tuple[int, int]:
+    flags = dict(Flag.objects.filter(team__in=teams).values("team_id").values_list("team_id", "state"))
+    states = dict(Flag.objects.filter(team__in=teams, state="on").values_list("team_id", "state"))
+    return flags.get(one), states.get(one)
+
+
+def described(team_id: int) -> str:
+    text = cache.get(f"team:{team_id}")
+    if text is not None:
+        return text
+    team = Team.objects.get(pk=team_id)
+    cache.set(f"team:{team_id}", team.name)
+    return team.name
+
+
+def loaded(team_id: int) -> Team:
+    return Team.objects.get(pk=team_id)
+
+
+def show(request: HttpRequest, team_id: int) -> HttpResponse:
+    text = described(team_id)
+    return HttpResponse(text + loaded(team_id).name)
+
+
+def show_twice(request: HttpRequest, team_id: int) -> HttpResponse:
+    team = loaded(team_id)
+    return HttpResponse(team.name + loaded(team_id).name)  # flagged
+
+
+urlpatterns = [path("a", show), path("b", show_twice)]
