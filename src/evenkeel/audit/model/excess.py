@@ -15,8 +15,8 @@ from evenkeel.audit.model.lazy_loads import (
     chain_steps,
     managed_loading,
     origin_of_iterable,
-    origin_of_name,
 )
+from evenkeel.audit.model.loop_data import bound_call
 from evenkeel.audit.model.uses import condition_of, element_attributes, places_of, values_of
 from evenkeel.audit.model.view import CallView, FunctionView
 
@@ -138,6 +138,8 @@ def _limited(load: CallView) -> bool:
 
 
 def _narrowed(load: CallView) -> bool:
+    if load.name == "all" and "Manager[" in load.link.receiver:
+        return False  # all of a relation, however its object was found
     steps = _steps(load)
     return any(NARROWING.match(each) or "WHERE" in each.upper().split() for each in steps)
 
@@ -190,8 +192,9 @@ def _is_given(load: CallView) -> bool:
     """Whether it reads a whole relation of an object of which nothing here tells how it was loaded."""
     if "Manager[" not in load.link.receiver or managed_loading(load) != "unknown":
         return False
-    origin = origin_of_name(load.function, load.holder.partition(".")[0], load.fact.position)
-    return origin is None or any(LOADERS.search(each) for each in (origin.query or chain_steps(origin)))
+    origin = bound_call(load.function, load.holder.partition(".")[0], load.fact.position)
+    is_shown = origin is not None and origin.has("db-read", "db-key-read")
+    return origin is None or not is_shown or any(LOADERS.search(each) for each in _steps(origin))
 
 
 def _is_filled(load: CallView, condition: str) -> bool:
