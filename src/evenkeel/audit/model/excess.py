@@ -138,8 +138,6 @@ def _limited(load: CallView) -> bool:
 
 
 def _narrowed(load: CallView) -> bool:
-    if load.name == "all" and "Manager[" in load.link.receiver:
-        return False  # all of a relation, however its object was found
     steps = _steps(load)
     return any(NARROWING.match(each) or "WHERE" in each.upper().split() for each in steps)
 
@@ -153,8 +151,8 @@ def _iterated(function: FunctionView, block: Block) -> Iterator[Excess]:
         return
     whole = not _narrowed(load)
     entity = function.module.entity(function.types.get(block.targets[0], "")) if len(block.targets) == 1 else None
-    if block.kind == "comprehension" and whole:
-        yield from _computed(function, block, load)
+    if block.kind == "comprehension" and (whole or _is_relation(load)):
+        yield from _computed(function, block, load, whole=whole)
     if entity is not None:
         yield from _few_columns(function, block, load, entity)
 
@@ -177,20 +175,20 @@ def _is_narrow(load: CallView) -> bool:
     return any(COLUMN_SELECT.match(each) for each in _steps(load)[:1]) or _limited(load)
 
 
-def _computed(function: FunctionView, block: Block, load: CallView) -> Iterator[Excess]:
+def _computed(function: FunctionView, block: Block, load: CallView, *, whole: bool) -> Iterator[Excess]:
     outer = _consumer(function, block)
     condition = condition_of(function.fact, block)
     if condition and _asks_element_alone(condition, block.targets[0]) and not _is_filled(load, condition):
         what = f"every `{_entity(load)}` row is loaded and filtered in Python by `{condition[:60]}`"
         yield Excess("filter", load, block.line, block.end_line, what, True, False, _is_given(load))
-    elif outer in AGGREGATES and element_attributes(function.fact, block):
+    elif whole and outer in AGGREGATES and element_attributes(function.fact, block):
         what = f"every `{_entity(load)}` row is loaded for `{outer}(...)` in Python"
         yield Excess("aggregate", load, block.line, block.end_line, what, True, False)
 
 
 def _is_given(load: CallView) -> bool:
     """Whether it reads a whole relation of an object of which nothing here tells how it was loaded."""
-    if "Manager[" not in load.link.receiver or managed_loading(load) != "unknown":
+    if not _is_relation(load) or managed_loading(load) != "unknown":
         return False
     origin = bound_call(load.function, load.holder.partition(".")[0], load.fact.position)
     is_shown = origin is not None and origin.has("db-read", "db-key-read")
@@ -199,7 +197,12 @@ def _is_given(load: CallView) -> bool:
 
 def _is_filled(load: CallView, condition: str) -> bool:
     """`for each in user.permissions.all() if each.key`: a whole relation of one object, less what has nothing there."""
-    return load.name == "all" and "Manager[" in load.link.receiver and re.fullmatch(r"[\w.]+", condition) is not None
+    return _is_relation(load) and re.fullmatch(r"[\w.]+", condition) is not None
+
+
+def _is_relation(load: CallView) -> bool:
+    """Whether it reads all of a relation of one object, whatever query found the object."""
+    return load.name == "all" and "Manager[" in load.link.receiver
 
 
 def _consumer(function: FunctionView, block: Block) -> str:
