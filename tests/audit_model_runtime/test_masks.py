@@ -80,7 +80,7 @@ def _look_at_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     may_be = functools.reduce(operator.or_, marks, masks.KINDS)
     of_link = masks.mask_of_link
-    monkeypatch.setattr(function_view, "mask_of_link", lambda link, index: of_link(link, index) | may_be)
+    monkeypatch.setattr(function_view, "mask_of_link", lambda link: of_link(link) | may_be)
     monkeypatch.setattr(FunctionView, "mask", -1)
     monkeypatch.setattr(FunctionView, "holds", lambda *_, **__: True)
     monkeypatch.setattr(ModuleView, "holds", lambda *_: True)

@@ -17,7 +17,6 @@ import msgspec
 from evenkeel.audit.aggregate import aggregate, merged_gaps
 from evenkeel.audit.baseline import Baseline
 from evenkeel.audit.changes import Changes
-from evenkeel.audit.discovery import discover
 from evenkeel.audit.model.briefing import Briefing, practices
 from evenkeel.audit.model.context import ContextStore, build_context, published
 from evenkeel.audit.model.explanation import Explanation
@@ -38,11 +37,14 @@ from evenkeel.audit.suppressions import build_suppressions, notices
 from evenkeel.audit.tracker import NoTracker, Receipt, Task, Tracker, task_of
 from evenkeel.audit.view import narrowed
 from evenkeel.audit.wording import wording_of
-from evenkeel.audit.workers import WorkerOptions, run_workers
+from evenkeel.audit.workers import Source, WorkerOptions, find_source, is_small, read_source, run_workers
 from evenkeel.kernel.errors import EvenkeelError, UsageError
+from evenkeel.kernel.forks import run_forked
 
 Progress = Callable[[str, int, int], None]  # what is under way, done, total
 T = TypeVar("T")
+
+DISCOVERY_S = 900.0  # at the most, before it is done again in this process
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class AuditRun:
     options: AuditOptions
     progress: Progress
     profile: Profile = field(default_factory=lambda: Profile(root="."))
+    source: Source | None = None  # used up by the workers
     briefing: Briefing = field(default_factory=Briefing)
     context: ContextStore | None = None
     reports: tuple[WorkerReport, ...] = ()
@@ -73,8 +76,33 @@ class AuditRun:
 
 
 def discovery(run: AuditRun) -> AuditRun:
-    """1. Metadata only: the stack, the database configuration, triggers, decisions, the tracker's board."""
-    return replace(run, profile=discover(run.root))
+    """1. Metadata only: the stack, the database configuration, triggers, decisions, the tracker's board. The source is read
+    beside it, for the workers."""
+    options = _worker_options(run)
+    tree = find_source(run.root, options)
+    read = partial(read_source, tree, options, run.progress)
+    if is_small(tree):
+        return replace(run, profile=_discovered(run.root), source=read())
+    profile, source = _at_once(run.root, read)
+    return replace(run, profile=profile, source=source)
+
+
+def _discovered(root: Path) -> Profile:
+    from evenkeel.audit.discovery import discover  # noqa: PLC0415 - loaded where it is used, which is beside the reading
+
+    return discover(root)
+
+
+def _at_once(root: Path, read: Callable[[], Source]) -> tuple[Profile, Source]:
+    found: list[Source] = []
+    answer = run_forked(
+        [lambda _: msgspec.msgpack.encode(_discovered(root))],
+        timeout_s=DISCOVERY_S,
+        meanwhile=lambda: found.append(read()),
+    )[0]
+    # Whatever went wrong over there is a plain exception here.
+    profile = _discovered(root) if answer.error else msgspec.msgpack.decode(answer.result, type=Profile)
+    return profile, found[0]
 
 
 def research(run: AuditRun) -> AuditRun:
@@ -90,7 +118,7 @@ def context(run: AuditRun) -> AuditRun:
 
 def delegation(run: AuditRun) -> AuditRun:
     """4. Three workers, in parallel and isolated. One that dies or times out leaves the others' results standing."""
-    reports = run_workers(run.root, _known(run.context), _worker_options(run), run.progress)
+    reports = run_workers(run.root, _known(run.context), _worker_options(run), run.progress, run.source)
     _refuse_nothing_read(run, reports)
     return replace(run, reports=reports)
 
@@ -166,7 +194,8 @@ def explain(root: Path, options: AuditOptions, file: str, line: int) -> Explanat
     from evenkeel.audit.workers.explaining import explain_line  # noqa: PLC0415 - an audit needs none of it
 
     run = AuditRun(root=checked_root(root), options=options, progress=lambda *_: None)
-    for phase in (discovery, research, context):
+    run = replace(run, profile=_discovered(run.root))
+    for phase in (research, context):
         run = phase(run)
     return explain_line(run.root, file, line, _known(run.context), _worker_options(run))
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import argparse
 import difflib
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from evenkeel import __version__
 from evenkeel.audit.commands.invocation import options_of
 from evenkeel.audit.commands.output import print_text, say, write_file
 from evenkeel.audit.commands.watching import watch
-from evenkeel.audit.discovery import discover
 from evenkeel.audit.model.finding import CATEGORIES, SEVERITIES
 from evenkeel.audit.model.result import AuditResult
-from evenkeel.audit.pipeline import audit, checked_root
-from evenkeel.audit.report import json, plan, profile, terminal
+from evenkeel.audit.pipeline import Progress, audit, checked_root
+from evenkeel.audit.report import json, plan, profile
 from evenkeel.audit.report.completion import TRACKER_ITEM
 from evenkeel.audit.report.formats import SHOWS_RULES, SUFFIXES, Material, build_material, render
 from evenkeel.audit.rules import all_rules
@@ -41,7 +41,7 @@ def _audited_once(arguments: argparse.Namespace) -> int:
     _refuse_two_on_stdout(arguments)
     root = checked_root(arguments.path)
     options = options_of(root, arguments)
-    with terminal.progress_bar(enabled=not arguments.quiet) as progress, without_collection():
+    with _progress_bar(quiet=arguments.quiet) as progress, without_collection():
         result = audit(root, options, progress)
     form = arguments.format or ("plan" if arguments.plan else "terminal")
     rules = all_rules() if SHOWS_RULES.intersection((form, *(each for _, each in outputs))) else ()
@@ -54,6 +54,14 @@ def _audited_once(arguments: argparse.Namespace) -> int:
     if arguments.tracker != "none" and not arguments.dry_run:
         _tell_missing_task(result)
     return exit_status(result, options.settings.fail_on)
+
+
+def _progress_bar(*, quiet: bool) -> AbstractContextManager[Progress]:
+    if quiet:
+        return nullcontext(lambda *_: None)
+    from evenkeel.audit.report import terminal  # noqa: PLC0415 - it takes longer to load than all that comes before
+
+    return terminal.progress_bar(enabled=True)
 
 
 def _tell_missing_task(result: AuditResult) -> None:
@@ -79,6 +87,8 @@ def exit_status(result: AuditResult, fail_on: str | None) -> int:
 
 def run_discover(arguments: argparse.Namespace) -> int:
     """Print the profile alone."""
+    from evenkeel.audit.discovery import discover  # noqa: PLC0415 - an audit loads it beside the reading
+
     found = discover(checked_root(arguments.path))
     as_json = arguments.format == "json"
     print_text(json.indented(profile.published(found)) if as_json else profile.render_text(found))
@@ -134,6 +144,8 @@ def _printed(result: AuditResult, form: str, material: Material, *, quiet: bool)
     elif form != "terminal":
         print_text(render(form, material), trusted=form == "github")
     elif not quiet:
+        from evenkeel.audit.report import terminal  # noqa: PLC0415 - a report for a program needs no console
+
         print_text(terminal.painted(material.result, name=material.name, say=material.say))
 
 

@@ -7,7 +7,8 @@ facts, which it had anyway, and the result.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import partial
 
 import msgspec
@@ -20,14 +21,27 @@ from evenkeel.audit.effects.build import (
     assembled,
     index_of,
     link,
+    shared,
     sources_of,
 )
 from evenkeel.audit.effects.catalogue import Catalogue
 from evenkeel.audit.effects.linked import FileLinks, Functions, Linked, Names, Surroundings
 from evenkeel.audit.effects.spreading import spread
-from evenkeel.audit.model.index import Index
+from evenkeel.audit.model.index import Index, function_table
 from evenkeel.audit.model.tables import Blobs
 from evenkeel.kernel.forks import Answer, Send, can_fork, run_forked
+
+
+@dataclass(frozen=True, slots=True)
+class Meanwhile:
+    """What this process does while others work on the index: it would only wait. `propagating` gets the index as far as it is
+    known by then, without functions and kinds."""
+
+    linking: Callable[[], None] = lambda: None
+    propagating: Callable[[Index], None] = lambda _: None
+
+
+NOTHING_ELSE = Meanwhile()
 
 _decode_part = msgspec.msgpack.Decoder(FileLinks | Functions).decode
 _decode_surroundings = msgspec.msgpack.Decoder(Surroundings).decode
@@ -35,22 +49,34 @@ _decode_kinds = msgspec.msgpack.Decoder(list[frozenset[str]]).decode
 
 
 def build_index_apart(
-    files: Iterable[SourceFile], catalogue: Catalogue, *, jobs: int = 2, statements: Mapping[str, str] = NONE_NAMED
+    files: Iterable[SourceFile],
+    catalogue: Catalogue,
+    *,
+    jobs: int = 2,
+    statements: Mapping[str, str] = NONE_NAMED,
+    meanwhile: Meanwhile = NOTHING_ELSE,
 ) -> Index:
     """As `build_index`. `files` are consumed one by one, so that a caller that lets go of them holds them once."""
     names, facts = sources_of(files)
     if len(names) < PARALLEL_FROM or jobs < 2 or not can_fork():
-        return index_of(names, facts, catalogue, jobs, statements)
+        meanwhile.linking()
+        return _looked_at(index_of(names, facts, catalogue, jobs, statements), meanwhile)
     linked = Linked(len(names))
     answer = run_forked(
         [partial(_link, names, facts, catalogue, jobs, statements)],
         timeout_s=LONGEST_LINK_S,
         on_part=lambda _, part: linked.add(_decode_part(part)),
+        meanwhile=meanwhile.linking,
         nested=True,
     )[0]
     if answer.error:  # whatever went wrong over there is a plain exception here
-        return index_of(names, facts, catalogue, jobs, statements)
-    return _propagated(names, facts, linked, answer)
+        return _looked_at(index_of(names, facts, catalogue, jobs, statements), meanwhile)
+    return _propagated(names, facts, linked, answer, meanwhile)
+
+
+def _looked_at(index: Index, meanwhile: Meanwhile) -> Index:
+    meanwhile.propagating(index)
+    return index
 
 
 def _link(
@@ -60,17 +86,22 @@ def _link(
     return encode(link(names, facts, catalogue, jobs, statements, lambda part: send(encode(part))))
 
 
-def _propagated(names: Names, facts: Blobs, linked: Linked, first: Answer) -> Index:
+def _propagated(names: Names, facts: Blobs, linked: Linked, first: Answer, meanwhile: Meanwhile) -> Index:
     functions = Blobs()
+    index = assembled(names, facts, linked, _decode_surroundings(first.result), functions)
     answer = run_forked(
-        [partial(_spread, names, linked)], timeout_s=LONGEST_LINK_S, on_part=lambda _, row: functions.append(row)
+        [partial(_spread, names, linked)],
+        timeout_s=LONGEST_LINK_S,
+        on_part=lambda _, row: functions.append(row),
+        meanwhile=lambda: meanwhile.propagating(index),
     )[0]
     if answer.error:
         functions = Blobs()
-        kinds = spread(names, linked, functions.append)
+        index.kinds = shared(spread(names, linked, functions.append))
+        index.functions = function_table(functions)
     else:
-        kinds = _decode_kinds(answer.result)
-    return assembled(names, facts, linked, _decode_surroundings(first.result), functions, kinds)
+        index.kinds = shared(_decode_kinds(answer.result))
+    return index
 
 
 def _spread(names: Names, linked: Linked, send: Send) -> bytes:

@@ -69,8 +69,9 @@ def index_of(names: Names, facts: Blobs, catalogue: Catalogue, jobs: int, statem
     linked = Linked(len(names))
     surroundings = link(names, facts, catalogue, jobs, statements, linked.add)
     functions = Blobs()
-    kinds = spread(names, linked, functions.append)
-    return assembled(names, facts, linked, surroundings, functions, kinds)
+    index = assembled(names, facts, linked, surroundings, functions)
+    index.kinds = shared(spread(names, linked, functions.append))
+    return index
 
 
 def link(
@@ -95,10 +96,8 @@ def assembled(
     linked: Linked,
     surroundings: Surroundings,
     functions: Blobs,
-    kinds: list[frozenset[str]],
 ) -> Index:
-    """The index, from what `link` and `spread` gave."""
-    shared: dict[frozenset[str], frozenset[str]] = {}  # most files have the same few kinds
+    """The index, from what `link` gave. `functions` may be filled later, and its `kinds` are to be."""
     results = linked.files
     return Index(
         files=names,
@@ -107,7 +106,7 @@ def assembled(
         functions=function_table(functions),
         entities=surroundings.entities,
         roles=surroundings.roles,
-        kinds=[shared.setdefault(each, each) for each in kinds],
+        kinds=[],
         lines=sum(each.lines for each in results),
         unresolved=sum(each.unresolved for each in results),
         lasting=lasting_classes(part for each in results for part in each.parts),
@@ -116,6 +115,12 @@ def assembled(
         statements=surroundings.statements,
         mentions=b"".join(each.mentions for each in results),
     )
+
+
+def shared(kinds: Iterable[frozenset[str]]) -> list[frozenset[str]]:
+    """The same kinds, each set once: most files have the same few."""
+    known: dict[frozenset[str], frozenset[str]] = {}
+    return [known.setdefault(each, each) for each in kinds]
 
 
 def _functions(resolver: Resolver, emit: Emit) -> tuple[Table[tuple[str, ...]], dict[int, int]]:
@@ -212,11 +217,11 @@ def _link_file(linker: Linker, known: Known, file: int) -> FileLinks:
     if any(link.library == LAZY for each in linked for link in each.links):
         local.add("db-read")  # what a relationship may cost when it is read
     parts = kept_parts(linker.symbols, file, linked)
-    encode = msgspec.msgpack.encode
+    encode, kept = msgspec.msgpack.encode, _as_is if linker.symbols.held else pack
     return FileLinks(
         file=file,
-        linked=pack(encode(linked)),
-        summaries=pack(encode(summaries)),
+        linked=kept(encode(linked)),
+        summaries=kept(encode(summaries)),
         entries=entries,
         local_kinds=tuple(sorted(local)),
         parts=parts,
@@ -225,6 +230,11 @@ def _link_file(linker: Linker, known: Known, file: int) -> FileLinks:
         remarks=tuple(_remarks(facts)),
         mentions=mentions_of(facts),
     )
+
+
+def _as_is(encoded: bytes) -> bytes:
+    """What a small project's links are kept as: to pack and unpack them takes longer than they live."""
+    return encoded
 
 
 def _remarks(facts: FileFacts) -> Iterator[Remark]:

@@ -1,8 +1,8 @@
-"""Answers that are remembered for a while: a mapping of bounded size that keeps what was used last."""
+"""Answers that are remembered for a while: mappings of bounded size."""
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -58,3 +58,11 @@ class Latest(Generic[Key, Value]):
         """Forget all."""
         self._young.clear()
         self._old.clear()
+
+
+Remembered: TypeAlias = Bounded[Key, Value] | Latest[Key, Value]
+
+
+def remembering(most: int, keys: int) -> Remembered[Key, Value]:
+    """For answers to at most `keys` different questions: where all are kept, which was used last need not be known."""
+    return Bounded(most) if keys <= most else Latest(most)

@@ -12,6 +12,7 @@ from evenkeel.audit.effects.implicit import LAZY, implicit_calls, reads_along
 from evenkeel.audit.effects.latest import Bounded
 from evenkeel.audit.effects.queries import Queries
 from evenkeel.audit.effects.resolve import Resolver
+from evenkeel.audit.effects.results import Place
 from evenkeel.audit.effects.statements import key_of
 from evenkeel.audit.effects.types import UNKNOWN, Type, text_of
 from evenkeel.audit.model.effects import Effect
@@ -19,6 +20,7 @@ from evenkeel.audit.model.facts import Call, Function
 from evenkeel.audit.model.index import Entity, Link, LinkedFunction
 
 MAX_TARGETS = 8
+NOT_ASKED = Link(-1)
 
 
 class Linker:
@@ -43,6 +45,7 @@ class Linker:
         self.effects = LibraryEffects(resolver, self.queries)
         self.entities = entities
         self._reads: Bounded[tuple[Type, str], tuple[tuple[int, Link], ...]] = Bounded(REMEMBERED)
+        self._plain: Bounded[Place, Link | None] = Bounded(REMEMBERED)  # calls that are the same everywhere in a file
         self._relations = {(e.name, r.name): r for e in entities.values() for r in e.relations}
 
     def link_file(self, file: int) -> tuple[LinkedFunction, ...]:
@@ -75,11 +78,18 @@ class Linker:
 
     def _link(self, function_id: int, function: Function, index: int, call: Call) -> Link | None:
         """What a call is; None when nothing is known of it."""
+        place = self.resolver.everywhere(function_id, call)
+        plain = self._plain.get(place, NOT_ASKED) if place is not None else NOT_ASKED
+        if plain is not NOT_ASKED:
+            return plain and _numbered(index, plain)
         callee, result = self.resolver.call(function_id, index)
         known = self.callees.known(callee)
         guessed = -1 if callee.name else self.callees.guess(call)
         if not (known.targets or known.handed or call.awaited) and guessed < 0 and self.library.is_plain(known.library):
-            return _plain_link(index, known, result)
+            link = _plain_link(index, known, result)
+            if place is not None and self.resolver.is_everywhere(place):
+                self._plain[place] = link
+            return link
         described = self.callees.describe(callee)
         if guessed >= 0:
             described.targets.append(guessed)
@@ -170,6 +180,14 @@ class Linker:
             return None
         result = f"list[{manager.args[0].name}]"
         return Link(0, library=LAZY, implicit="read", receiver=holder.name, result=result, key=name)
+
+
+def _numbered(index: int, link: Link) -> Link:
+    """The plain link of another call of the same."""
+    return Link(
+        index, link.library, (), (), link.mode, link.runs, link.receiver, link.result, (), link.certain,
+        applied=link.applied,
+    )  # fmt: skip
 
 
 def _plain_link(index: int, known: Described, result: Type) -> Link | None:

@@ -54,7 +54,8 @@ class Resolver:
         self.given: dict[tuple[int, int], Type] = {}  # (function, parameter) -> what all callers pass
         self.nesting = 0  # questions being answered right now; bounded by MAX_DEPTH
         self.cuts = 0  # questions that went in a circle or too deep: what hung on them is asked anew
-        self.scope = Scopes(symbols).of
+        scopes = Scopes(symbols)
+        self.scope, self.is_global = scopes.of, scopes.is_global
         bindings, members, lineages, results = Bindings(self), Members(self), Lineages(self), Results(self)
         self.bound, self.guarded, self.injected = bindings.bound, bindings.guarded, bindings.injected
         self.member, self.read, self.is_property = members.member, members.read, members.is_property
@@ -63,6 +64,7 @@ class Resolver:
         self.lineage, self.type_parameters = lineages.lineage, lineages.type_parameters
         self.bindings_of, self.substitute = lineages.bindings_of, lineages.substitute
         self.call, self.result_of, self.returned = results.call, results.result_of, results.returned
+        self.everywhere, self.is_everywhere = results.everywhere, results.is_everywhere
         self.gives_awaitable = results.gives_awaitable
         self._results = results
         self.owner = symbols.owner
@@ -81,6 +83,7 @@ class Resolver:
         """Drop what names and chains mean: more is known of parameters or relationships."""
         self._names.clear()
         self._walks.clear()
+        self._results.forget_names()
 
     def dotted(self, target: str) -> Type:
         """An absolute dotted name: a project module, class, function or variable, or something of a library."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from evenkeel.audit.effects.bindings import MAX_DEPTH
 from evenkeel.audit.effects.expressions import Arguments
-from evenkeel.audit.effects.latest import Latest
+from evenkeel.audit.effects.latest import Bounded, Remembered, remembering
 from evenkeel.audit.effects.symbols import ClassSymbol
 from evenkeel.audit.effects.types import MANAGER, PENDING, UNKNOWN, Type, element_of, first_known
 from evenkeel.audit.model.facts import Call, Function, Value
@@ -14,6 +14,10 @@ from evenkeel.audit.model.facts import Call, Function, Value
 if TYPE_CHECKING:
     from evenkeel.audit.effects.resolve import Resolver
 
+Answers = dict[int, tuple[Type, Type]]  # number of a call -> what it calls, and the type of what that gives
+Place = tuple[int, str]  # file, and what is called there
+
+REMEMBERED_CALLS = 16_384
 BEING_ASKED = (PENDING, PENDING)
 GENERATOR_MANAGERS = frozenset({"contextlib.contextmanager", "contextlib.asynccontextmanager"})
 
@@ -23,15 +27,21 @@ class Results:
 
     def __init__(self, resolver: Resolver) -> None:
         self._resolver = resolver
-        self._calls: Latest[int, dict[int, tuple[Type, Type]]] = Latest(resolver.symbols.remembered)
+        symbols = resolver.symbols
+        self._calls: Remembered[int, Answers] = remembering(symbols.remembered, len(symbols.places))
+        self._everywhere: Bounded[Place, tuple[Type, Type]] = Bounded(REMEMBERED_CALLS)
         self._returns: dict[int, Type] = {}
-        self._doubtful: list[tuple[dict[int, tuple[Type, Type]], int]] = []
+        self._doubtful: list[tuple[Answers, int]] = []
 
     def forget(self) -> None:
         """Drop what was answered before callers were asked what they pass."""
         self._calls.clear()
         self._returns.clear()
         self._resolver.kept.forget()
+
+    def forget_names(self) -> None:
+        """Drop what names mean everywhere: more is known of parameters or relationships."""
+        self._everywhere.clear()
 
     def call(self, function_id: int, index: int) -> tuple[Type, Type]:
         """What call number `index` of a function calls, and the type of its result."""
@@ -40,18 +50,47 @@ class Results:
             calls = self._calls[function_id] = {}
         known = calls.get(index)
         if known is None:
+            call = self._resolver.symbols.function(function_id).calls[index]
+            place = self.everywhere(function_id, call)
+            found = self._everywhere.get(place) if place is not None else None
+            if found is not None:
+                calls[index] = found
+                return found
             cuts = self._resolver.cuts
             calls[index] = BEING_ASKED
-            known = calls[index] = self._resolve_call(
-                function_id, self._resolver.symbols.function(function_id).calls[index]
-            )
+            known = calls[index] = self._resolve_call(function_id, call)
             if cuts != self._resolver.cuts:
                 self._doubtful.append((calls, index))
+            elif place is not None and self._hangs_on_no_argument(known[0]):
+                self._everywhere[place] = known
             if self._doubtful and not self._resolver.nesting:
                 self._doubt()
         elif known is BEING_ASKED:
             self._resolver.cuts += 1
         return known
+
+    def everywhere(self, function_id: int, call: Call) -> Place | None:
+        """The place under which a call is known that calls the same wherever in the file it stands: what it calls begins
+        with a name of the file's top level or of the language. None for all others."""
+        if call.receiver >= 0 or call.awaited or call.keys or call.callee == "super":
+            return None
+        root = call.callee.partition(".")[0].partition("[")[0]
+        if not self._resolver.is_global(function_id, root):
+            return None
+        return self._resolver.symbols.places[function_id].file, call.callee
+
+    def is_everywhere(self, place: Place) -> bool:
+        """Whether what such a call gives is known to be the same everywhere in the file."""
+        return place in self._everywhere
+
+    def _hangs_on_no_argument(self, callee: Type) -> bool:
+        """Whether all calls of this give the same."""
+        kind, _, rest = callee.name.partition(":")
+        if kind in {"lib", "bound"}:
+            return self._resolver.library.known_result(rest, callee.args) is not None
+        if kind == "def":
+            return "var:" not in str(self.returned(int(rest), callee.args))
+        return kind in {"", "type", "module"}
 
     def _doubt(self) -> None:
         """Once the outermost question is answered, forget what was answered inside a circle: asked anew, more is known."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from evenkeel.audit.effects.latest import Latest
+from evenkeel.audit.effects.latest import Remembered, remembering
 from evenkeel.audit.effects.symbols import Symbols
 from evenkeel.audit.model.facts import Assignment, Block, Function, Parameter
 
@@ -24,7 +24,7 @@ class Scopes:
 
     def __init__(self, symbols: Symbols) -> None:
         self.symbols = symbols
-        self._scopes: Latest[int, dict[str, list[Binding]]] = Latest(symbols.remembered)
+        self._scopes: Remembered[int, dict[str, list[Binding]]] = remembering(symbols.remembered, len(symbols.places))
 
     def of(self, function_id: int) -> dict[str, list[Binding]]:
         """Every local name of a function with its bindings in evaluation order."""
@@ -32,6 +32,16 @@ class Scopes:
         if known is None:
             known = self._scopes[function_id] = self._read_scope(function_id)
         return known
+
+    def is_global(self, function_id: int, name: str) -> bool:
+        """Whether a name means in a function what it means at the top of its file: no scope around the place binds it."""
+        place = self.symbols.places[function_id]
+        first, index = function_id - place.index, place.index
+        while index > 0:
+            if name in self.of(first + index):
+                return False
+            index = self.symbols.parents[first + index]
+        return True
 
     def _read_scope(self, function_id: int) -> dict[str, list[Binding]]:
         place = self.symbols.places[function_id]

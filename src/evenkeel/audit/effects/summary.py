@@ -181,17 +181,20 @@ def _holds_session(
 def _outer_names(function_id: int, function: Function, project: Known) -> dict[str, frozenset[int]]:
     """Parameters of the function around this one that it sees."""
     around = project.parents.get(function_id, -1)
+    if around < 0 or not project.parameters[around]:
+        return {}
     hidden = {each.name for each in function.parameters} | {t for each in function.assignments for t in each.targets}
-    names = project.parameters[around] if around >= 0 else ()
-    return {name: frozenset({OUTER + number}) for number, name in enumerate(names) if name not in hidden}
+    names = enumerate(project.parameters[around])
+    return {name: frozenset({OUTER + number}) for number, name in names if name not in hidden}
 
 
 def _taints(function: Function, parameters: tuple[str, ...]) -> dict[str, frozenset[int]]:
     """Local name -> parameters whose value it carries."""
     taints = {name: frozenset({index}) for index, name in enumerate(parameters)}
-    for assignment in function.assignments:
-        found = frozenset[int]().union(*(taints.get(name, frozenset()) for name in assignment.value.names))
-        if found:
+    for assignment in function.assignments if taints else ():
+        carried = [taints[name] for name in assignment.value.names if name in taints]
+        if carried:
+            found = frozenset[int]().union(*carried)
             for target in assignment.targets:
                 if target.isidentifier() and target not in parameters:
                     taints[target] = taints.get(target, frozenset()) | found
@@ -249,23 +252,28 @@ def _statement(call: Call, effect: Effect, taints: dict[str, frozenset[int]]) ->
 
 def _source(value: Value, taints: dict[str, frozenset[int]]) -> int:
     """The one parameter that a value is made from, or -1."""
-    sources = frozenset[int]().union(*(taints.get(each, frozenset()) for each in (*value.names, value.text)))
+    found = [taints[each] for each in (*value.names, value.text) if each in taints]
+    if not found:
+        return -1
+    sources = frozenset[int]().union(*found)
     return next(iter(sources)) if len(sources) == 1 else -1
 
 
 def _made_from(call: Call, taints: dict[str, frozenset[int]]) -> tuple[tuple[int, int], ...]:
+    if not taints:
+        return ()
     positional = (each.value for each in call.arguments if not each.keyword)
     return tuple((number, source) for number, each in enumerate(positional) if (source := _source(each, taints)) >= 0)
 
 
 def _flows(call: Call, names: tuple[str, ...], taints: dict[str, frozenset[int]]) -> tuple[tuple[int, int], ...]:
     found: list[tuple[int, int]] = []
-    for position, argument in enumerate(call.arguments):
+    for position, argument in enumerate(call.arguments if taints else ()):
         if argument.keyword in {"*", "**"}:
             break
         index = names.index(argument.keyword) if argument.keyword in names else position
-        carried = taints.get(argument.value.text, frozenset()) if argument.value.kind == "name" else frozenset()
-        found.extend((index, parameter) for parameter in sorted(carried))
+        if argument.value.kind == "name" and argument.value.text in taints:
+            found.extend((index, parameter) for parameter in sorted(taints[argument.value.text]))
     return tuple(found)
 
 

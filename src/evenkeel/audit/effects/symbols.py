@@ -115,6 +115,7 @@ class Symbols:
         self._class_names: list[tuple[str, ...]] = []  # file -> qualified names of its classes
         self._bodies = Blobs()
         self._decoded: Latest[int, FileFacts] = Latest(2 * len(facts) if self.held else DECODED_FILES)
+        self._every: list[Function] = []  # of a project that is held
         self._outlines: Latest[int, Outline] = Latest(UNPACKED_FILES)
         self._functions: Latest[int, Function] = Latest(DECODED_FUNCTIONS)
         self._known_bodies: Latest[int, Body] = Latest(DECODED_BODIES)
@@ -153,6 +154,8 @@ class Symbols:
 
     def function(self, function_id: int) -> Function:
         """The facts of one function."""
+        if self.held:
+            return self._every[function_id]
         place = self.places[function_id]
         whole = self._decoded.get(place.file)
         if whole is not None:
@@ -184,6 +187,8 @@ class Symbols:
         first = len(self.places)
         self.first_id.append(first)
         self.places.extend(Place(file, index) for index in range(len(facts.functions)))
+        if self.held:
+            self._every.extend(facts.functions)
         self._add_imports(module, facts)
         self._add_definitions(module, facts, first)
 

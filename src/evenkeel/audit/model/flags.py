@@ -32,6 +32,8 @@ def defaults_of(function: Function, names: Sequence[str]) -> tuple[int, ...]:
 
 def guard_at(function: Function, names: Sequence[str], block: int, position: int) -> Guard:
     """The flag under which a place in a function is reached; () when it is reached whatever is passed."""
+    if not names:
+        return ()
     around = ancestors(function.blocks, block)
     for index in around:
         found = _guard(function, names, function.blocks[index])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -13,8 +12,9 @@ from evenkeel.audit.model.effects import EffectKind
 from evenkeel.audit.model.facts import Block, Function
 from evenkeel.audit.model.finding import Step
 from evenkeel.audit.model.flow import ancestors, enclosing
+from evenkeel.audit.model.found_once import FoundOnce
 from evenkeel.audit.model.index import FunctionInfo, Link, LinkedFunction
-from evenkeel.audit.model.masks import BLOCKS, mask_of, mask_of_link
+from evenkeel.audit.model.masks import BLOCKS, mask_of, mask_of_callees, mask_of_link
 
 if TYPE_CHECKING:
     from evenkeel.audit.model.view import ModuleView
@@ -35,7 +35,7 @@ class FunctionView:
         self.answers: dict[object, object] = {}  # see model/answers.py
         self._calls: dict[int, CallView] = {}
 
-    @cached_property
+    @FoundOnce
     def fact(self) -> Function:
         """What was seen of it."""
         return _decode_function(self.module.outline.functions[self.number])
@@ -46,7 +46,7 @@ class FunctionView:
         where = encoded.lower() if any_case else encoded
         return any(each.encode() in where for each in texts)
 
-    @cached_property
+    @FoundOnce
     def info(self) -> FunctionInfo:
         """What is known of it from anywhere."""
         return self.module.index.functions[self.linked.id]
@@ -76,7 +76,7 @@ class FunctionView:
         start = f"{self.name}.<locals>."
         return tuple([each for each in self.module.functions if each.name.startswith(start)])
 
-    @cached_property
+    @FoundOnce
     def calls(self) -> tuple[CallView, ...]:
         """Every call in evaluation order, implicit ones included."""
         count = len(self.fact.calls) + len(self.linked.implicit)
@@ -97,18 +97,30 @@ class FunctionView:
             known = self._calls[index] = CallView(self, index, fact, self._links.get(index, NO_LINK))
         return known
 
-    @cached_property
+    @FoundOnce
     def _links(self) -> dict[int, Link]:
         return {each.call: each for each in self.linked.links}
 
-    @cached_property
+    @FoundOnce
     def _masks(self) -> tuple[tuple[int, int], ...]:
         """(index, mask) of each call that has or reaches anything."""
         index = self.module.index
-        found = [(each.call, mask_of_link(each, index)) for each in self.linked.links]
+        found = [
+            (call, mask | mask_of_callees(link, index) if link is not None else mask)
+            for call, mask, link in self.own_masks
+        ]
         return tuple([each for each in found if each[1]])
 
-    @cached_property
+    @FoundOnce
+    def own_masks(self) -> tuple[tuple[int, int, Link | None], ...]:
+        """(index, mask of what it does itself, its link if it leads to functions of the project) of each call of which more
+        than its name is known."""
+        found = [
+            (each.call, mask_of_link(each), each if each.targets or each.runs else None) for each in self.linked.links
+        ]
+        return tuple([each for each in found if each[1] or each[2] is not None])
+
+    @FoundOnce
     def mask(self) -> int:
         """What its calls have and reach, see model/masks.py."""
         mask = 0
@@ -116,7 +128,7 @@ class FunctionView:
             mask |= each
         return mask
 
-    @cached_property
+    @FoundOnce
     def _acting(self) -> tuple[tuple[int, int], ...]:
         """`_masks` in evaluation order."""
         written = [each.position for each in self.fact.calls]
@@ -142,7 +154,7 @@ class FunctionView:
         """The calls in evaluation order whose links fit."""
         return sorted([self._view(each.call) for each in self.linked.links if fits(each)], key=_in_order)
 
-    @cached_property
+    @FoundOnce
     def types(self) -> dict[str, str]:
         """Types of parameters and variables, where known."""
         return dict(self.linked.types)
@@ -163,7 +175,7 @@ class FunctionView:
         """Whether block number `block` lies in block number `outer`."""
         return outer in ancestors(self.fact.blocks, block)
 
-    @cached_property
+    @FoundOnce
     def entry_path(self) -> tuple[Step, ...]:
         """From the entry point (handler, consumer, task) down to this function; () when none reaches it."""
         functions = self.module.index.functions
@@ -176,7 +188,7 @@ class FunctionView:
             info = caller
         return tuple(reversed(steps))
 
-    @cached_property
+    @FoundOnce
     def role(self) -> str:
         """`handler` (request, websocket, stream), `job` (task, cron, consumer), `startup` (also cli, migration), or ""."""
         roles = set(self.info.roles)

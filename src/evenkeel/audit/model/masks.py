@@ -57,15 +57,11 @@ STATED = mask_of(  # what a statement may turn out to do, once it is known
 )  # fmt: skip
 
 
-def mask_of_link(link: Link, index: Index) -> int:
-    """What a call has or reaches, in tasks of their own too, and its marks."""
+def mask_of_link(link: Link) -> int:
+    """What a call has itself, in tasks of their own too, and its marks."""
     mask = MODES.get(link.mode, 0) | MANAGING.get(link.implicit, 0)
     for effect in link.effects:
         mask |= BITS[effect.kind] | OWN.get(effect.kind, 0) | (BLOCKS if effect.blocking else 0)
-    for target in link.targets:
-        mask |= mask_of_function(target, index)
-    for target in link.runs:
-        mask |= mask_of_function(target, index) & (~BLOCKS if link.mode else -1)
     if link.bounded:
         mask |= WAITS
     if link.library == LAZY_READ:
@@ -74,6 +70,16 @@ def mask_of_link(link: Link, index: Index) -> int:
         mask |= READS | READS_ITSELF
     if link.applied >= 0:
         mask |= APPLIED | KINDS  # the callable's own calls are looked at, wherever they lead
+    return mask
+
+
+def mask_of_callees(link: Link, index: Index) -> int:
+    """What the functions of the project have that a call leads to."""
+    mask = 0
+    for target in link.targets:
+        mask |= mask_of_function(target, index)
+    for target in link.runs:
+        mask |= mask_of_function(target, index) & (~BLOCKS if link.mode else -1)
     return mask
 
 

@@ -25,8 +25,13 @@ def mentioning(index: Index, name: str) -> Iterator[int]:
 def mentions_of(facts: FileFacts) -> bytes:
     """The filter of one file."""
     chains = {each.target for each in facts.imports}
+    callees: set[str] = set()
     for function in facts.functions:
         chains.update(_chains_of(function))
+        callees.update([each.callee for each in function.calls])
+    for callee in callees:
+        holder = callee.rpartition(".")[0]
+        chains.update((holder, holder.partition("[]")[0]))
     bits = bytearray(BITS >> 3)
     for word in {each.removesuffix("[]").rpartition(".")[2] for each in chains}:
         place = _place(word)
@@ -37,17 +42,16 @@ def mentions_of(facts: FileFacts) -> bytes:
 def _chains_of(function: Function) -> Iterator[str]:
     for assignment in function.assignments:
         yield from assignment.targets
-        yield assignment.value.text if assignment.value.kind == "name" else ""
+        if assignment.value.kind == "name":
+            yield assignment.value.text
     for read in function.reads:
         yield read.chain.rpartition(".")[0]
     for block in function.blocks:
         yield from block.subject.names if block.subject is not None else ()
     for call in function.calls:
-        holder = call.callee.rpartition(".")[0]
-        yield holder
-        yield holder.partition("[]")[0]
         for argument in call.arguments:
-            yield argument.value.text if argument.value.kind == "name" else ""
+            if argument.value.kind == "name":
+                yield argument.value.text
 
 
 def _place(word: str) -> int:

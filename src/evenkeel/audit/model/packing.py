@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import zlib
 
+ZLIB = b"x"  # what `pack` gives begins with it; as MessagePack that would be the number 120, and tables are arrays
+
 
 def pack(encoded: bytes) -> bytes:
     """Encoded facts or links as they are kept."""
@@ -14,5 +16,5 @@ def pack(encoded: bytes) -> bytes:
 
 
 def unpack(packed: bytes) -> bytes:
-    """The opposite of `pack`. Raises zlib.error for what is damaged."""
-    return zlib.decompress(packed)
+    """The opposite of `pack`; an encoded table that was never packed is itself. Raises zlib.error for what is damaged."""
+    return zlib.decompress(packed) if packed[:1] == ZLIB else packed

@@ -6,9 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property
 
 import msgspec
 
@@ -16,6 +15,7 @@ from evenkeel.audit.model.call_view import LONGEST_PATH, CallView
 from evenkeel.audit.model.effects import EffectKind
 from evenkeel.audit.model.facts import FileOutline
 from evenkeel.audit.model.finding import Step
+from evenkeel.audit.model.found_once import FoundOnce
 from evenkeel.audit.model.function_view import FunctionView
 from evenkeel.audit.model.index import Entity, FunctionInfo, Index, LinkedFunction, Reached
 from evenkeel.audit.model.masks import mask_of
@@ -40,12 +40,12 @@ class ModuleView:
         self._facts = index.facts[file]
         self._linked = index.linked[file]
 
-    @cached_property
+    @FoundOnce
     def encoded(self) -> bytes:
         """The file's facts as they are stored: texts stand in them as they are, in UTF-8."""
         return unpack(self._facts)
 
-    @cached_property
+    @FoundOnce
     def outline(self) -> FileOutline:
         """The file's facts, its functions still encoded."""
         return _decode_outline(self.encoded)
@@ -54,7 +54,7 @@ class ModuleView:
         """Whether one of the texts stands anywhere in the facts of the file: quick, before anything is decoded."""
         return any(each.encode() in self.encoded for each in texts)
 
-    @cached_property
+    @FoundOnce
     def functions(self) -> tuple[FunctionView, ...]:
         """Every function, the module's own code first."""
         linked = _decode_links(unpack(self._linked))
@@ -80,7 +80,7 @@ class ModuleView:
         """The first function of this qualified name."""
         return self._by_name.get(name)
 
-    @cached_property
+    @FoundOnce
     def _by_name(self) -> dict[str, FunctionView]:
         found: dict[str, FunctionView] = {}
         for each in self.functions:
@@ -147,10 +147,18 @@ def decoded_ahead(index: Index) -> dict[str, ModuleView]:
     for file, (path, kind) in enumerate(index.files):
         module = held[path] = ModuleView(index, file, held)
         if kind != "generated":
-            for function in module.functions:
-                function.mask  # noqa: B018 - decodes the links, and what is known of the functions that they lead to
             module.outline  # noqa: B018
+            for function in module.functions:  # decodes the links
+                function.own_masks  # noqa: B018
     return held
+
+
+def mark_ahead(held: Mapping[str, ModuleView]) -> None:
+    """Find out what the functions of files decoded ahead reach: this too is done once, when the index is whole."""
+    for module in held.values():
+        if module.kind != "generated":
+            for function in module.functions:
+                function.mask  # noqa: B018 - decodes what is known of the functions that its links lead to
 
 
 def _same_effect(reaches: Sequence[Reached], wanted: Reached) -> Reached | None:

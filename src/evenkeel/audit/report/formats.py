@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from evenkeel.audit.report import concise, full, github, gitlab, html, json, markdown, sarif, terminal
+from evenkeel.audit.report import concise, full, github, gitlab, html, json, markdown, sarif
 from evenkeel.audit.report.material import Material, build_material
 
 __all__ = ["RENDERERS", "SUFFIXES", "Material", "build_material", "render"]
 
+
+def _terminal(material: Material) -> str:
+    from evenkeel.audit.report import terminal  # noqa: PLC0415 - the others need no console
+
+    return terminal.render(material.result, name=material.name, say=material.say)
+
+
 RENDERERS: Mapping[str, Callable[[Material], str]] = {
-    "terminal": lambda material: terminal.render(material.result, name=material.name, say=material.say),
+    "terminal": _terminal,
     "concise": concise.render,
     "full": full.render,
     "markdown": lambda material: markdown.render(material.result, material.say),

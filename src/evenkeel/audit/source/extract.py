@@ -6,7 +6,8 @@ bytes, never as objects.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -22,6 +23,7 @@ from evenkeel.audit.source.walk import MAX_BYTES, AuditedFile
 from evenkeel.kernel.collection import without_collection
 
 Progress = Callable[[int, int], None]  # files done, files in all
+Later = Callable[[Callable[[], None]], None]  # takes what may be done later
 
 FEW_FILES = 40  # fewer are read in this process: to start others takes longer
 BATCH_BYTES = 200_000  # of source: about 40 ms of work, so that all processes end at nearly the same time
@@ -61,8 +63,13 @@ def extract(
     cache: FactsCache,
     jobs: int = 2,
     progress: Progress = lambda _done, _total: None,
+    meanwhile: Iterable[object] = (),
+    later: Later = lambda save: save(),
 ) -> Extracted:
-    """The facts of all files. Raises nothing for what a file holds or the cache does: both become gaps and notes."""
+    """The facts of all files. Raises nothing for what a file holds or the cache does: both become gaps and notes.
+
+    Where many files are read, in processes, steps of `meanwhile` are taken beside them, and `later` is given what keeps the
+    facts for the next run."""
     if not files:
         return Extracted(())
     root = files[0].absolute.removesuffix(files[0].path)
@@ -70,11 +77,12 @@ def extract(
     cached = len(found)
     progress(cached, len(files))
     fresh: list[int] = []
-    for number, reading in _fresh(files, [each for each in range(len(files)) if each not in found], jobs):
+    for number, reading in _fresh(files, [each for each in range(len(files)) if each not in found], jobs, meanwhile):
         found[number] = reading
         fresh.append(number)
         progress(len(found), len(files))
-    _save(files, found, (fresh, moved), (cache, root))
+    save = partial(_save, files, found, (fresh, moved), (cache, root))
+    later(save) if len(fresh) >= FEW_FILES else save()
     return _extracted(files, found, cache, cached)
 
 
@@ -100,14 +108,17 @@ def _by_content(file: AuditedFile, cache: FactsCache) -> Record | None:
     return None if isinstance(source, Gap) else cache.get(digest(_stamp(file), file.path, source))
 
 
-def _fresh(files: Sequence[AuditedFile], missing: list[int], jobs: int) -> Iterator[tuple[int, Reading]]:
+def _fresh(
+    files: Sequence[AuditedFile], missing: list[int], jobs: int, meanwhile: Iterable[object]
+) -> Iterator[tuple[int, Reading]]:
     """Reads what the cache does not have; a few files here, more in processes."""
     if len(missing) < FEW_FILES:
         with without_collection():
             for number in missing:
                 yield number, read_file(files[number])
         return
-    for number, answer in in_processes(read_encoded, files, _batches(files, missing), jobs=jobs):
+    batches = _batches(files, missing)
+    for number, answer in in_processes(read_encoded, files, batches, jobs=jobs, meanwhile=meanwhile):
         if isinstance(answer, Crash):
             why = f"{answer.why}; exclude it, and report it if it can be shown"
             yield number, Reading(gap=Gap("unparsed", files[number].path, why))

@@ -24,7 +24,7 @@ from evenkeel.kernel.forks import can_fork
 Item = TypeVar("Item")
 Work = Callable[[Item], bytes]  # must not raise: an exception ends the process
 
-IN_HAND = 2  # batches a process has: one it works on and one that waits, so that it need not
+IN_HAND = 3  # batches a process has: one it works on and two that wait, so that it need not while this one is busy
 
 
 class Crash(NamedTuple):
@@ -52,15 +52,24 @@ class _Pool(Generic[Item]):
 
 
 def in_processes(
-    work: Work[Item], items: Sequence[Item], batches: Iterable[list[int]], *, jobs: int, stall_s: float = 60.0
+    work: Work[Item],
+    items: Sequence[Item],
+    batches: Iterable[list[int]],
+    *,
+    jobs: int,
+    stall_s: float = 60.0,
+    meanwhile: Iterable[object] = (),
 ) -> Iterator[tuple[int, bytes | Crash]]:
     """Yields (number of the item, answer) in the order in which they come. `batches` are numbers of items.
 
-    No process outlives the iteration, whichever way it ends."""
+    `meanwhile`: work for this process, a step of it whenever all hands are full; it may not get to the end. No process
+    outlives the iteration, whichever way it ends."""
     pool = _Pool(work, items, max(jobs, 1), stall_s, deque(batches))
+    steps = iter(meanwhile)
     try:
         while pool.waiting or pool.workers:
             _employ(pool)
+            next(steps, None)
             yield from _listen(pool)
     finally:
         for each in pool.workers:

@@ -6,6 +6,6 @@ context store and the index and nothing else. A worker that crashes or takes too
 
 from __future__ import annotations
 
-from evenkeel.audit.workers.delegation import WorkerOptions, run_workers
+from evenkeel.audit.workers.delegation import Source, WorkerOptions, find_source, is_small, read_source, run_workers
 
-__all__ = ["WorkerOptions", "run_workers"]
+__all__ = ["Source", "WorkerOptions", "find_source", "is_small", "read_source", "run_workers"]

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import partial
 
 import msgspec
 
-from evenkeel.audit.effects.apart import build_index_apart
+from evenkeel.audit.effects.apart import Meanwhile, build_index_apart
 from evenkeel.audit.effects.build import SourceFile
 from evenkeel.audit.effects.loading import load
 from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.finding import CATEGORIES, Gap, WorkerReport
 from evenkeel.audit.model.index import Index
 from evenkeel.audit.model.rule import Rule
-from evenkeel.audit.model.view import ModuleView, decoded_ahead
+from evenkeel.audit.model.view import ModuleView, decoded_ahead, mark_ahead
 from evenkeel.audit.rules import rules_of
-from evenkeel.audit.workers.delegation import Progress, WorkerOptions, with_gaps
+from evenkeel.audit.source.extract import ExtractedFile
+from evenkeel.audit.workers.delegation import Progress, Source, WorkerOptions, with_gaps
 from evenkeel.audit.workers.judging import judge
 from evenkeel.kernel.forks import Answer, Send, run_forked
 
@@ -25,17 +26,19 @@ SMALL_BYTES = 4_000_000  # of packed facts, some 170,000 lines: so much is decod
 
 
 def make_reports(
-    files: deque[SourceFile],
-    statements: dict[str, str],
-    context: ContextStore,
-    options: WorkerOptions,
-    progress: Progress,
+    source: Source, context: ContextStore, options: WorkerOptions, progress: Progress
 ) -> tuple[WorkerReport, ...]:
-    """One report for each category. `files` are consumed."""
-    total = max(len(files), 1)
-    taken = (files.popleft() for _ in range(len(files)))
-    index = build_index_apart(taken, load("python", options.effects), jobs=options.jobs, statements=statements)
-    held = decoded_ahead(index) if index.facts.size <= SMALL_BYTES else {}
+    """One report for each category. The files of `source` are consumed."""
+    total = max(len(source.files), 1)
+    held: dict[str, ModuleView] = {}
+    index = build_index_apart(
+        _taken(source.files),
+        source.catalogue or load("python", options.effects),
+        jobs=options.jobs,
+        statements=source.statements,
+        meanwhile=Meanwhile(source.keep, lambda index: held.update(_opened(index))),
+    )
+    mark_ahead(held)
     works = [
         partial(_work, name, title, _chosen(rules_of(name), options), index, context, held)
         for name, title, _ in CATEGORIES
@@ -48,6 +51,16 @@ def make_reports(
     reports = [_report(name, title, answer) for (name, title, _), answer in zip(CATEGORIES, answers, strict=True)]
     first, *rest = with_gaps(reports, _index_gaps(index))
     return (msgspec.structs.replace(first, remarks=index.remarks), *rest)
+
+
+def _taken(files: deque[ExtractedFile]) -> Iterator[SourceFile]:
+    while files:
+        each = files.popleft()
+        yield each.path, each.kind, each.facts
+
+
+def _opened(index: Index) -> dict[str, ModuleView]:
+    return decoded_ahead(index) if index.facts.size <= SMALL_BYTES else {}
 
 
 def _chosen(rules: Iterable[Rule], options: WorkerOptions) -> tuple[Rule, ...]:

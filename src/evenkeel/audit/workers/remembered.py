@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
@@ -25,7 +25,7 @@ KEPT = 40  # results; the oldest go first
 _decoder = msgspec.msgpack.Decoder(tuple[WorkerReport, ...])
 
 
-def key_of(files: Sequence[ExtractedFile], context: ContextStore, options: Iterable[str]) -> str:
+def key_of(files: Iterable[ExtractedFile], context: ContextStore, options: Iterable[str]) -> str:
     """The key of a run, 32 hexadecimal digits."""
     state = hashlib.blake2b(_own_state(), digest_size=16)
     for text in options:
