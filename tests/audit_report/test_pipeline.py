@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
+from evenkeel.audit import discovery
 from evenkeel.audit.model.result import AuditResult
 from evenkeel.audit.model.settings import AuditSettings
 from evenkeel.audit.pipeline import PHASES, AuditOptions, audit
+from evenkeel.audit.source.extract import FEW_FILES
 from evenkeel.audit.tracker import Receipt, Task
 from evenkeel.kernel.errors import UnavailableError, UsageError
 
@@ -126,3 +130,31 @@ def test_an_unknown_rule_is_refused_before_anything_runs(tree: Path) -> None:
     with pytest.raises(UsageError, match="no rule or category 'nonsense'"):
         audit(tree, options, lambda what, done, total: seen.append(what))
     assert seen == []
+
+
+def _grow(tree: Path) -> None:
+    for number in range(FEW_FILES):
+        (tree / f"more_{number}.py").write_text("import time\n\n\nasync def wait():\n    time.sleep(1)\n")
+
+
+def test_discovery_beside_the_reading_finds_the_same(tree: Path) -> None:
+    small = audit(tree, AuditOptions(date="2026-02-04"))
+    _grow(tree)
+    large = audit(tree, AuditOptions(date="2026-02-04"))
+    assert large.context["tech_stack"] == small.context["tech_stack"]
+    assert large.files == small.files + FEW_FILES
+    again = audit(tree, AuditOptions(date="2026-02-04"))
+    assert [each.fingerprint for each in again.findings] == [each.fingerprint for each in large.findings]
+
+
+@pytest.mark.parametrize("files", ["few", "many"])
+def test_what_discovery_raises_is_raised(tree: Path, files: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(root: Path) -> NoReturn:
+        raise UsageError(f"{root.name} cannot be looked at.", hint="Look elsewhere.")
+
+    monkeypatch.setattr(discovery, "discover", broken)
+    if files == "many":
+        _grow(tree)
+    with pytest.raises(UsageError, match="cannot be looked at"):
+        audit(tree, AuditOptions(date="2026-02-04"))
+    assert multiprocessing.active_children() == []

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -60,6 +61,18 @@ def test_processes_and_cache_change_nothing(tmp_path: Path) -> None:
     assert plain.files == cold.files == warm.files
     assert (plain.cached, cold.cached, warm.cached) == (0, 0, 60)
     assert state_of(root) == before
+
+
+def test_facts_are_kept_when_the_caller_says_so(tmp_path: Path) -> None:
+    root = backend(tmp_path / "root", extract_module.FEW_FILES)
+    with FactsCache.open(folder=tmp_path / "cache") as cache:
+        kept: list[Callable[[], None]] = []
+        cold = extract(walk(root).files, cache=cache, later=kept.append)
+        (save,) = kept
+        assert run(root, tmp_path / "cache").cached == 0
+        save()
+    warm = run(root, tmp_path / "cache")
+    assert (warm.cached, warm.files) == (len(cold.files), cold.files)
 
 
 def test_progress_counts_to_the_end(tmp_path: Path) -> None:

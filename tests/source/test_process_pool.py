@@ -42,6 +42,22 @@ def test_every_item_is_answered_once(jobs: int) -> None:
     assert run(words, jobs=jobs) == {number: word.upper().encode() for number, word in enumerate(words)}
 
 
+def test_steps_of_other_work_are_taken_meanwhile() -> None:
+    taken: list[int] = []
+    steps = (taken.append(each) for each in range(1_000))
+    words = list("abcdefghij")
+    answers = dict(in_processes(shout, words, BATCHES, jobs=2, meanwhile=steps))
+    assert len(answers) == len(words)
+    assert taken == list(range(len(taken)))
+    assert 0 < len(taken) < 1_000
+
+
+def test_what_other_work_raises_is_raised_and_leaves_no_process() -> None:
+    with pytest.raises(ZeroDivisionError):
+        dict(in_processes(shout, list("abcdefghij"), BATCHES, jobs=2, meanwhile=(1 // each for each in (1, 0))))
+    assert multiprocessing.active_children() == []
+
+
 def test_nothing_to_do() -> None:
     assert run([], []) == {}
 

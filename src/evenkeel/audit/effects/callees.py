@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import islice
 
@@ -74,7 +74,10 @@ class Callees:
     def describe(self, callee: Type) -> Described:
         """Library name, project targets and receiver of a callee type; the caller's own to change."""
         known = self.known(callee)
-        return replace(known, targets=[*known.targets], runs=[*known.runs], handed=[*known.handed])
+        return Described(
+            known.library, [*known.targets], [*known.runs], [*known.handed], known.mode, known.applied, known.receiver,
+            known.base, known.certain,
+        )  # fmt: skip
 
     def known(self, callee: Type) -> Described:
         """As `describe`, made once for all who only read it."""

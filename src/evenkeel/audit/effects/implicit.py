@@ -181,23 +181,22 @@ def _iterated(linker: Linker, function_id: int, block: Block, index: int) -> Ite
 
 def _awaited(linker: Linker, function_id: int, function: Function) -> Iterator[Implicit]:
     """`await query`: a query that a variable holds runs when it is awaited."""
-    for value, line, position, block in _values(function):
-        if value.awaited and value.kind == "name":
-            holder = linker.resolver.chain(function_id, value.text, value.call, position)
-            effects = linker.library.awaited_effects(holder)
-            if effects:
-                link = Link(0, library=holder.name, effects=effects, implicit="evaluate", receiver=str(holder))
-                yield _call(f"<await> {value.text}", line, position, block), link
+    for value, line, position, block in _awaited_names(function):
+        holder = linker.resolver.chain(function_id, value.text, value.call, position)
+        effects = linker.library.awaited_effects(holder)
+        if effects:
+            link = Link(0, library=holder.name, effects=effects, implicit="evaluate", receiver=str(holder))
+            yield _call(f"<await> {value.text}", line, position, block), link
 
 
-def _values(function: Function) -> Iterator[tuple[Value, int, int, int]]:
-    for each in function.assignments:
-        yield each.value, each.line, each.position, each.block
-    for end in function.exits:
-        yield end.value, end.line, end.position, end.block
+def _awaited_names(function: Function) -> Iterator[tuple[Value, int, int, int]]:
+    for each in (*function.assignments, *function.exits):
+        if each.value.awaited and each.value.kind == "name":
+            yield each.value, each.line, each.position, each.block
     for call in function.calls:
         for argument in call.arguments:
-            yield argument.value, call.line, call.position, call.block
+            if argument.value.awaited and argument.value.kind == "name":
+                yield argument.value, call.line, call.position, call.block
 
 
 def _parent(linker: Linker, function_id: int, block: int) -> int:
@@ -216,8 +215,10 @@ def _read(linker: Linker, function_id: int, function: Function) -> Iterator[Impl
 def _along(linker: Linker, function_id: int, chain: str, receiver: int, at: tuple[int, int, int]) -> Iterator[Implicit]:
     """Properties, effectful attributes and lazy relationships on the way of a chain."""
     root, dot, rest = chain.partition(".")
+    if not dot:
+        return
     holder = linker.resolver.chain(function_id, root, receiver, at[1])
-    for number, link in linker.reads_along(holder, rest) if dot and holder.name else ():
+    for number, link in linker.reads_along(holder, rest) if holder.name else ():
         read = ".".join(chain.split(".")[: number + 1])
         yield _call(f"<read> {read}", at[0], at[1], at[2]), link
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from evenkeel.audit.effects.scopes import Binding
-from evenkeel.audit.effects.symbols import STATES, key_name
+from evenkeel.audit.effects.states import STATES, key_name
 from evenkeel.audit.effects.types import PENDING, UNKNOWN, Type, first_known
 
 if TYPE_CHECKING:

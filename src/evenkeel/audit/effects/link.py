@@ -118,10 +118,10 @@ class Linker:
         return Link(
             call=index,
             library=described.library,
-            targets=tuple(dict.fromkeys(described.targets))[:MAX_TARGETS],
+            targets=tuple(dict.fromkeys(described.targets))[:MAX_TARGETS] if described.targets else (),
             effects=effects,
             mode=described.mode,
-            runs=tuple(dict.fromkeys(described.runs))[:MAX_TARGETS],
+            runs=tuple(dict.fromkeys(described.runs))[:MAX_TARGETS] if described.runs else (),
             receiver=text_of(described.receiver),
             result=text_of(result),
             query=query,

@@ -19,7 +19,7 @@ class FileLinks(msgspec.Struct, frozen=True, array_like=True, gc=False, tag=True
 
     file: int
     linked: bytes
-    summaries: bytes  # of its functions, encoded and, like `linked`, packed in a large project: as objects they would outweigh all else
+    summaries: bytes  # of its functions; encoded and, in a large project, packed, as `linked`
     entries: tuple[tuple[int, Role], ...]
     local_kinds: tuple[str, ...]  # of its own calls, those that do not propagate included
     parts: tuple[Part, ...] = ()

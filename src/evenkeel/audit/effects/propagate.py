@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from evenkeel.audit.effects.private_loops import mark_private_loops
 from evenkeel.audit.effects.standing import Standing
@@ -22,6 +23,7 @@ from evenkeel.audit.model.sql import stated
 
 MAX_DETAILS = 8  # distinct details kept per function and kind; more add nothing to a finding
 MAX_FETCH_DEPTH = 6
+NOTHING: Mapping[str, int] = MappingProxyType({})
 SERVED_ROLES: frozenset[Role] = frozenset({"handler", "websocket", "dependency"})
 HOT_ROLES: frozenset[Role] = SERVED_ROLES | {"consumer"}
 ENTRY_ORDER: tuple[Role, ...] = (
@@ -55,6 +57,8 @@ def _spread_effects(functions: Sequence[Standing], summaries: Sequence[Summary],
     while queue:
         callee, reached = queue.popleft()
         for caller, edge in callers.get(callee, ()):
+            if reached.statement < 0 and counts.get(caller, NOTHING).get(reached.effect.kind, 0) >= MAX_DETAILS:
+                continue  # it would not be taken
             guard = _guard_of_caller(edge, reached.guard, summaries[caller].defaults)
             for each in _through(functions[callee], edge, callee, reached, guard) if guard is not None else ():
                 _offer(caller, each, tables, counts, queue)

@@ -173,8 +173,8 @@ def _holds_session(
     linked: LinkedFunction, calls: tuple[Call, ...], parameters: tuple[str, ...], roles: dict[str, str]
 ) -> bool:
     """Whether the function is given a session, or uses one that it keeps on `self`."""
-    given = (type_ for name, type_ in linked.types if name in parameters)
-    kept = (link.receiver for link in linked.links if calls[link.call].callee.startswith("self."))
+    given = [type_ for name, type_ in linked.types if name in parameters] if parameters else []
+    kept = (link.receiver for link in linked.links if link.receiver and calls[link.call].callee.startswith("self."))
     return any(roles.get(each.partition("[")[0]) == "session" for each in (*given, *kept))
 
 

@@ -14,6 +14,7 @@ from sys import intern
 import msgspec
 
 from evenkeel.audit.effects.latest import Latest
+from evenkeel.audit.effects.states import Puts, add_put
 from evenkeel.audit.model.facts import Assignment, FileFacts, Function
 from evenkeel.audit.model.packing import unpack
 from evenkeel.audit.model.tables import Blobs
@@ -96,9 +97,7 @@ class Symbols:
         """Kind and facts (encoded and packed FileFacts) of each file, in a stable order."""
         self.encoded = facts
         self.held = facts.size <= HELD_BYTES
-        self.remembered = (
-            HELD_FUNCTIONS if self.held else REMEMBERED_FUNCTIONS
-        )  # functions, by whoever finds out of them
+        self.remembered = HELD_FUNCTIONS if self.held else REMEMBERED_FUNCTIONS  # by whoever finds out of them
         self.modules: list[Module] = []
         self.by_module: dict[str, int] = {}
         self.classes: dict[str, ClassSymbol] = {}
@@ -108,9 +107,7 @@ class Symbols:
         self.imported: set[str] = set()  # top-level packages that anyone imports
         self.parents = array("i")  # function id -> index of the function around it in its file, -1 for the module
         self.nested: dict[int, list[tuple[str, int]]] = {}  # function id -> named functions in it, with their ids
-        self.kept: dict[
-            str, list[tuple[int, Assignment]]
-        ] = {}  # key -> what is put under it into an application's state
+        self.kept: Puts = {}  # key -> what is put under it into an application's state
         self._owners = array("i")  # function id -> index of its class in its file, or -1
         self._class_names: list[tuple[str, ...]] = []  # file -> qualified names of its classes
         self._bodies = Blobs()
@@ -217,7 +214,7 @@ class Symbols:
         for index, function in enumerate(facts.functions):
             self.parents.append(function.parent)
             self._owners.append(function.owner)
-            _add_kept(self.kept, function, first + index)
+            add_put(self.kept, function, first + index)
             if function.owner >= 0:
                 _add_method(symbols[function.owner], members[function.owner], function, first + index)
                 continue
@@ -243,30 +240,6 @@ class Symbols:
         if attributes or members:
             symbol.body = len(self._bodies)
             self._bodies.append(_encode((attributes, members)))
-
-
-STATES = frozenset({"app", "application", "ctx", "context", "state", "extensions"})  # hold what handlers and jobs share
-
-
-def _add_kept(kept: dict[str, list[tuple[int, Assignment]]], function: Function, function_id: int) -> None:
-    """`app["db"] = pool`, `app[DB] = pool`, `app.state.db = pool`."""
-    for each in function.assignments:
-        for target in each.targets:
-            if target.endswith("[]"):
-                holder, key = target[:-2], each.keys[-1] if each.keys else ""
-            else:
-                holder, _, key = target.rpartition(".")
-                if holder.rpartition(".")[2] not in {"state", "ctx"}:
-                    continue
-            if key and holder.rpartition(".")[2] in STATES:
-                found = kept.setdefault(key_name(key), [])
-                if len(found) < MAX_MEMBERS:
-                    found.append((function_id, each))
-
-
-def key_name(key: str) -> str:
-    """The name by which a key is known: `'db'` is `db`, `keys.DB` is `DB`."""
-    return key.strip("'").rpartition(".")[2]
 
 
 Members = dict[str, list[tuple[int, Assignment]]]
