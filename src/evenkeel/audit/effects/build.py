@@ -37,7 +37,7 @@ PARALLEL_FROM = 60  # files; forking costs more than it saves below
 LONGEST_LINK_S = 900.0
 LARGE_BYTES = 24_000_000  # of packed facts, about a million lines: there a second process that links, which shares
 # next to nothing with the first, would cost as much memory as all the rest
-NEIGHBOURS = 48  # files that one process links together: neighbours import one another
+NEIGHBOURS = 24  # files that one process links together: neighbours import one another
 
 ROWS_AT_ONCE = 512  # functions that are handed over together
 
@@ -250,8 +250,9 @@ def _link_all(linker: Linker, known: Known, jobs: int, emit: Emit) -> None:
     if jobs < 2 or count < PARALLEL_FROM or not can_fork():
         _link_files(linker, known, range(count), emit)
         return
-    chunks = [[file for file in range(count) if file // NEIGHBOURS % jobs == job] for job in range(jobs)]
-    own, *others = chunks  # this process does its share: one that waits would only hold its memory
+    own, *others = _shares(
+        linker.symbols.encoded, jobs
+    )  # this process does its share: one that waits would only hold its memory
     answers = run_forked(
         [partial(_link_chunk, linker, known, chunk) for chunk in others],
         timeout_s=LONGEST_LINK_S,
@@ -263,6 +264,19 @@ def _link_all(linker: Linker, known: Known, jobs: int, emit: Emit) -> None:
             continue
         for each in msgspec.msgpack.decode(answer.result, type=list[FileLinks]):
             emit(each)
+
+
+def _shares(facts: Blobs, jobs: int) -> list[list[int]]:
+    """Files for each process: neighbours together, and about the same amount of facts for all."""
+    groups = [range(each, min(each + NEIGHBOURS, len(facts))) for each in range(0, len(facts), NEIGHBOURS)]
+    weights = {each: sum(facts.size_of(file) for file in each) for each in groups}
+    shares: list[list[int]] = [[] for _ in range(jobs)]
+    loads = [0] * jobs
+    for group in sorted(groups, key=lambda each: -weights[each]):
+        lightest = loads.index(min(loads))
+        shares[lightest].extend(group)
+        loads[lightest] += weights[group]
+    return [sorted(each) for each in shares if each]
 
 
 def _link_files(linker: Linker, known: Known, files: Iterable[int], emit: Emit) -> None:

@@ -42,6 +42,10 @@ class Blobs:
         """Bytes of all rows together."""
         return len(self._bytes)
 
+    def size_of(self, number: int) -> int:
+        """Bytes of one row."""
+        return self._ends[number] - (self._ends[number - 1] if number else 0)
+
     def append(self, row: bytes) -> None:
         """Add one."""
         self._bytes += row

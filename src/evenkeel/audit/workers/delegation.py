@@ -17,7 +17,7 @@ from evenkeel.audit.source.cache import FactsCache
 from evenkeel.audit.source.extract import FEW_FILES, ExtractedFile, extract
 from evenkeel.audit.source.named_sql import named_statements
 from evenkeel.audit.source.walk import Walked, walk
-from evenkeel.audit.workers.remembered import key_of, recall, remember
+from evenkeel.audit.workers.remembered import key_of, own_state, recall, remember
 
 if TYPE_CHECKING:
     from evenkeel.audit.effects.catalogue import Catalogue
@@ -140,6 +140,8 @@ def _preparations(source: Source, options: WorkerOptions) -> Iterator[None]:
     for name, _, _ in CATEGORIES:
         yield
         rules_of(name)
+    yield
+    own_state()
 
 
 def with_gaps(reports: Sequence[WorkerReport], gaps: Sequence[Gap]) -> tuple[WorkerReport, ...]:

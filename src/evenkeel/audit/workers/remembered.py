@@ -27,7 +27,7 @@ _decoder = msgspec.msgpack.Decoder(tuple[WorkerReport, ...])
 
 def key_of(files: Iterable[ExtractedFile], context: ContextStore, options: Iterable[str]) -> str:
     """The key of a run, 32 hexadecimal digits."""
-    state = hashlib.blake2b(_own_state(), digest_size=16)
+    state = hashlib.blake2b(own_state(), digest_size=16)
     for text in options:
         state.update(text.encode(errors="surrogatepass") + b"\0")
     state.update(msgspec.json.encode(context))
@@ -38,7 +38,7 @@ def key_of(files: Iterable[ExtractedFile], context: ContextStore, options: Itera
 
 
 @lru_cache(maxsize=1)
-def _own_state() -> bytes:
+def own_state() -> bytes:
     """Name, size and time of every file of this package."""
     root = Path(evenkeel.__file__).parent
     state = hashlib.blake2b(evenkeel.__version__.encode())
