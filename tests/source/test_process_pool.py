@@ -7,7 +7,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pytest
 
@@ -44,9 +44,14 @@ def test_every_item_is_answered_once(jobs: int) -> None:
 
 def test_steps_of_other_work_are_taken_meanwhile() -> None:
     taken: list[int] = []
-    steps = (taken.append(each) for each in range(1_000))
+
+    def steps() -> Iterator[None]:
+        for each in range(1_000):
+            taken.append(each)
+            yield
+
     words = list("abcdefghij")
-    answers = dict(in_processes(shout, words, BATCHES, jobs=2, meanwhile=steps))
+    answers = dict(in_processes(shout, words, BATCHES, jobs=2, meanwhile=steps()))
     assert len(answers) == len(words)
     assert taken == list(range(len(taken)))
     assert 0 < len(taken) < 1_000

@@ -190,9 +190,12 @@ def _awaited(linker: Linker, function_id: int, function: Function) -> Iterator[I
 
 
 def _awaited_names(function: Function) -> Iterator[tuple[Value, int, int, int]]:
-    for each in (*function.assignments, *function.exits):
+    for each in function.assignments:
         if each.value.awaited and each.value.kind == "name":
             yield each.value, each.line, each.position, each.block
+    for end in function.exits:
+        if end.value.awaited and end.value.kind == "name":
+            yield end.value, end.line, end.position, end.block
     for call in function.calls:
         for argument in call.arguments:
             if argument.value.awaited and argument.value.kind == "name":

@@ -135,7 +135,8 @@ def _preparations(source: Source, options: WorkerOptions) -> Iterator[None]:
     yield
     source.catalogue = load("python", options.effects)
     yield
-    from evenkeel.audit.workers.making import rules_of  # noqa: PLC0415
+    from evenkeel.audit.rules import rules_of  # noqa: PLC0415
+    from evenkeel.audit.workers import making  # noqa: F401, PLC0415 - to link with
 
     for name, _, _ in CATEGORIES:
         yield
