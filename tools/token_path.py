@@ -28,6 +28,7 @@ import msgspec
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
+from evenkeel.hotpath.ports.bus import Event  # noqa: E402
 from evenkeel.prove.load.database import databases  # noqa: E402
 from evenkeel.prove.load.model import simulator  # noqa: E402
 from evenkeel.prove.load.script import Pace  # noqa: E402
@@ -46,6 +47,7 @@ STAGES = (
     ("read", "the client has it"),
 )
 WORD = re.compile(rb"\b[0-9a-f]+\.([0-9a-f]+) ")
+DELTA = "llm_output_delta"
 WORD_S, TTFT_S = 0.025, 0.2
 KEPT = 200_000
 
@@ -75,13 +77,13 @@ def watched(found: dict[str, Ages]) -> None:
 
     before(Lines, "fed", lambda _, data: found["received"].look(data))
     before(Narrator, "delta", lambda _, text, __: found["parsed"].look(text))
-    before(MemoryBus, "publish", lambda _, event: found["shown"].look(event.wire))
+    before(MemoryBus, "publish", lambda _, event: found["shown"].look(delta_of(event)))
     taking = RingReader.__anext__
 
     async def taken(reader: RingReader) -> Any:
         delivery = await taking(reader)
         for event in getattr(delivery, "events", ()):
-            found["taken"].look(event.wire)
+            found["taken"].look(delta_of(event))
         return delivery
 
     RingReader.__anext__ = cast("Any", taken)  # type: ignore[method-assign]
@@ -91,11 +93,17 @@ def watched(found: dict[str, Ages]) -> None:
 
         async def sent(message: Any) -> None:
             await sending(message)
-            found["written"].look(message.get("body", b""))
+            for frame in message.get("body", b"").split(b"\n\n"):
+                found["written"].look(frame if DELTA.encode() in frame else b"")
 
         return sent
 
     vars(sse)["body_sender"] = sender
+
+
+def delta_of(event: Event) -> bytes:
+    """What it shows, if it shows text: other events repeat the whole answer."""
+    return event.payload if event.kind == DELTA else b""
 
 
 def before(owner: type, name: str, look: Callable[..., None]) -> None:

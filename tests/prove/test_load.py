@@ -18,6 +18,7 @@ from evenkeel.prove.load.script import Message, Named, Pace, Request, Tool, scri
 from evenkeel.prove.load.simulator import Model, serve
 from evenkeel.prove.load.sse import question
 from evenkeel.prove.measure.tokens import Track
+from evenkeel.prove.scenarios.streams import failed
 
 QUICK = Pace(first_token_s=0.002, gap_s=0.0005)
 
@@ -153,8 +154,22 @@ async def test_a_gate_holds_an_answer_until_it_is_released() -> None:
         asking = asyncio.create_task(streamed(model, question("t1", hold="gate", tokens=4)))
         await until(model, "waiting")
         assert not asking.done()
+        await model.fetch()
+        assert model.under_way == {"t1"}
         await model.release("gate")
         assert len(await asking) == 6
+        await model.fetch()
+        assert not model.under_way
+
+
+def test_a_turn_that_waits_for_the_model_alone_has_not_failed() -> None:
+    turn = Turn("t1", "s", 0.0)
+    assert failed(turn, under_way=[])
+    assert not failed(turn, under_way=["t1"])
+    turn.outcome = "error INTERNAL_ERROR"
+    assert failed(turn, under_way=["t1"])
+    turn.outcome = "final"
+    assert not failed(turn, under_way=[])
 
 
 @pytest.mark.parametrize(("fault", "status"), [("429", 429), ("500", 500)])

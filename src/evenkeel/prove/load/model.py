@@ -30,6 +30,7 @@ class Simulator:
     session: aiohttp.ClientSession
     served: dict[str, list[Call]] = field(default_factory=dict)
     lags: list[float] = field(default_factory=list)
+    under_way: frozenset[str] = frozenset()  # turns that it was answering at the last `fetch`
     after: int = 0
     cpu_s: float = 0.0
     _began: tuple[float, float] = (0.0, 0.0)
@@ -53,6 +54,7 @@ class Simulator:
                 news = _CALLS.decode(await answer.read())
             self.after, self.cpu_s = news.next, news.cpu_s
             self.lags.extend(news.lags)
+            self.under_way = frozenset(news.under_way)
             for call in news.calls:
                 self.served.setdefault(call.turn, []).append(call)
             if len(news.calls) < 20_000:

@@ -16,7 +16,7 @@ import argparse
 import asyncio
 import sys
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -57,6 +57,7 @@ class Calls(msgspec.Struct):
     cpu_s: float
     active: int
     waiting: int
+    under_way: list[str] = []  # turns that are being answered now
 
 
 @dataclass
@@ -70,7 +71,7 @@ class Model:
     forgotten: int = 0
     lags: deque[float] = field(default_factory=lambda: deque(maxlen=20_000))
     gates: dict[str, asyncio.Event] = field(default_factory=dict)  # as many as a load names
-    active: int = 0
+    active: Counter[str] = field(default_factory=Counter)  # answers under way, by turn
     waiting: int = 0
     unnamed: int = 0
 
@@ -90,7 +91,15 @@ class Model:
         start = max(0, after - self.forgotten)
         calls, lags = self.calls[start : start + 20_000], list(self.lags)
         self.lags.clear()
-        return Calls(calls, self.forgotten + start + len(calls), lags, time.process_time(), self.active, self.waiting)
+        return Calls(
+            calls,
+            self.forgotten + start + len(calls),
+            lags,
+            time.process_time(),
+            self.active.total(),
+            self.waiting,
+            list(self.active),
+        )
 
 
 def handler(model: Model) -> Callable[[Incoming], Any]:
@@ -125,13 +134,15 @@ async def _complete(model: Model, incoming: Incoming) -> None:
     model.unnamed += 1
     plan = script(request, model.pace, model.seed, f"unnamed-{model.unnamed}")
     call = Call(plan.turn, plan.call, received, 0.0, 0.0, 0, plan.tool, "done")
-    model.active += 1
+    model.active[plan.turn] += 1
     try:
         await _serve(model, plan, request, incoming.reply, call)
     except ConnectionError:
         call.outcome = "gone"
     finally:
-        model.active -= 1
+        model.active[plan.turn] -= 1
+        if not model.active[plan.turn]:
+            del model.active[plan.turn]
         call.ended = model.clock()
         model.note(call)
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from evenkeel.prove.load.arrivals import arrivals, release, steady
@@ -64,7 +64,7 @@ async def run(stage: Stage) -> Observation:
         values["transactions_per_turn"] = work.transactions / max(1, len(load.turns))
         values["written_bytes_per_token"] = work.log_bytes / words
     counts = {
-        "failed_turns": sum(turn.outcome != "final" for turn in turns),
+        "failed_turns": sum(failed(turn, stage.simulator.under_way) for turn in turns),
         "lost_words": lost,
         "doubled_events": sum(_sum(turn, "doubled") for turn in turns),
         "reordered_events": sum(_sum(turn, "reordered") for turn in turns),
@@ -159,6 +159,11 @@ def overheads(turn: Turn, calls: Sequence[Call], now: float) -> tuple[float, flo
         return total, None
     before = sum(call.last - call.received for call in ordered if call.received < answer.received)
     return total, turn.first - turn.due - before - (answer.first - answer.received)
+
+
+def failed(turn: Turn, under_way: Collection[str]) -> bool:
+    """It did not end in an answer, and the model is not what it waits for: a long answer may outlast the run."""
+    return turn.outcome != "final" and (bool(turn.outcome) or turn.turn not in under_way)
 
 
 def missing(turn: Turn, calls: Sequence[Call]) -> int:
