@@ -16,7 +16,7 @@ from evenkeel.prove.load.arrivals import arrivals, bursts, release, steady, wave
 from evenkeel.prove.load.model import Simulator
 from evenkeel.prove.load.script import Message, Named, Pace, Request, Tool, script
 from evenkeel.prove.load.simulator import Model, serve
-from evenkeel.prove.load.sse import question
+from evenkeel.prove.load.sse import Turn, question
 from evenkeel.prove.measure.tokens import Track
 from evenkeel.prove.scenarios.streams import failed
 
