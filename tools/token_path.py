@@ -1,6 +1,6 @@
 """Where a streamed token's time goes on its way from the model to the client, stage by stage, through a real server.
 
-    python tools/token_path.py [--database postgres] [--streams 1 100 300] [--seconds 20]
+    python tools/token_path.py [--database postgres] [--streams 1 50 200] [--seconds 20]
 
 Each word of the simulated model carries the moment it was sent, on the clock that all processes of a machine share. The
 server runs with five of its functions wrapped, each of which reads that stamp from what passes through it and adds the
@@ -48,7 +48,7 @@ STAGES = (
 )
 WORD = re.compile(rb"\b[0-9a-f]+\.([0-9a-f]+) ")
 DELTA = "llm_output_delta"
-WORD_S, TTFT_S = 0.025, 0.2
+WORD_S, TTFT_S = 0.1, 0.2
 KEPT = 200_000
 
 
@@ -194,7 +194,7 @@ def main() -> int:
         return serve(Path(sys.argv[2]), sys.argv[3:])
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--database", choices=("postgres", "sqlite"), default="postgres")
-    parser.add_argument("--streams", type=int, nargs="+", default=[1, 100, 300])
+    parser.add_argument("--streams", type=int, nargs="+", default=[1, 50, 200])
     parser.add_argument("--seconds", type=float, default=20.0)
     asyncio.run(report(parser.parse_args()))
     return 0

@@ -28,7 +28,7 @@ from evenkeel.prove.load.servers import Fleet
 from evenkeel.prove.load.simulator import Call
 from evenkeel.prove.load.sse import HttpClient, client_session, question
 from evenkeel.prove.measure.values import Better, Check, Figure, Observation
-from evenkeel.prove.scenarios.scenario import Post, Scenario, Stage, watched
+from evenkeel.prove.scenarios.scenario import ROOM, Post, Scenario, Stage, watched
 
 GATE = "open"
 _TURN = re.compile(r"\bturn=([\w.:-]+)")
@@ -291,5 +291,6 @@ SCENARIO = Scenario(
     },
     run=run,
     lag_s=0.2,
+    settings=ROOM,
     pairs={"quick": (0, 1), "standard": (1, 5), "full": (1, 5)},
 )  # fmt: skip
