@@ -140,17 +140,36 @@ def _ends_in(function: FunctionView, call: CallView) -> bool:
 
 
 def _works_off(function: FunctionView, call: CallView, loop: int) -> bool:
-    """Whether the call is made for each of the elements that a pass has found: work, and no question."""
+    """Whether the call is made for each of the elements that a pass has gathered in memory: work, and no question."""
     blocks = function.fact.blocks
     inner = (each for each in ancestors(blocks, call.fact.block) if blocks[each].kind == "for" and each != loop)
-    return any(inside(function.fact, each, loop) and flows_into(call, loop_data(function.fact, each)) for each in inner)
+    return any(
+        inside(function.fact, each, loop)
+        and _gathers(function, blocks[each], loop)
+        and flows_into(call, loop_data(function.fact, each))
+        for each in inner
+    )
+
+
+def _gathers(function: FunctionView, block: Block, loop: int) -> bool:
+    """Whether what a block goes through is a list that the loop makes anew: `done = []`, `done = [key for key in active]`."""
+    given = [
+        each.value.kind
+        for each in function.fact.assignments
+        if _text(block) in each.targets and inside(function.fact, each.block, loop)
+    ]
+    return bool(given) and set(given) <= {"list", "set", "dict", "comprehension"}
 
 
 def _comes_after(function: FunctionView, call: CallView, loop: int) -> bool:
-    """Whether the pause goes on with the next pass before the call: `if task is None: sleep(5); continue`, then the work."""
-    pause = _pause(function, loop)
-    block = function.fact.blocks[pause.fact.block] if pause is not None else None
-    return block is not None and block.kind == "if" and block.exits and call.fact.position > block.end
+    """Whether every pause goes on with the next pass before the call: `if task is None: sleep(5); continue`, then the work."""
+    pauses = [
+        function.fact.blocks[each.fact.block]
+        for each in function.calls_reaching("sleep")
+        if _inside_innermost(function, each, loop) and (each.has("sleep") or only_sleeps(each))
+    ]
+    asking = [each for each in pauses if each.kind != "except"]
+    return bool(asking) and all(b.kind == "if" and b.exits and call.fact.position > b.end for b in asking)
 
 
 def _taken(function: FunctionView, call: CallView, loop: int) -> Reach | None:
