@@ -6,8 +6,9 @@
     make bench-audit ARGS="--without-large --without-semgrep --json FILE"
 
 Each round runs, in random order: cold (empty cache), warm (nothing changed), and Semgrep. Seconds are wall clock of whole
-processes, start-up included, with the CPU seconds (user and system) of all their processes beside them; memory is the sum
-over all processes of the run, sampled every 20 ms, shared pages counted once (PSS, from /proc; Linux only). Medians are
+processes, start-up included, with the CPU seconds (user and system) of all their processes beside them. Memory is measured in a
+run of its own, for looking takes half a core from what runs on two: the sum over all processes of the run, sampled every
+20 ms, shared pages counted once (PSS, from /proc; Linux only). Medians are
 printed with minimum and maximum, and ratios round by round: these hold when the machine's speed drifts. Everything is
 written as JSON too, with the floor and the aim of each figure. Semgrep and the wheels are fetched by package name into
 the user's cache directory; compiled modules are used as an installed package has them.
@@ -131,12 +132,13 @@ def measure(tree: Path, semgrep: Path | None, rounds: int) -> dict[str, object]:
             )
         figures = {name: Figures() for name in commands}
         timed(*commands["warm"]())  # fills the warm cache
+        for name, command in commands.items():
+            figures[name].peak_mib.append(timed(*command(), watch=group_mib)[2])
         for _ in range(rounds):
             for name in random.sample(list(commands), len(commands)):
-                seconds, cpu, peak = timed(*commands[name]())
+                seconds, cpu, _ = timed(*commands[name]())
                 figures[name].seconds.append(seconds)
                 figures[name].cpu.append(cpu)
-                figures[name].peak_mib.append(peak)
     return report(tree.name, figures, lines)
 
 
@@ -159,8 +161,11 @@ def semgrep_command(semgrep: Path, tree: Path) -> list[str]:
     return [str(semgrep), "scan", *options, str(tree)]
 
 
-def timed(command: list[str], extra: dict[str, str]) -> tuple[float, float, float]:
-    """Wall seconds, CPU seconds and peak MiB of a whole process tree. Raises CalledProcessError when it fails."""
+def timed(
+    command: list[str], extra: dict[str, str], watch: Callable[[int], float] | None = None
+) -> tuple[float, float, float]:
+    """Wall seconds, CPU seconds and, of what `watch` gives, the peak of a whole process tree. Raises CalledProcessError when it
+    fails."""
     started, used = time.monotonic(), children_cpu()
     process = subprocess.Popen(
         command,
@@ -170,9 +175,10 @@ def timed(command: list[str], extra: dict[str, str]) -> tuple[float, float, floa
         start_new_session=True,
     )
     peak = 0.0
-    while process.poll() is None:
-        peak = max(peak, group_mib(process.pid))
+    while watch is not None and process.poll() is None:
+        peak = max(peak, watch(process.pid))
         time.sleep(0.02)
+    process.wait()
     seconds = time.monotonic() - started
     if process.returncode not in {0, 1}:
         raise subprocess.CalledProcessError(process.returncode, command)
