@@ -21,14 +21,11 @@ LOCAL_KINDS = frozenset(
     {"log", "copy", "cache-read", "cache-write", "stream-response", "connect", "close", "lock", "offload", "gather"}
 )
 
-
 RESOURCES = frozenset({"session", "connection", "transaction", "client"})  # who opens one matters to callers
-
 
 LOOP_MAKERS = frozenset(
     {"asyncio.run", "asyncio.Runner.run", "asyncio.AbstractEventLoop.run_until_complete", "anyio.run", "uvloop.run"}
 )  # run one coroutine to its end, on a loop that serves the caller
-
 
 OUTER = 1_000  # numbers from here on are parameters of the function around: `lambda db: db.execute(statement)`
 
