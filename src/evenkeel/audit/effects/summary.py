@@ -106,9 +106,8 @@ def summarise(function: Function, linked: LinkedFunction, project: Known) -> Sum
     unresolved = sum(1 for index, call in enumerate(function.calls) if index not in known and "." in call.callee)
     holds = _holds_session(linked, calls, own, project.roles)
     defaults = defaults_of(function, own)
-    has_while = any(each.kind == "while" for each in function.blocks)
-    loops = (has_while, any(each.kind == "for" and each.is_async for each in function.blocks))
-    return Summary(linked.id, effects, edges, fetches, unresolved, holds, defaults, *loops)
+    has_while, loops = any(b.kind == "while" for b in function.blocks), {(b.kind, b.is_async) for b in function.blocks}
+    return Summary(linked.id, effects, edges, fetches, unresolved, holds, defaults, has_while, ("for", True) in loops)
 
 
 def _passed_on(
