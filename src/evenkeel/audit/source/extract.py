@@ -26,6 +26,7 @@ Progress = Callable[[int, int], None]  # files done, files in all
 Later = Callable[[Callable[[], None]], None]  # takes what may be done later
 
 FEW_FILES = 40  # fewer are read in this process: to start others takes longer
+MANY_FILES = 5_000  # of more, the facts are kept at once: to hold them twice for a while would take too much memory
 BATCH_BYTES = 200_000  # of source: about 40 ms of work, so that all processes end at nearly the same time
 BATCH_FILES = 50
 LINES_SHOWN = 5  # of the lines with syntax errors that a gap names
@@ -69,7 +70,7 @@ def extract(
     """The facts of all files. Raises nothing for what a file holds or the cache does: both become gaps and notes.
 
     Where many files are read, in processes, steps of `meanwhile` are taken beside them, and `later` is given what keeps the
-    facts for the next run."""
+    facts for the next run; not of very many, for it holds these facts until then."""
     if not files:
         return Extracted(())
     root = files[0].absolute.removesuffix(files[0].path)
@@ -82,7 +83,7 @@ def extract(
         fresh.append(number)
         progress(len(found), len(files))
     save = partial(_save, files, found, (fresh, moved), (cache, root))
-    later(save) if len(fresh) >= FEW_FILES else save()
+    later(save) if FEW_FILES <= len(fresh) <= MANY_FILES else save()
     return _extracted(files, found, cache, cached)
 
 

@@ -121,9 +121,12 @@ def read_source(tree: Walked, options: WorkerOptions, progress: Progress = _no_p
 
 
 def _keep_later(source: Source, cache: FactsCache, save: Callable[[], None]) -> None:
+    waiting = [save]  # it holds the facts, and is let go of once it is done
+
     def keep() -> None:
         with cache:
-            save()
+            while waiting:
+                waiting.pop()()
 
     source.keep = keep
 
