@@ -30,10 +30,18 @@ async def test_threads_tasks_memory_and_descriptors_are_counted() -> None:
         assert value(meters, "threads_items") >= 1 + 3
         if sys.platform == "linux":
             assert value(meters, "resident_bytes") > 10_000_000
-            before = value(meters, "descriptors_items")
+
+            async def descriptors() -> float:
+                """The fewest of some looks: another look that is under way has one of its own open."""
+                seen = []
+                for _ in range(10):
+                    await meter.sample()
+                    seen.append(value(meters, "descriptors_items"))
+                return min(seen)
+
+            before = await descriptors()
             with open("/dev/null"):  # noqa: ASYNC230, PTH123
-                await meter.sample()
-                assert value(meters, "descriptors_items") == before + 1
+                assert await descriptors() == before + 1
     stop.set()
     for each in idle:
         each.cancel()
