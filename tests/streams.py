@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
-from evenkeel.hotpath.events import BusRules, build_bus, live_evidence
+from evenkeel.hotpath.events import Activity, BusRules, build_bus, live_evidence
 from evenkeel.hotpath.ports.bus import Bus, Delivery, Event, Live, Replayed, Settled, Subscription
 from evenkeel.hotpath.ports.event_writer import Draft, EventWriter, RunWriter
 from evenkeel.hotpath.ports.storage import Storage
@@ -45,12 +45,12 @@ class Instance:
 
 @asynccontextmanager
 async def instance(
-    place: Place, *, bus_rules: BusRules = QUIET, writer_rules: WriterRules = EAGER
+    place: Place, *, bus_rules: BusRules = QUIET, writer_rules: WriterRules = EAGER, active: Activity | None = None
 ) -> AsyncIterator[Instance]:
-    """Everything on the path that the place names."""
+    """Everything on the path that the place names. `active`: an answer of the test's own to what is at work."""
     switches, meters = read_switches(place.profile), Meters()
     async with place.open(meters) as storage:
-        active = live_evidence(storage.leases, storage.tasks)
+        active = active or live_evidence(storage.leases, storage.tasks)
         events, wakeups = storage.events, storage.wakeups
         async with (
             build_bus(bus_rules, switches, meters, events=events, wakeups=wakeups, active=active) as bus,

@@ -3,8 +3,8 @@
     python tools/token_path.py [--database postgres] [--streams 1 50 200] [--seconds 20]
 
 Each word of the simulated model carries the moment it was sent, on the clock that all processes of a machine share. The
-server runs with five of its functions wrapped, each of which reads that stamp from what passes through it and adds the
-word's age to a sum; the client reads the last one. All stages see all words, so the differences of the mean ages are the
+server runs with five of its functions wrapped, each of which reads that stamp from what passes through it and notes the
+word's age; the client reads the last one. All stages see all words, so the differences of the mean ages are the
 mean times between the stages. A stage costs some 3 us more for being looked at: it is in the figures.
 """
 

@@ -7,14 +7,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from evenkeel.hotpath.events import build_bus
 from evenkeel.hotpath.ports.bus import Delivery, Settled
 from evenkeel.hotpath.ports.stream_events import Cursor
-from evenkeel.hotpath.switches import read_switches
-from evenkeel.hotpath.writes import build_event_writer
-from evenkeel.kernel.metrics import Meters
 from tests.storages import Place
-from tests.streams import EAGER, FINAL, QUIET, delta
+from tests.streams import FINAL, delta, instance
 
 
 async def test_a_run_that_began_while_storage_was_asked_is_not_taken_for_over(place: Place) -> None:
@@ -28,16 +24,11 @@ async def test_a_run_that_began_while_storage_was_asked_is_not_taken_for_over(pl
         await answered.wait()  # the answer is of before the second run
         return frozenset()
 
-    switches, meters = read_switches(place.profile), Meters()
-    async with (
-        place.open(meters) as storage,
-        build_bus(QUIET, switches, meters, events=storage.events, wakeups=storage.wakeups, active=active) as bus,
-        build_event_writer(EAGER, switches, meters, events=storage.events, bus=bus, wakeups=storage.wakeups) as writer,
-    ):
-        first = await writer.begin("s", "u")
+    async with instance(place, active=active) as here:
+        first = await here.writer.begin("s", "u")
         await first.emit(FINAL)
         seen: list[Delivery] = []
-        subscription = await bus.subscribe(Cursor("s", 0), "s")
+        subscription = await here.bus.subscribe(Cursor("s", 0), "s")
 
         async def read() -> None:
             async for delivery in subscription:
@@ -47,7 +38,7 @@ async def test_a_run_that_began_while_storage_was_asked_is_not_taken_for_over(pl
 
         reading = asyncio.create_task(read())
         await asked.wait()
-        second = await writer.begin("s", "u")
+        second = await here.writer.begin("s", "u")
         await second.emit(delta("word "))
         await second.flush()
         answered.set()
@@ -68,14 +59,9 @@ async def test_a_run_that_died_right_then_is_noticed_all_the_same(place: Place) 
         await answered.wait()
         return frozenset()
 
-    switches, meters = read_switches(place.profile), Meters()
-    async with (
-        place.open(meters) as storage,
-        build_bus(QUIET, switches, meters, events=storage.events, wakeups=storage.wakeups, active=active) as bus,
-        build_event_writer(EAGER, switches, meters, events=storage.events, bus=bus, wakeups=storage.wakeups) as writer,
-    ):
-        await (await writer.begin("s", "u")).emit(FINAL)
-        subscription = await bus.subscribe(Cursor("s", 0), "s")
+    async with instance(place, active=active) as here:
+        await (await here.writer.begin("s", "u")).emit(FINAL)
+        subscription = await here.bus.subscribe(Cursor("s", 0), "s")
         seen: list[Delivery] = []
 
         async def read() -> None:
@@ -86,7 +72,7 @@ async def test_a_run_that_died_right_then_is_noticed_all_the_same(place: Place) 
 
         reading = asyncio.create_task(read())
         await asked.wait()
-        second = await writer.begin("s", "u")
+        second = await here.writer.begin("s", "u")
         await second.emit(delta("word "))
         await second.flush()
         await asyncio.sleep(0.05)  # the reader has seen it
@@ -105,16 +91,11 @@ async def test_for_a_reader_that_stays_nobody_looks(place: Place) -> None:
         looks += 1
         return frozenset()
 
-    switches, meters = read_switches(place.profile), Meters()
-    async with (
-        place.open(meters) as storage,
-        build_bus(QUIET, switches, meters, events=storage.events, wakeups=storage.wakeups, active=active) as bus,
-        build_event_writer(EAGER, switches, meters, events=storage.events, bus=bus, wakeups=storage.wakeups) as writer,
-    ):
-        subscription = await bus.subscribe(Cursor("s", 0), "s", endless=True)
+    async with instance(place, active=active) as here:
+        subscription = await here.bus.subscribe(Cursor("s", 0), "s", endless=True)
         seen = 0
         for _ in range(3):
-            run = await writer.begin("s", "u")
+            run = await here.writer.begin("s", "u")
             await run.emit(delta("word "))
             await run.emit(FINAL)
             while seen < 2:

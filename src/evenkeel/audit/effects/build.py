@@ -250,9 +250,8 @@ def _link_all(linker: Linker, known: Known, jobs: int, emit: Emit) -> None:
     if jobs < 2 or count < PARALLEL_FROM or not can_fork():
         _link_files(linker, known, range(count), emit)
         return
-    own, *others = _shares(
-        linker.symbols.encoded, jobs
-    )  # this process does its share: one that waits would only hold its memory
+    # This process does its share: one that waits would only hold its memory.
+    own, *others = _shares(linker.symbols.encoded, jobs)
     answers = run_forked(
         [partial(_link_chunk, linker, known, chunk) for chunk in others],
         timeout_s=LONGEST_LINK_S,

@@ -57,9 +57,10 @@ def _observation(stage: Stage, crowd: Crowd, post: Post, memory: int, scans: int
     delays = histogram(late)
     reads = post.metrics.by("evenkeel_events_reads_total", "purpose")
     connections = len(crowd.sockets)
+    delivered = sum(each.delivered for each in crowd.sockets)
     values = {
         **quantiles_ms("delivery", delays),
-        "events_per_s": sum(each.delivered for each in crowd.sockets) / post.seconds,
+        "events_per_s": delivered / post.seconds,
         "connections": float(connections),
     }
     if reads or "evenkeel_events_published_total" in post.metrics.names:
@@ -67,7 +68,7 @@ def _observation(stage: Stage, crowd: Crowd, post: Post, memory: int, scans: int
         values |= {f"reads_{name}_per_s": count / post.seconds for name, count in reads.items()}
         values["backfill_reads_per_s"] = reads.get("backfill", 0.0) / post.seconds
     if scans is not None:
-        values["scans_per_event"] = scans / max(1, sum(each.delivered for each in crowd.sockets))
+        values["scans_per_event"] = scans / max(1, delivered)
     if post.fleet.ours:
         values["memory_mib"] = memory / 2**20
         values["kib_per_connection"] = memory / 1024 / connections
