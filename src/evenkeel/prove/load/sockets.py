@@ -39,7 +39,7 @@ _ENVELOPE = msgspec.json.Decoder(Envelope)
 
 @dataclass
 class Socket:
-    """One connection that follows one session. `ended` is told of each turn that ended here."""
+    """One connection that follows one session. `ended` is told of each turn that ended here, `refused` of each error."""
 
     url: str
     token: str
@@ -47,6 +47,7 @@ class Socket:
     follow: Follow = field(default_factory=Follow)
     clock: Callable[[], float] = time.monotonic
     ended: Callable[[Socket, Answer], None] | None = None
+    refused: Callable[[str], None] | None = None
     delivered: int = 0
     errors: list[str] = field(default_factory=list)
     cuts: int = 0  # the server hung up
@@ -138,6 +139,8 @@ class Socket:
             self.ready.set()
         elif envelope.type == "error":
             self.errors.append(f"{envelope.payload.code}: {envelope.payload.message}")
+            if self.refused is not None:
+                self.refused(envelope.payload.code)
 
     def opened(self, transport: WSTransport) -> None:
         """The connection is there; `ready` may come in the same segment."""

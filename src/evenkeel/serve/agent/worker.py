@@ -33,9 +33,9 @@ ENDED, ENDED_S = 10_000, 30.0
 """Sessions remembered after a run ended here, until its outcome is stored for certain."""
 
 
-def _unheard(context: TaskContext) -> EvenkeelError:
+def _unheard(*, cancelled: bool) -> EvenkeelError:
     """Why a run that somebody waits for did not begin."""
-    if context.cancelled:
+    if cancelled:
         return RunRefusedError("CANCELLED", "The run was cancelled before it began.")
     return OverloadedError("The run was stopped before it began.", hint="Ask again.")
 
@@ -69,11 +69,14 @@ class Worker:
         """A run that begins now; `hear` gets what its caller waits for, or why there is none."""
 
         async def handle(task: ClaimedTask, context: TaskContext) -> Outcome:
+            cancelled = False
             try:
-                return await self._hold(Turn(task, context, order, grant, hear))
+                outcome = await self._hold(Turn(task, context, order, grant, hear))
+                cancelled = outcome.status is TaskStatus.CANCELLED
+                return outcome
             finally:
                 if not hear.done():
-                    hear.set_exception(_unheard(context))
+                    hear.set_exception(_unheard(cancelled=cancelled or context.cancelled))
 
         return handle
 
