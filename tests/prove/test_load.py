@@ -16,6 +16,7 @@ from evenkeel.prove.load.arrivals import arrivals, bursts, release, steady, wave
 from evenkeel.prove.load.model import Simulator
 from evenkeel.prove.load.script import Message, Named, Pace, Request, Tool, script
 from evenkeel.prove.load.simulator import Model, serve
+from evenkeel.prove.load.sockets import Socket
 from evenkeel.prove.load.sse import Turn, question
 from evenkeel.prove.measure.tokens import Track
 from evenkeel.prove.scenarios.streams import failed
@@ -198,3 +199,12 @@ async def test_a_client_that_hangs_up_is_noted() -> None:
         while not model.served:
             await model.fetch()
     assert model.served["t1"][0].outcome == "gone"
+
+
+def test_a_refused_start_is_told() -> None:
+    """A turn that is cancelled before it began has no events, so whoever waits for its end must hear of the error."""
+    told: list[str] = []
+    socket = Socket("http://nowhere", "token", "session", refused=told.append)
+    socket.received(b'{"type":"error","request_id":"start-1","payload":{"code":"CANCELLED","message":"Stopped."}}')
+    assert told == ["CANCELLED"]
+    assert socket.errors == ["CANCELLED: Stopped."]

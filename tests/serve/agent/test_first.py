@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from evenkeel.serve.ports.failures import RunFailedError
+from evenkeel.serve.ports.failures import RunFailedError, RunRefusedError
 from evenkeel.serve.ports.requests import RunRequest
 from evenkeel.serve.ports.runs import Begun, Queued, RunState
 from tests.serve.agent.agents import Script, agent, heard, kinds, one, text_of, until
@@ -46,6 +46,26 @@ async def test_a_cancel_stops_the_run(place: Place, tmp_path: Path) -> None:
         assert "final" not in kinds(told)
         await until(lambda: _idle(one_agent.runs))
         assert not await one_agent.runs.cancel("s")
+
+
+async def test_a_cancel_before_the_run_began_is_told_as_a_cancel(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not as a service that is away: nobody is to ask again by himself."""
+    opening = asyncio.Event()
+    async with agent(place, tmp_path, Script([["never said"]])) as one_agent:
+
+        async def subscribe(*_: object, **__: object) -> None:
+            opening.set()
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(type(one_agent.parts.bus), "subscribe", subscribe)
+        asking = asyncio.create_task(one_agent.ask("Go on"))
+        await opening.wait()
+        assert await one_agent.runs.cancel("s")
+        with pytest.raises(RunRefusedError) as raised:
+            await asking
+        assert raised.value.code == "CANCELLED"
 
 
 async def _idle(runs: object) -> bool:
