@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.protocol import OPEN
+from websockets.datastructures import Headers
+from websockets.http11 import Request
+from websockets.protocol import OPEN, Protocol
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 TEXT = 0x81
 """The first byte of a text message in one frame."""
 SHORT, MIDDLE = 126, 1 << 16
+HEAD_BYTES, HEAD_S = 65_536, 30.0
+"""The largest head of a request, one read more or less, and how long it may take; idle connections wait by another limit."""
 
 
 class Inbox:
@@ -88,16 +92,81 @@ class Gate:
 
 
 class LeanHttp(HttpToolsProtocol):
-    """HTTP; see the module."""
+    """HTTP; see the module. The head of a request (its line and headers) is bounded in size and time, which neither
+    uvicorn nor httptools sees to: whoever has not said who they are yet must not hold memory.
+    """
+
+    _head: int | None = 0  # bytes of it that came in earlier reads; None = it is whole
+    _head_due: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """See asyncio."""
+        super().connection_made(transport)
+        self._await_head()
+
+    def data_received(self, data: bytes) -> None:
+        """See asyncio."""
+        if self._head is not None:
+            if self._head > HEAD_BYTES:
+                self._refuse(
+                    431, "Request Header Fields Too Large", f"A request's head has at most {HEAD_BYTES} bytes."
+                )
+                return
+            self._head += len(data)
+        super().data_received(data)
+
+    def on_message_begin(self) -> None:
+        """See httptools. A second request on the connection begins in the middle of a read."""
+        super().on_message_begin()
+        if self._head is None:
+            self._await_head()
+
+    def on_headers_complete(self) -> None:
+        """See httptools."""
+        self._forget_head()
+        super().on_headers_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See asyncio. A response that is still made knows its connection; that need not know it any more."""
+        self._forget_head()
         super().connection_lost(exc)
         self.cycle = None  # type: ignore[assignment]
 
+    def _await_head(self) -> None:
+        self._head = 0
+        self._head_due = self.loop.call_later(HEAD_S, self._head_is_late)
+
+    def _forget_head(self) -> None:
+        self._head = None
+        if self._head_due is not None:
+            self._head_due.cancel()
+            self._head_due = None
+
+    def _head_is_late(self) -> None:
+        self._head_due = None
+        self._refuse(408, "Request Timeout", f"No whole request came within {HEAD_S:.0f} seconds.")
+
+    def _refuse(self, status: int, reason: str, why: str) -> None:
+        """Answer without the application, and hang up."""
+        head = f"HTTP/1.1 {status} {reason}\r\ncontent-type: text/plain\r\ncontent-length: {len(why)}"
+        self.transport.write(f"{head}\r\nconnection: close\r\n\r\n{why}".encode())
+        self.transport.close()
+
     def handle_websocket_upgrade(self) -> None:
-        """See uvicorn. The connection has another protocol from now on."""
-        super().handle_websocket_upgrade()
+        """See uvicorn. The connection has another protocol from now on, which is told what was read of the request."""
+        if not self.url.isascii():
+            self.send_400_response("The address is not ASCII.")
+            return
+        self.connections.discard(self)
+        headers = Headers()
+        for name, value in self.headers:
+            headers[name.decode("ascii")] = value.decode("latin-1")
+        request = Request(self.url.decode("ascii"), headers, self.scope["method"])
+        socket = LeanSocket(
+            config=self.config, server_state=self.server_state, app_state=self.app_state, _loop=self.loop
+        )
+        socket.upgraded(self, request)
+        self.transport.set_protocol(socket)
         self.parser = None  # type: ignore[assignment]
 
 
@@ -109,6 +178,16 @@ class LeanSocket(WebSocketsSansIOProtocol):
         self.queue = Inbox()  # type: ignore[assignment]
         self._gate = Gate()
         self.writable = self._gate  # type: ignore[assignment]
+
+    def upgraded(self, http: LeanHttp, request: Request) -> None:
+        """Take a connection over from HTTP, with the request that asked for it: neither is found out a second time."""
+        self.connections.add(self)
+        self.transport, self.server, self.client = http.transport, http.server, http.client
+        self.scheme = "wss" if http.scheme == "https" else "ws"
+        self.conn.parser.close()
+        self.conn.parser = Protocol.parse(self.conn)
+        next(self.conn.parser)
+        self.handle_connect(request)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See asyncio."""
