@@ -136,17 +136,16 @@ class Soak:
     async def _socket(self, turn: Turn, *, cancel: bool) -> None:
         """A turn that is cancelled before it began has no events: its start is answered by an error."""
         session = await open_session(self.client, self.token)
-        ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        socket = Socket(self.client.url(), self.token, session, clock=self.stage.clock)
-        socket.ended = lambda _, answer: ended.done() or ended.set_result(answer.code)
-        socket.refused = lambda code: ended.done() or ended.set_result(code)
+        codes: asyncio.Queue[str] = asyncio.Queue()  # "" = it ended well
+        socket = Socket(self.client.url(), self.token, session, clock=self.stage.clock, refused=codes.put_nowait)
+        socket.ended = lambda _, answer: codes.put_nowait(answer.code)
         await socket.connect()
         try:
             socket.start(question(turn.turn, tokens=20, ttft=200, gap=10), 1)
             if cancel:
                 await asyncio.sleep(0.3)
                 await self.client.post(f"/wunder/chat/sessions/{session}/cancel", {}, token=self.token)
-            code = await asyncio.wait_for(ended, 30)
+            code = await asyncio.wait_for(codes.get(), 30)
             if code and not (cancel and code == "CANCELLED"):
                 self._fail(f"{'cancel' if cancel else 'socket'}: {code}")
         finally:
