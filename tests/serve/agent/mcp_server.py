@@ -1,4 +1,4 @@
-"""An MCP server over standard input and output, made with the SDK's own server. Run as a program by the tests."""
+"""An MCP server over standard input and output, or over HTTP, made with the SDK's own server. Run as a program by the tests."""
 
 from __future__ import annotations
 
@@ -45,4 +45,7 @@ def pid() -> int:
 if __name__ == "__main__":
     if "--slow" in sys.argv:
         time.sleep(3_600)
-    server.run("stdio")
+    if "--http" in sys.argv:
+        server.run("streamable-http", host="127.0.0.1", port=int(sys.argv[sys.argv.index("--http") + 1]))
+    else:
+        server.run("stdio")

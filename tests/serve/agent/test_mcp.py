@@ -1,4 +1,4 @@
-"""Tools of real MCP servers: a program that speaks over its standard input and output, and what can go wrong with it."""
+"""Tools of real MCP servers: programs that speak over their standard input and output or over HTTP, and what can go wrong."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ from evenkeel.serve.agent.tools.kinds import Place as For
 from evenkeel.serve.agent.tools.kinds import Tool, ToolProblemError, ToolResult
 from evenkeel.serve.agent.tools.mcp import mcp_tools
 from evenkeel.serve.agent.tools.toolbox import Remote
-from tests.serve.agent.agents import Script, agent, one, settings_in
+from tests.serve.agent.agents import Script, agent, one, settings_in, until
 from tests.serve.agent.test_event_order import block
+from tests.serve.processes import free_port
 from tests.storages import Place
 
 PROGRAM = str(Path(__file__).parent / "mcp_server.py")
@@ -29,6 +30,25 @@ ANN = For("ann", "", "s")
 
 def little(*args: str, **more: Any) -> McpServerSettings:
     return McpServerSettings(command=sys.executable, args=(PROGRAM, *args), rest_s=0.05, **more)
+
+
+@asynccontextmanager
+async def listening(port: int) -> AsyncIterator[asyncio.subprocess.Process]:
+    """The same server as a process of its own, over HTTP."""
+    quiet = asyncio.subprocess.DEVNULL
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, PROGRAM, "--http", str(port)), stdout=quiet, stderr=quiet
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+def over_http(port: int, **more: Any) -> McpServerSettings:
+    return McpServerSettings(url=f"http://127.0.0.1:{port}/mcp", rest_s=0.05, **more)
 
 
 @asynccontextmanager
@@ -75,6 +95,37 @@ async def test_a_server_that_dies_is_started_again_when_it_is_wanted() -> None:
                 answer = await called(tools, "little@pid")
                 after = before if answer.error else answer.data
             await asyncio.sleep(0.05)
+
+
+@pytest.mark.blocking_allowed("starting a process")
+async def test_a_server_over_http_is_called_like_any_other() -> None:
+    port = free_port()
+    async with listening(port), remote(far=over_http(port)) as tools:
+        assert (await called(tools, "far@add", a=2, b=3)).data == {"result": {"result": 5}}
+        assert "fail" in (await called(tools, "far@fail", why="no luck")).error
+        sums = await asyncio.gather(*(called(tools, "far@add", a=n, b=1) for n in range(20)))
+        assert [answer.data for answer in sums] == [{"result": {"result": n + 1}} for n in range(20)]
+
+
+@pytest.mark.blocking_allowed("starting a process")
+async def test_a_server_over_http_that_was_away_is_found_again() -> None:
+    """It is started after the agent, killed, and started anew: calls fail meanwhile, and then they do not."""
+    port = free_port()
+    async with remote(far=over_http(port, connect_s=1.0, call_s=2.0)) as tools:
+        assert not await tools()
+        for _ in range(2):
+            async with listening(port) as process:
+                assert (await called(tools, "far@add", a=1, b=1)).data == {"result": {"result": 2}}
+                tool = await found(tools, "far@add")
+                process.kill()
+                await process.wait()
+                with suppress(Exception):  # whatever the SDK says of a connection that is gone
+                    assert (await asyncio.wait_for(tool.call({"a": 1, "b": 1}, ANN), 10)).error
+
+                async def gone() -> bool:
+                    return not await tools()
+
+                await until(gone)
 
 
 @pytest.mark.blocking_allowed("starting a process")
