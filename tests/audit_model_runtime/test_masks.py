@@ -9,7 +9,7 @@ from typing import get_args
 
 import pytest
 
-from evenkeel.audit.model import call_view, function_view, handed, masks
+from evenkeel.audit.model import call_view, function_view, handed, masks, shapes
 from evenkeel.audit.model.context import build_context
 from evenkeel.audit.model.effects import EffectKind
 from evenkeel.audit.model.facts import FileFacts, FileOutline
@@ -51,6 +51,22 @@ def test_no_call_is_left_out(files: dict[str, str], tmp_path: Path) -> None:
             assert not kept or function in function.module.functions_reaching(kind)
 
 
+@pytest.mark.parametrize("files", PAGES)
+def test_what_a_loop_repeats_is_told_before_code_is_decoded(files: dict[str, str], tmp_path: Path) -> None:
+    for function in functions_of(tmp_path, files):
+        linked = {each.call for each in function.linked.links}
+        assert {each.index for each in function.calls if each.loops and each.index in linked} == set(
+            function.linked.looped
+        )
+        for kind in KINDS:
+            repeated = [each for each in function.calls_reaching(kind) if each.loops]
+            assert list(function.calls_repeating(kind)) == repeated
+            assert function.count_marked(masks.mask_of(kind)) == len(function.calls_reaching(kind))
+            assert not repeated or function in function.module.functions_repeating(kind)
+        kinds = {each.kind for each in function.fact.blocks}
+        assert {kind for kind, bit in shapes.STANDS.items() if function.shape & bit} == kinds
+
+
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_no_finding_hangs_on_what_was_passed_over(
     sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -82,6 +98,8 @@ def _look_at_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     of_link = masks.mask_of_link
     monkeypatch.setattr(function_view, "mask_of_link", lambda link: of_link(link) | may_be)
     monkeypatch.setattr(FunctionView, "mask", -1)
+    monkeypatch.setattr(FunctionView, "looped_mask", -1)
+    monkeypatch.setattr(FunctionView, "shape", shapes.EVERYTHING)
     monkeypatch.setattr(FunctionView, "holds", lambda *_, **__: True)
     monkeypatch.setattr(ModuleView, "holds", lambda *_: True)
     for module in (call_view, handed):

@@ -18,6 +18,7 @@ from evenkeel.audit.effects.types import UNKNOWN, Type, text_of
 from evenkeel.audit.model.effects import Effect
 from evenkeel.audit.model.facts import Call, Function
 from evenkeel.audit.model.index import Entity, Link, LinkedFunction
+from evenkeel.audit.model.shapes import LOOPS, looped_calls, shape_of
 
 MAX_TARGETS = 8
 NOT_ASKED = Link(-1)
@@ -66,7 +67,10 @@ class Linker:
         ]
         scope = next((each.scope for each in decorators if each is not None and each.scope), "")
         cached = any(each is not None and each.cached for each in decorators)
-        return LinkedFunction(function_id, tuple(call for call, _ in implicit), tuple(kept), types, scope, cached)
+        made = tuple(call for call, _ in implicit)
+        shape = shape_of(function)
+        looped = looped_calls(function, made, kept) if shape & LOOPS else ()
+        return LinkedFunction(function_id, made, tuple(kept), types, scope, cached, shape, looped)
 
     def _types(self, function_id: int) -> Iterator[tuple[str, str]]:
         for name, bindings in self.resolver.scope(function_id).items():

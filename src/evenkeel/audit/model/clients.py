@@ -30,10 +30,10 @@ def _hands_out(call: CallView, target: FunctionInfo, depth: int) -> bool:
     if target.is_property or not any(not each.kept for each in reaches):
         return False
     view = call.function.module.function(target)
-    if view is None or view.linked.cached or view.fact.is_generator:
+    if view is None or view.linked.cached or not view.mask & OPENS_CLIENT or view.fact.is_generator:
         return False
     opening = view.calls_marked(OPENS_CLIENT)
-    return any(_makes(each, depth + 1) and _is_returned(view, each) for each in opening)
+    return any(_is_returned(view, each) and _makes(each, depth + 1) for each in opening)
 
 
 def _is_returned(function: FunctionView, call: CallView) -> bool:

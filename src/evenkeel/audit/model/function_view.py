@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -14,7 +14,7 @@ from evenkeel.audit.model.finding import Step
 from evenkeel.audit.model.flow import ancestors, enclosing
 from evenkeel.audit.model.found_once import FoundOnce
 from evenkeel.audit.model.index import FunctionInfo, Link, LinkedFunction
-from evenkeel.audit.model.masks import BLOCKS, mask_of, mask_of_callees, mask_of_link
+from evenkeel.audit.model.masks import BLOCKS, LOOPED, mask_of, mask_of_callees, mask_of_link
 
 if TYPE_CHECKING:
     from evenkeel.audit.model.view import ModuleView
@@ -38,6 +38,7 @@ class FunctionView:
     @FoundOnce
     def fact(self) -> Function:
         """What was seen of it."""
+        self.module.opened.append(self)
         return _decode_function(self.module.outline.functions[self.number])
 
     def holds(self, *texts: str, any_case: bool = False) -> bool:
@@ -54,11 +55,10 @@ class FunctionView:
     def forget(self) -> None:
         """Let go of its code, which is decoded again when it is asked for."""
         own = self.__dict__
-        if "fact" in own:
-            for name in ("fact", "calls", "_acting"):
-                own.pop(name, None)
-            self.answers = {}
-            self._calls = {}
+        for name in ("fact", "calls", "_acting"):
+            own.pop(name, None)
+        self.answers = {}
+        self._calls = {}
 
     @property
     def name(self) -> str:
@@ -115,10 +115,14 @@ class FunctionView:
     def own_masks(self) -> tuple[tuple[int, int, Link | None], ...]:
         """(index, mask of what it does itself, its link if it leads to functions of the project) of each call of which more
         than its name is known."""
-        found = [
-            (each.call, mask_of_link(each), each if each.targets or each.runs else None) for each in self.linked.links
-        ]
-        return tuple([each for each in found if each[1] or each[2] is not None])
+        looped = frozenset(self.linked.looped)
+        found: list[tuple[int, int, Link | None]] = []
+        for link in self.linked.links:
+            mask = mask_of_link(link)
+            leads = link if link.targets or link.runs else None
+            if mask or leads is not None:
+                found.append((link.call, mask | LOOPED if link.call in looped else mask, leads))
+        return tuple(found)
 
     @FoundOnce
     def mask(self) -> int:
@@ -127,6 +131,20 @@ class FunctionView:
         for _, each in self._masks:
             mask |= each
         return mask
+
+    @FoundOnce
+    def looped_mask(self) -> int:
+        """`mask` of those calls alone that a loop repeats."""
+        mask = 0
+        for _, each in self._masks if self.linked.looped else ():
+            if each & LOOPED:
+                mask |= each
+        return mask
+
+    @property
+    def shape(self) -> int:
+        """Which kinds of blocks stand in its code, see model/shapes.py."""
+        return self.linked.shape
 
     @FoundOnce
     def _acting(self) -> tuple[tuple[int, int], ...]:
@@ -144,6 +162,15 @@ class FunctionView:
         """Those of `calls_reaching` that may block the thread."""
         return self.calls_marked(mask_of(*kinds), BLOCKS)
 
+    def count_marked(self, marks: int) -> int:
+        """How many calls `calls_marked` gives; nothing is decoded for it."""
+        return sum(1 for _, mask in self._masks if mask & marks) if self.mask & marks else 0
+
+    def calls_repeating(self, *kinds: EffectKind) -> tuple[CallView, ...]:
+        """Those of `calls_reaching` that a loop repeats."""
+        marks = mask_of(*kinds)
+        return self.calls_marked(marks, LOOPED) if self.looped_mask & marks else ()
+
     def calls_marked(self, marks: int, also: int = -1) -> tuple[CallView, ...]:
         """The calls in evaluation order that may have one of these marks, and one of `also`; see model/masks.py."""
         if not (self.mask & marks and self.mask & also):
@@ -153,6 +180,10 @@ class FunctionView:
     def calls_linked(self, fits: Callable[[Link], bool]) -> list[CallView]:
         """The calls in evaluation order whose links fit."""
         return sorted([self._view(each.call) for each in self.linked.links if fits(each)], key=_in_order)
+
+    def calls_of(self, libraries: Container[str]) -> list[CallView]:
+        """The calls in evaluation order that resolve to one of these library names."""
+        return sorted([self._view(each.call) for each in self.linked.links if each.library in libraries], key=_in_order)
 
     @FoundOnce
     def types(self) -> dict[str, str]:

@@ -48,6 +48,8 @@ class LinkedFunction(msgspec.Struct, frozen=True, array_like=True, gc=False):
     types: tuple[tuple[str, str], ...] = ()  # parameter or variable -> type, where known
     scope: str = ""  # "transaction" or "session" when a decorator opens one around the body
     cached: bool = False
+    shape: int = 0  # what stands in its code, see model/shapes.py
+    looped: tuple[int, ...] = ()  # the calls that a loop repeats, of those with links
 
 
 class Reached(msgspec.Struct, frozen=True, array_like=True, gc=False):

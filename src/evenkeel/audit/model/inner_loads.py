@@ -17,7 +17,7 @@ from evenkeel.audit.model.view import CallView, FunctionView
 
 def inner_loads(function: FunctionView) -> Iterator[LazyLoad]:
     """Calls of an element's own methods, in loops, that read a relationship which is not loaded along."""
-    for call in function.calls_linked(_has_one_target):
+    for call in function.calls_linked(_has_one_target) if function.linked.looped else ():
         element = _element(call)
         if not element or call.targets[0].is_async:
             continue

@@ -21,8 +21,8 @@ ASKS = re.compile(
 
 def repeated_questions(function: FunctionView) -> Iterator[Repeated]:
     """Reads that a loop repeats although nothing that changes in it reaches them, and nothing in it writes."""
-    for call in function.calls_reaching("db-read"):
-        if not call.loops or call.link.implicit or ASKS.match(call.name) is None or per_element(call) is not None:
+    for call in function.calls_repeating("db-read"):
+        if call.link.implicit or ASKS.match(call.name) is None or per_element(call) is not None:
             continue
         loop = loops_of(call)[0]
         if not _runs_each_time(call, loop) or not _is_still(function, loop, call):

@@ -26,6 +26,7 @@ APPLIED = 1 << 52  # a function is run for each element of an argument
 LAZY = 1 << 53  # a read that may load a relationship
 HOPS = 1 << 54  # work is handed to a thread
 MANAGES = 1 << 55  # a manager is entered or left
+LOOPED = 1 << 59  # a loop repeats it
 KNOWN = 1 << 63  # in the table of functions: this one has been looked at
 
 CLIENT = "client"  # the detail of connecting with a client of its own (Redis, HTTP, ...)

@@ -27,8 +27,9 @@ class Memo(NamedTuple):
 
 def endless_memos(module: ModuleView) -> Iterator[Memo]:
     """Decorators that remember every call of a function which requests or jobs reach, and forget none."""
-    for function in module.functions:
-        for store in _stores(function) if _is_decorator(function) else ():
+    outer = module.outer_names
+    for function in module.functions if outer else ():
+        for store in _stores(function) if function.name in outer and _is_decorator(function) else ():
             inner = [each for each in module.functions if _is_inside(each, function)]
             fill = next(((view, each) for view in inner for each in _fills(view, store.targets[0])), None)
             if fill is None or any(_shrinks(each, store.targets[0]) for each in (function, *inner)):

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from evenkeel.audit.model.facts import Block
 from evenkeel.audit.model.flow import loops_around
 from evenkeel.audit.model.regions import ends_transaction, regions
+from evenkeel.audit.model.shapes import STANDS
 from evenkeel.audit.model.view import CallView, FunctionView
 
 PROGRESS = re.compile(r"^(\w+_)?(progress|percent|percentage|pct)(_\w+)?$", re.IGNORECASE)
@@ -18,6 +19,7 @@ COUNTER = re.compile(
 )
 SET_IN_SQL = re.compile(r"\bSET\s+(.*?)(?:\bWHERE\b|$)", re.IGNORECASE | re.DOTALL)
 COLUMN = re.compile(r"\"?(\w+)\"?\s*=(?!=)")
+ENDED_LOOPS = STANDS["for"] | STANDS["while"]
 AUTOCOMMIT = ("django.", "tortoise.", "peewee.")  # outside a transaction block each write commits by itself
 
 
@@ -56,6 +58,8 @@ def is_inside(function: FunctionView, call: CallView, loop: Block) -> bool:
 
 def _assigned(function: FunctionView) -> Iterator[Step]:
     """`job.progress = n` in a loop over something else, where `job` is an entity."""
+    if not (function.shape & ENDED_LOOPS and _holds_rows(function)):
+        return
     blocks = function.fact.blocks
     for fact in function.fact.assignments:
         loop = next(
@@ -75,6 +79,12 @@ def _assigned(function: FunctionView) -> Iterator[Step]:
                     yield Step(call, entity.name.rpartition(".")[2], column, loop, fact.position, fact.line)
 
 
+def _holds_rows(function: FunctionView) -> bool:
+    """Whether anything in it is known to be an entity."""
+    entities = function.module.index.entities
+    return any(type_ in entities for _, type_ in function.linked.types)
+
+
 def _made_in(function: FunctionView, name: str, loop: Block) -> bool:
     """Whether the loop gives the name another row in each pass."""
     return any(name in each.targets and loop.start <= each.position <= loop.end for each in function.fact.assignments)
@@ -87,7 +97,7 @@ def _sends(function: FunctionView, loop: Block) -> CallView | None:
 
 def _stated(function: FunctionView) -> Iterator[Step]:
     """`UPDATE jobs SET progress = ...` in a loop, as text or built."""
-    for call in function.calls:
+    for call in function.calls_repeating("db-update"):
         effect = call.effect("db-update")
         loop = next((each for each in call.loops if each.kind != "comprehension"), None)
         if effect is None or loop is None or call.has("db-delete"):

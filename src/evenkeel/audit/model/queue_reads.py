@@ -21,6 +21,7 @@ PENDING = re.compile(
     r"|\b\w*(?:processed|sent|delivered|locked|claimed|started)(?:_at)?__isnull",
     re.IGNORECASE,
 )
+PENDING_NEEDS = ("stat", "ed", "sent", "done")  # what stands in every text that it matches
 DUE = re.compile(
     r"\b(?:next_run|run_at|run_after|scheduled|due|retry_at|next_retry|send_at|available_at|execute_at|next_attempt)"
     r"\w*\s*(?:<=?|__lte?\s*=)"
@@ -57,6 +58,8 @@ def queue_reads(module: ModuleView) -> Iterator[QueueRead]:
 def _over_methods(module: ModuleView) -> Iterator[QueueRead]:
     """A class whose one method reads what is due and whose other method marks a row by its key alone."""
     for functions in _classes_that_update(module):
+        if not any(map(_makes_queries, functions)):
+            continue
         calls = [call for function in functions for call in function.calls]
         if any(CLAIMS.search(step) for call in calls for step in (*call.query, call.fact.callee)):
             continue
@@ -65,6 +68,12 @@ def _over_methods(module: ModuleView) -> Iterator[QueueRead]:
             mark = next((each for each in calls if _marks_by_key(each, entity, read)), None)
             if mark is not None:
                 yield QueueRead(read, mark, entity)
+
+
+def _makes_queries(function: FunctionView) -> bool:
+    """Whether a step of a query is made in it, told before its code is decoded."""
+    roles = function.module.index.roles
+    return any(roles.get(each.result.partition("[")[0]) == "query" for each in function.linked.links if each.result)
 
 
 def _classes_that_update(module: ModuleView) -> Iterator[list[FunctionView]]:
@@ -146,7 +155,15 @@ def _steps(call: CallView) -> tuple[str, ...]:
 
 def is_pending(query: tuple[str, ...]) -> bool:
     """Whether a query selects rows that wait to be worked on."""
-    return any(PENDING.search(step) or DUE.search(step) for step in query)
+    return any(map(_is_pending_step, query))
+
+
+def _is_pending_step(step: str) -> bool:
+    """Whether one condition asks for them. What no pattern can match is passed over first: most steps."""
+    text = step.casefold()
+    if any(each in text for each in PENDING_NEEDS) and PENDING.search(step):
+        return True
+    return ("<" in text or "__lt" in text) and DUE.search(step) is not None
 
 
 def _is_single_check(call: CallView) -> bool:

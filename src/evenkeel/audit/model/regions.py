@@ -17,6 +17,7 @@ from evenkeel.audit.model.effects import EffectKind
 from evenkeel.audit.model.facts import Block
 from evenkeel.audit.model.index import FunctionInfo, Reached
 from evenkeel.audit.model.masks import MANAGES
+from evenkeel.audit.model.shapes import STANDS
 from evenkeel.audit.model.view import CallView, FunctionView, Reach
 
 RegionKind = Literal["transaction", "session", "connection"]
@@ -61,6 +62,17 @@ def regions(function: FunctionView) -> list[Region]:
     ]
     found.sort(key=lambda each: (each.kind != "transaction", each.start))
     return found
+
+
+def may_hold(function: FunctionView) -> bool:
+    """Whether a function can have a region at all, told before its code is decoded."""
+    linked = function.linked
+    if linked.scope or function.shape & STANDS["with"]:
+        return True
+    roles = function.module.index.roles
+    return any(roles.get(type_.partition("[")[0]) in HOLDERS for _, type_ in linked.types) or any(
+        roles.get(each.receiver.partition("[")[0]) == "session" for each in linked.links if each.receiver
+    )
 
 
 def _decorated(function: FunctionView) -> Iterator[Region]:

@@ -71,8 +71,8 @@ def repeated_accesses(function: FunctionView) -> Iterator[Repeated]:
     """Every call of a function that reaches the database once per element of a loop, in evaluation order.
 
     A database in the process itself is none that has to be reached; there only writes that one `executemany` makes count."""
-    for call in function.calls_reaching(*KINDS):
-        if not call.loops or call.link.implicit in {"inject", "enter", "leave"}:
+    for call in function.calls_repeating(*KINDS):
+        if call.link.implicit in {"inject", "enter", "leave"}:
             continue
         repetition = per_element(call)
         if (
@@ -208,8 +208,8 @@ def told_outside(call: CallView, loop: int) -> str:
 @once_a_function
 def units_of_work(function: FunctionView) -> Iterator[Unit]:
     """Commits and flushes that run once per element of a loop, because they stand in it themselves."""
-    for call in function.calls_reaching("commit", "db-flush"):
-        if call.loops and _ends_a_unit(call):
+    for call in function.calls_repeating("commit", "db-flush"):
+        if _ends_a_unit(call):
             unit = _unit(call)
             if unit is not None:
                 yield unit

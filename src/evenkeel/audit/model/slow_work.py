@@ -6,10 +6,19 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from evenkeel.audit.model.answers import once_a_function
 from evenkeel.audit.model.effects import EffectKind
 from evenkeel.audit.model.facts import Block
 from evenkeel.audit.model.finding import Confidence, Severity
-from evenkeel.audit.model.regions import WRITES, Region, judged_deeper, opened_by, regions, writes_database
+from evenkeel.audit.model.regions import (
+    WRITES,
+    Region,
+    judged_deeper,
+    may_hold,
+    opened_by,
+    regions,
+    writes_database,
+)
 from evenkeel.audit.model.view import CallView, FunctionView, Reach
 
 SLOW: tuple[EffectKind, ...] = ("network", "sleep", "subprocess", "file")
@@ -101,12 +110,13 @@ class SlowWork:
         return self.region.start < loop.start and loop.end <= self.region.end
 
 
+@once_a_function
 def slow_work(function: FunctionView) -> Iterator[SlowWork]:
     """Every slow call of a function that a transaction is open around, each once."""
-    slow = function.calls_reaching(*SLOW)
-    held = regions(function) if slow else ()
+    held = regions(function) if may_hold(function) else ()
+    slow = function.calls_reaching(*SLOW) if held else ()
     seen: set[tuple[int, str]] = set()
-    for call in slow if held else ():
+    for call in slow:
         if seen and function.role_of(call.link.receiver) == "response":
             continue  # the rest of an answer whose request is reported
         found = _judge(function, call, held)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from evenkeel.audit.model.accesses import short_entity
+from evenkeel.audit.model.masks import mask_of
 from evenkeel.audit.model.regions import SAVEPOINT, WRITES, ends_transaction, regions
 from evenkeel.audit.model.view import CallView, FunctionView
 
@@ -14,6 +15,7 @@ REPEATABLE = re.compile(
     r"(^|_)(ensure|upsert|\w+_or_(get|create|update|insert|add|restore|reactivate))"
     r"|^_*(get|find|load|fetch|lookup|resolve)_"
 )  # done again, it changes nothing; a lookup that makes what it misses
+ENDING = mask_of("commit", "db-write")
 AUTOCOMMIT = ("django.", "tortoise.", "peewee.")  # outside a transaction block each write commits by itself
 
 
@@ -32,7 +34,9 @@ class CommittedUnit:
 def committed_units(function: FunctionView, least: int = 1) -> tuple[CommittedUnit, ...]:
     """Every unit of a function in order, () when it cannot have `least`; writes inside one explicit transaction are not
     units."""
-    ending = [each for each in function.calls_reaching("commit", "db-write") if _commits(each) or _autocommits(each)]
+    if function.count_marked(ENDING) < least:
+        return ()
+    ending = [each for each in function.calls_marked(ENDING) if _commits(each) or _autocommits(each)]
     if len(ending) < least:
         return ()
     held = [each for each in regions(function) if each.kind == "transaction"]

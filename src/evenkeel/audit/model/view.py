@@ -22,6 +22,8 @@ from evenkeel.audit.model.masks import mask_of
 from evenkeel.audit.model.packing import unpack
 from evenkeel.audit.model.reach import Reach
 
+INNER = ".<locals>."
+
 __all__ = ["CallView", "FunctionView", "ModuleView", "Reach"]
 
 _decode_outline = msgspec.msgpack.Decoder(FileOutline).decode
@@ -39,6 +41,7 @@ class ModuleView:
         self._neighbours: dict[str, ModuleView] = {} if held is None else held
         self._facts = index.facts[file]
         self._linked = index.linked[file]
+        self.opened: list[FunctionView] = []  # functions whose code is decoded
 
     @FoundOnce
     def encoded(self) -> bytes:
@@ -68,6 +71,15 @@ class ModuleView:
         """The functions in whose calls one of these marks may be found; see model/masks.py."""
         return (each for each in self.functions if each.mask & marks)
 
+    def functions_repeating(self, *kinds: EffectKind) -> Iterator[FunctionView]:
+        """The functions in which a loop may repeat a call that has or reaches one of these kinds."""
+        marks = mask_of(*kinds)
+        return (each for each in self.functions if each.looped_mask & marks)
+
+    def functions_shaped(self, shape: int) -> Iterator[FunctionView]:
+        """The functions in whose code one of these kinds of blocks stands; see model/shapes.py."""
+        return (each for each in self.functions if each.shape & shape)
+
     def function(self, info: FunctionInfo) -> FunctionView | None:
         """The view of any function of the project. Another file is decoded once for each module that asks for it."""
         module = self.neighbour(info.file)
@@ -86,6 +98,11 @@ class ModuleView:
         for each in self.functions:
             found.setdefault(each.name, each)
         return found
+
+    @FoundOnce
+    def outer_names(self) -> frozenset[str]:
+        """The qualified names of the functions that others stand in."""
+        return frozenset(each.name.rpartition(INNER)[0] for each in self.functions if INNER in each.name)
 
     def neighbour(self, path: str) -> ModuleView | None:
         """Another file of the project, or this one."""
@@ -133,8 +150,9 @@ class ModuleView:
 
     def forget(self) -> None:
         """Let go of what was decoded of its functions' own code; what was decoded ahead stays."""
-        for function in self.functions:
+        for function in self.opened:
             function.forget()
+        self.opened = []
 
     def entity(self, type_text: str) -> Entity | None:
         """The persistent class a type text names."""
@@ -159,6 +177,7 @@ def mark_ahead(held: Mapping[str, ModuleView]) -> None:
         if module.kind != "generated":
             for function in module.functions:
                 function.mask  # noqa: B018 - decodes what is known of the functions that its links lead to
+                function.looped_mask  # noqa: B018
 
 
 def _same_effect(reaches: Sequence[Reached], wanted: Reached) -> Reached | None:

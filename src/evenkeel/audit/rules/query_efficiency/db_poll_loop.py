@@ -125,7 +125,7 @@ WAKE = (
 def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     """One finding for each loop that queries and sleeps in turn, at the query."""
     del context
-    for function in module.functions_reaching(*RULE.needs):
+    for function in module.functions_repeating(*RULE.needs):
         for poll in polls(function):
             if not is_schedule(poll):
                 yield _finding(function, poll)

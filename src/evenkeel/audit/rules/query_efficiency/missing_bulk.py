@@ -103,6 +103,7 @@ from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.finding import Confidence, Finding, Severity
 from evenkeel.audit.model.repeats import Repeated, Unit, distinct_lines, loop_text, repeated_accesses, units_of_work
 from evenkeel.audit.model.rule import Rule
+from evenkeel.audit.model.shapes import LOOPS
 from evenkeel.audit.model.view import FunctionView, ModuleView
 
 RULE = Rule(
@@ -119,7 +120,7 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     """One finding for each line on which a loop inserts row by row."""
     del context
     for function in module.functions_reaching(*RULE.needs):
-        if any(block.kind in {"for", "while", "comprehension"} for block in function.fact.blocks):
+        if function.shape & LOOPS:
             yield from distinct_lines(_findings(function))
 
 

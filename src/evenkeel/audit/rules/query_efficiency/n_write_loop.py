@@ -132,6 +132,7 @@ from evenkeel.audit.model.observed import is_observed, observed_tables
 from evenkeel.audit.model.profile import Trigger
 from evenkeel.audit.model.repeats import Repeated, Unit, distinct_lines, loop_text, repeated_accesses, units_of_work
 from evenkeel.audit.model.rule import Rule
+from evenkeel.audit.model.shapes import LOOPS
 from evenkeel.audit.model.view import FunctionView, ModuleView
 
 RULE = Rule(
@@ -155,7 +156,7 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     observed = observed_tables(context)
     for function in module.functions_reaching(*RULE.needs):
         yield from _applied(function)
-        if any(block.kind in {"for", "while", "comprehension"} for block in function.fact.blocks):
+        if function.shape & LOOPS:
             yield from distinct_lines(_findings(function, observed))
 
 

@@ -153,7 +153,7 @@ class Look(NamedTuple):
 def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     """One finding for each loop that sleeps and looks whether it is cancelled."""
     del context
-    for function in module.functions_reaching("sleep", "gather"):
+    for function in module.functions_repeating("sleep", "gather"):
         if not runs_once(function.info):
             for index, block in enumerate(function.fact.blocks):
                 look = _look(function, index) if block.kind in {"while", "for"} else None

@@ -132,6 +132,7 @@ from collections.abc import Iterator
 from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.effects import Effect
 from evenkeel.audit.model.finding import Confidence, Finding
+from evenkeel.audit.model.index import Link
 from evenkeel.audit.model.once import runs_once
 from evenkeel.audit.model.origins import origin_calls
 from evenkeel.audit.model.rule import Rule
@@ -191,15 +192,17 @@ def _computing(function: FunctionView) -> list[Stall]:
 
 def _parsed_uploads(function: FunctionView) -> Iterator[Stall]:
     """`json.loads(await file.read())`: what a client uploads may be of any size, whatever is fast for a small text."""
-    for call in function.calls if function.is_async else ():
-        if call.library in PARSERS and call.fact.arguments:
+    if not (function.is_async and any(map(_is_upload, function.linked.links))):
+        return
+    for call in function.calls_of(PARSERS):
+        if call.fact.arguments:
             origins = origin_calls(function, call.fact.arguments[0].value, call.fact.position)
-            if any(_is_upload(each) for each in origins):
+            if any(_is_upload(each.link) for each in origins):
                 yield Stall(call, Reach.along(Effect("cpu", "parse", blocking=True), (call.step,)), partly=False)
 
 
-def _is_upload(call: CallView) -> bool:
-    return call.library.startswith("aiohttp.BodyPartReader.") or any(each.detail == "upload" for each in call.effects)
+def _is_upload(link: Link) -> bool:
+    return link.library.startswith("aiohttp.BodyPartReader.") or any(each.detail == "upload" for each in link.effects)
 
 
 def _kind(stall: Stall) -> str:

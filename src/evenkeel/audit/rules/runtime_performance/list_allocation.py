@@ -80,7 +80,6 @@ from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.effects import EffectKind
 from evenkeel.audit.model.facts import Value
 from evenkeel.audit.model.finding import Finding
-from evenkeel.audit.model.index import Link
 from evenkeel.audit.model.rule import Rule
 from evenkeel.audit.model.view import CallView, ModuleView
 
@@ -99,6 +98,7 @@ OF_COMPREHENSION = {
     "max": "Drop the brackets: the maximum needs no list.",
 }
 OF_LIST = frozenset({"any", "all", "set", "frozenset", "sorted", "tuple", "list", "sum", "min", "max"})
+CONSUMERS = OF_LIST | OF_COMPREHENSION.keys()
 ACTIONS = re.compile(
     r"_*(execute|delete|remove|write|save|update|send|create|close|process|run|apply|add|set|put|emit)"
 )
@@ -121,7 +121,7 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     if module.kind in {"migration", "script"}:  # runs once
         return
     for function in module.functions[1:]:  # a module's own code runs once
-        for call in function.calls_linked(_consumes):
+        for call in function.calls_of(CONSUMERS):
             instead = _instead(call)
             if instead:
                 yield call.finding(
@@ -130,10 +130,6 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
                     instead,
                     effort="S",
                 )
-
-
-def _consumes(link: Link) -> bool:
-    return link.library in OF_LIST or link.library in OF_COMPREHENSION
 
 
 def _instead(call: CallView) -> str:

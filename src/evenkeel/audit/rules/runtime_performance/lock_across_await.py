@@ -116,6 +116,7 @@ from evenkeel.audit.model.finding import Confidence, Finding
 from evenkeel.audit.model.loop_data import inside
 from evenkeel.audit.model.places import at_block
 from evenkeel.audit.model.rule import Rule
+from evenkeel.audit.model.shapes import PLAIN_WITH
 from evenkeel.audit.model.view import CallView, FunctionView, ModuleView, Reach
 
 RULE = Rule(title="A lock held across an await", severity="HIGH", facts=frozenset({"blocks"}))
@@ -149,7 +150,9 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
 
 def _may_lock(function: FunctionView) -> bool:
     """Whether it takes something that is known as a lock, or that is named so."""
-    return any(True for _ in function.calls_with("lock")) or function.holds("lock", "mutex", any_case=True)
+    if any(True for _ in function.calls_with("lock")):
+        return True
+    return bool(function.shape & PLAIN_WITH) and function.holds("lock", "mutex", any_case=True)
 
 
 def _held_by_block(function: FunctionView, index: int, block: Block) -> Iterator[Finding]:

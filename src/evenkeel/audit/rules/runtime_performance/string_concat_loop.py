@@ -107,6 +107,7 @@ from evenkeel.audit.model.loops import loop_kind
 from evenkeel.audit.model.origins import root_of
 from evenkeel.audit.model.places import at_assignment
 from evenkeel.audit.model.rule import Rule
+from evenkeel.audit.model.shapes import STANDS
 from evenkeel.audit.model.view import FunctionView, ModuleView
 
 RULE = Rule(title="A string grown piece by piece in a loop", severity="MEDIUM", facts=frozenset({"assignments"}))
@@ -115,6 +116,7 @@ Text = Literal["str", "bytes", ""]
 
 CONCATENATED = re.compile(r"(^|\+ )[rRfFuU]*[\"']|[\"'] \+")
 LENGTHENING = frozenset({"append", "appendleft", "insert", "extend"})
+LOOPS = STANDS["for"] | STANDS["while"]
 SHORT = frozenset({"few", "attempts"})
 JOIN = {
     "str": 'Collect the pieces in a list and join them once (`"".join(pieces)`).',
@@ -125,7 +127,7 @@ JOIN = {
 def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     """One finding for each `+=` that copies what a loop has gathered so far."""
     del context
-    for function in module.functions:
+    for function in module.functions_shaped(LOOPS):
         for assignment in function.fact.assignments if function.holds("+=", " + ") else ():
             if _grows(assignment):
                 yield from _judge(function, assignment)

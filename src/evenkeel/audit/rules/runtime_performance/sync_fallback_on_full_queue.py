@@ -150,6 +150,7 @@ from evenkeel.audit.model.finding import Finding
 from evenkeel.audit.model.loop_data import inside
 from evenkeel.audit.model.origins import root_of
 from evenkeel.audit.model.rule import Rule
+from evenkeel.audit.model.shapes import STANDS
 from evenkeel.audit.model.view import CallView, FunctionView, ModuleView, Reach
 
 RULE = Rule(title="A full queue answered by doing the work at once", severity="HIGH", facts=frozenset({"assignments"}))
@@ -159,6 +160,7 @@ FULL = re.compile(r"(^|\.)(QueueFull|Full|WouldBlock)$")
 TIMED_OUT = re.compile(r"(^|\.)TimeoutError$")
 ASKS_FULL = re.compile(r"\.full\(\)|\.qsize\(\) *>=?")
 MEASURES = re.compile(r"^len\(([\w.]+)\) *>=? *[\w.]+$")
+BRANCHES = STANDS["if"] | STANDS["else"] | STANDS["except"]
 JOINS = frozenset({"append", "appendleft", "insert"})
 LEAVES = frozenset({"popleft", "pop", "clear"})
 HARMLESS = re.compile(
@@ -169,9 +171,9 @@ HARMLESS = re.compile(
 def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     """One finding for each branch taken when a queue is full that does the work inline."""
     del context
-    for function in module.functions:
+    for function in module.functions_shaped(BRANCHES):
         queues = any(True for _ in function.calls_with("enqueue"))
-        if not queues and not function.holds("len("):
+        if not queues and not (function.shape & STANDS["if"] and function.holds("len(")):
             continue
         for index, block in enumerate(function.fact.blocks):
             puts = _puts_answered_by(function, index, block)

@@ -82,7 +82,7 @@ INSTEAD = "Collect first, make the calls outside, and write in short transaction
 def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     """One finding for each slow call that an open transaction repeats in a loop."""
     del context
-    for function in module.functions_reaching(*RULE.needs):
+    for function in module.functions_repeating(*RULE.needs):
         for work in slow_work(function):
             if work.repeated:
                 yield _finding(work)

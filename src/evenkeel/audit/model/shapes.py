@@ -1,0 +1,37 @@
+"""What stands in a function's code, as bits of one number: told when it is linked, so that nothing is decoded for a no."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import get_args
+
+from evenkeel.audit.model.facts import BlockKind, Call, Function
+from evenkeel.audit.model.flow import loop_numbers
+from evenkeel.audit.model.index import Link
+
+STANDS: dict[str, int] = {kind: 1 << number for number, kind in enumerate(get_args(BlockKind))}
+LOOPS = STANDS["for"] | STANDS["while"] | STANDS["comprehension"]
+PLAIN_WITH = 1 << 16  # a `with` that is no `async with`
+EVERYTHING = (1 << 17) - 1
+
+
+def shape_of(function: Function) -> int:
+    """Which kinds of blocks stand in a function."""
+    shape = 0
+    for block in function.blocks:
+        shape |= STANDS[block.kind]
+        if block.kind == "with" and not block.is_async:
+            shape |= PLAIN_WITH
+    return shape
+
+
+def looped_calls(function: Function, implicit: Sequence[Call], links: Iterable[Link]) -> tuple[int, ...]:
+    """Of the calls that have links those that a loop repeats. `implicit` calls are numbered after the written ones."""
+    blocks, written = function.blocks, function.calls
+    count = len(written)
+    found = []
+    for link in links:
+        call = written[link.call] if link.call < count else implicit[link.call - count]
+        if loop_numbers(blocks, call.block, call.position):
+            found.append(link.call)
+    return tuple(found)
