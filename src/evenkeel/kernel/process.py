@@ -30,12 +30,14 @@ class ProcessMeter:
     tasks: Gauge
     resident: Gauge
     descriptors: Gauge
+    blocks: Gauge
     lag: Histogram
 
     async def sample(self) -> None:
         """Look once. What the operating system is asked is asked in a thread: /proc is a file system too."""
         self.threads.labels(PATH).set(threading.active_count())
         self.tasks.labels(PATH).set(len(asyncio.all_tasks()))
+        self.blocks.labels(PATH).set(sys.getallocatedblocks())
         found = await asyncio.to_thread(of_the_system)
         if found is not None:
             resident_bytes, descriptors = found
@@ -63,6 +65,12 @@ def build_meter(meters: Meters) -> ProcessMeter:
         tasks=meters.gauge("process", "tasks", "items", "Tasks of the event loop."),
         resident=meters.gauge("process", "resident", "bytes", "Resident memory."),
         descriptors=meters.gauge("process", "descriptors", "items", "Open descriptors."),
+        blocks=meters.gauge(
+            "process",
+            "allocated_blocks",
+            "items",
+            "Blocks that Python's allocator has given out: when memory grows and these do not, nothing is kept.",
+        ),
         lag=meters.histogram("process", "lag", "seconds", "How late the event loop wakes a sleeper.", bounds=LATE),
     )
 

@@ -169,7 +169,8 @@ def filling(name: str, arm: str, points: Sequence[tuple[float, float]], capacity
 
 MIN_READINGS = 40
 MIN_WINDOW_S = 120.0
-MATERIAL = {"rss_mib": 1.0}  # growth over the window below which nobody would act; 2 of anything that is counted
+MATERIAL = {"rss_mib": 1.0, "blocks": 10_000.0}
+"""Growth over the window below which nobody would act; 2 of anything else that is counted. A block has 16 to 512 bytes."""
 BLATANT = 0.25  # of the level, over the window: needs no long look
 
 
