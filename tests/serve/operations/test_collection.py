@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import platform
+import subprocess
+import sys
 import weakref
 from collections.abc import Iterator
 
@@ -77,3 +80,29 @@ async def test_python_is_left_as_it_was(every_s: float) -> None:
         assert (gc.get_threshold() == before) == (every_s == 0)
     assert gc.get_threshold() == before
     assert gc.get_freeze_count() == 0
+
+
+PEAK = """
+import sys
+from pathlib import Path
+from evenkeel.serve.operations.collection import give_back
+
+def resident_mib():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 >> 20
+
+def peak():
+    buffers = [bytearray(3_000) for _ in range(30_000)]
+    return buffers[::100]  # they lie between what is free now
+
+kept = peak()
+before = resident_mib()
+give_back()
+print(before - resident_mib())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="malloc_trim is glibc's")
+@pytest.mark.blocking_allowed("starting a process")
+def test_what_a_busy_minute_took_is_given_back() -> None:
+    found = subprocess.run([sys.executable, "-c", PEAK], capture_output=True, text=True, check=True)
+    assert int(found.stdout) > 40  # of some 90 MiB; a page in which something lives stays
