@@ -23,6 +23,7 @@ from evenkeel.audit.source.python.drafts import (
     scan,
     written,
 )
+from evenkeel.audit.source.python.grammar import ALIAS, ALTERNATIVE, BODY, CONDITION, CONSEQUENCE, LEFT, RIGHT, VALUE
 from evenkeel.audit.source.python.nested import targets
 
 if TYPE_CHECKING:
@@ -36,18 +37,19 @@ CLAUSES: dict[str, BlockKind] = {"else_clause": "else", "finally_clause": "final
 
 def run(scope: Scope, nodes: Sequence[Node], block: int) -> str:
     """Records statements that follow one another; the kind of the last one when it leaves the block, else ""."""
-    names = scope.file.names
+    names = scope.names
     handlers = scope.file.handlers.statements
-    kind = ""
+    last: Node | None = None
     for node in nodes:
         if node.is_extra:
             continue
-        kind = node.type
+        last = node
         names.clear()
         try:
-            handlers.get(kind, scan)(scope, node, block)
+            handlers[node.kind_id](scope, node, block)
         except RecursionError:
             scope.file.errors.add(node.start_point[0] + 1)
+    kind = "" if last is None else last.type
     return kind if kind in LEAVING else ""
 
 
@@ -60,20 +62,20 @@ def fill(scope: Scope, body: Node | None, block: int) -> None:
 
 def if_(scope: Scope, node: Node, block: int) -> None:
     """`if`, each `elif`, `else`."""
-    subject = _field(scope, node, "condition", block)
-    origin = _branch(scope, "if", block, node, node.child_by_field_name("consequence"), subject=subject)
-    for each in node.children_by_field_name("alternative"):
-        condition = _field(scope, each, "condition", block)
-        body = each.child_by_field_name("consequence") or each.child_by_field_name("body")
+    subject = _field(scope, node, CONDITION, block)
+    origin = _branch(scope, "if", block, node, node.child_by_field_id(CONSEQUENCE), subject=subject)
+    for each in node.children_by_field_id(ALTERNATIVE):
+        condition = _field(scope, each, CONDITION, block)
+        body = each.child_by_field_id(CONSEQUENCE) or each.child_by_field_id(BODY)
         _branch(scope, "else", block, each, body, subject=condition, origin=origin)
 
 
 def for_(scope: Scope, node: Node, block: int) -> None:
     """`for` and its `else`."""
-    left = node.child_by_field_name("left")
+    left = node.child_by_field_id(LEFT)
     names = () if left is None else targets(scope, left, block)
-    subject = _field(scope, node, "right", block)
-    body = node.child_by_field_name("body")
+    subject = _field(scope, node, RIGHT, block)
+    body = node.child_by_field_id(BODY)
     is_async = node.children[0].type == "async"
     origin = _branch(scope, "for", block, node, body, subject=subject, targets=names, is_async=is_async)
     _clauses(scope, node, block, origin)
@@ -81,8 +83,8 @@ def for_(scope: Scope, node: Node, block: int) -> None:
 
 def while_(scope: Scope, node: Node, block: int) -> None:
     """`while` and its `else`; the region starts with the condition."""
-    condition = node.child_by_field_name("condition")
-    body = node.child_by_field_name("body")
+    condition = node.child_by_field_id(CONDITION)
+    body = node.child_by_field_id(BODY)
     index = open_block(scope, "while", block, node, ((condition or node).start_byte, body or node))
     if condition is not None:
         _amend(scope, index, subject=evaluate(scope, condition, index))
@@ -93,7 +95,7 @@ def while_(scope: Scope, node: Node, block: int) -> None:
 def with_(scope: Scope, node: Node, block: int) -> None:
     """One nested block per manager; a later manager is opened inside the earlier ones."""
     is_async = node.children[0].type == "async"
-    body = node.child_by_field_name("body")
+    body = node.child_by_field_id(BODY)
     opened = []
     for item in _items(node):
         block = _manager(scope, item, block, body or node, is_async=is_async)
@@ -109,8 +111,8 @@ def _items(node: Node) -> list[Node]:
 
 
 def _manager(scope: Scope, item: Node, block: int, body: Node, *, is_async: bool) -> int:
-    value = item.child_by_field_name("value") or item
-    alias = value.child_by_field_name("alias")
+    value = item.child_by_field_id(VALUE) or item
+    alias = value.child_by_field_id(ALIAS)
     subject = evaluate(scope, value if alias is None else value.named_children[0], block)
     names = () if alias is None else targets(scope, alias, block)
     region = (item.end_byte, body)
@@ -119,7 +121,7 @@ def _manager(scope: Scope, item: Node, block: int, body: Node, *, is_async: bool
 
 def try_(scope: Scope, node: Node, block: int) -> None:
     """`try` with its `except`, `else` and `finally`."""
-    origin = _branch(scope, "try", block, node, node.child_by_field_name("body"))
+    origin = _branch(scope, "try", block, node, node.child_by_field_id(BODY))
     for each in node.named_children:
         if each.type == "except_clause":
             _except(scope, each, block, origin)
@@ -130,7 +132,7 @@ def _except(scope: Scope, node: Node, block: int, origin: int) -> None:
     """`except A as e`, `except (A, B)`, and `except A, B` of Python 3.14 (which Python 2 meant otherwise)."""
     parts = content(node.named_children)
     body = parts.pop() if parts and parts[-1].type == "block" else None
-    alias = parts[0].child_by_field_name("alias") if parts else None
+    alias = parts[0].child_by_field_id(ALIAS) if parts else None
     if alias is not None:
         parts[0] = parts[0].named_children[0]
     subject = _several([evaluate(scope, each, block) for each in parts])
@@ -149,7 +151,7 @@ def _several(values: list[Value]) -> Value | None:
 def match_(scope: Scope, node: Node, block: int) -> None:
     """`match` and its cases; a case's subject is its pattern, its targets are the names that the pattern binds."""
     subject = _several([evaluate(scope, each, block) for each in node.children_by_field_name("subject")])
-    body = node.child_by_field_name("body")
+    body = node.child_by_field_id(BODY)
     origin = open_block(scope, "match", block, node, ((body or node).start_byte, body or node), subject=subject)
     for each in () if body is None else content(body.named_children):
         if each.type == "case_clause":
@@ -159,7 +161,7 @@ def match_(scope: Scope, node: Node, block: int) -> None:
 
 
 def _case(scope: Scope, node: Node, match: int) -> None:
-    body = node.child_by_field_name("consequence")
+    body = node.child_by_field_id(CONSEQUENCE)
     patterns = [each for each in node.named_children if each.type == "case_pattern"]
     subject = Value("other", ", ".join(folded(scope.file, each) for each in patterns))
     names = tuple(name for each in patterns for name in _captures(scope, each))
@@ -204,8 +206,8 @@ def _branch(
     return index
 
 
-def _field(scope: Scope, node: Node, name: str, block: int) -> Value | None:
-    found = node.child_by_field_name(name)
+def _field(scope: Scope, node: Node, field: int, block: int) -> Value | None:
+    found = node.child_by_field_id(field)
     return None if found is None else evaluate(scope, found, block)
 
 

@@ -9,26 +9,37 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from evenkeel.audit.model.facts import Argument, Call
+from evenkeel.audit.model.facts import Argument, Call, Value
 from evenkeel.audit.source.python.drafts import FileDraft, Scope, add_read, content, evaluate, real, scan, written
+from evenkeel.audit.source.python.grammar import (
+    ARGUMENT_LIST,
+    ATTRIBUTE,
+    CALL,
+    DICTIONARY_SPLAT,
+    IDENTIFIER,
+    KEYWORD_ARGUMENT,
+    LIST_SPLAT,
+    SUBSCRIPT,
+)
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
 Chain = tuple[str, int]  # text, and the call it starts from (-1: none)
-Link = tuple[str, "Node", list["Node"]]  # kind, node, children
+Link = tuple[int, "Node", list["Node"]]  # kind, node, children
 
 LINKS = frozenset({"attribute", "call", "subscript"})
+LINK_KINDS = frozenset({ATTRIBUTE, CALL, SUBSCRIPT})
 STRINGS = frozenset({"string", "concatenated_string"})
 WRAPPERS = frozenset({"await", "named_expression"})
 EITHER = frozenset({"boolean_operator", "conditional_expression"})
 CONSTANTS = ("None.", "True.", "False.")
-SPLATS = {"list_splat": "*", "dictionary_splat": "**"}
+SPLATS = {LIST_SPLAT: "*", DICTIONARY_SPLAT: "**"}
 
 
 def link(scope: Scope, node: Node, block: int) -> Chain:
     """The chain an expression makes; records everything inside it but the read of its last attribute."""
-    names = scope.file.names
+    names = scope.names
     spine, base, text = _spine(scope, node)
     mark, receiver = len(names), -1
     if text:
@@ -38,13 +49,13 @@ def link(scope: Scope, node: Node, block: int) -> Chain:
         text, receiver = _root(scope, base, block)
     keys: tuple[str, ...] = ()
     for kind, each, children in reversed(spine):
-        if kind == "call":
+        if kind == CALL:
             if mark >= 0:
                 names[mark] = text
                 mark = -1
             receiver = _call(scope, each, children[-1], (text, receiver), block, keys if any(keys) else ())
             text, keys = "<call>", ()
-        elif kind == "attribute":
+        elif kind == ATTRIBUTE:
             text = f"{text}.{written(scope.file, children[-1])}"
         else:
             _subscript(scope, children, (text, receiver), block)
@@ -55,10 +66,23 @@ def link(scope: Scope, node: Node, block: int) -> Chain:
     return text, receiver
 
 
+def called(scope: Scope, node: Node, block: int) -> int:
+    """Records a call and everything inside it, and answers its number: `link` for calls, most of which are of a plain name."""
+    children = node.children
+    callee = children[0]
+    kind = callee.kind_id
+    known = dotted(scope.file, callee) if kind == ATTRIBUTE else None
+    text = known.text if known is not None else written(scope.file, callee) if kind == IDENTIFIER else ""
+    if not text:
+        return link(scope, node, block)[1]
+    scope.names.append(text)
+    return _call(scope, node, children[-1], (text, -1), block, ())
+
+
 def load(scope: Scope, node: Node, block: int) -> Chain:
     """`link` for an expression whose value is used: an attribute at its end is read."""
     chain = link(scope, node, block)
-    if node.type == "attribute":
+    if node.kind_id == ATTRIBUTE:
         add_read(scope, chain, node, block)
     return chain
 
@@ -67,23 +91,25 @@ def _spine(scope: Scope, node: Node) -> tuple[list[Link], Node, str]:
     """The links from the outermost inwards, the innermost node, and its text when that is a plain dotted name."""
     file = scope.file
     spine: list[Link] = []
-    kind = node.type
-    while kind in LINKS:
-        if kind == "attribute" and (text := plain_name(file, node)):
-            return spine, node, text
+    kind = node.kind_id
+    while kind in LINK_KINDS:
+        if kind == ATTRIBUTE and (plain := dotted(file, node)) is not None:
+            return spine, node, plain.text
         children = node.children
         spine.append((kind, node, children))
         node = children[0]
-        kind = node.type
-    return spine, node, written(file, node) if kind == "identifier" else ""
+        kind = node.kind_id
+    return spine, node, written(file, node) if kind == IDENTIFIER else ""
 
 
-def plain_name(file: FileDraft, node: Node) -> str:
-    """The text of an attribute that is a dotted name and nothing else; else ""."""
+def dotted(file: FileDraft, node: Node) -> Value | None:
+    """The value of an attribute that is a dotted name and nothing else, made once a file; else None."""
     text = file.text[node.start_byte : node.end_byte]
-    if not text.replace(".", "").isidentifier() or text.startswith(CONSTANTS):
-        return ""
-    return text if file.ascii else real(file, text)
+    value = file.dotted.get(text)
+    if value is None and text.replace(".", "").isidentifier() and not text.startswith(CONSTANTS):
+        shown = text if file.ascii else real(file, text)
+        value = file.dotted[text] = Value("name", shown, names=(shown,))
+    return value
 
 
 def _root(scope: Scope, node: Node, block: int) -> Chain:
@@ -168,28 +194,30 @@ def _call(scope: Scope, node: Node, last: Node, chain: Chain, block: int, keys: 
     """Records a call whose callee is the chain, and answers its number."""
     calls = scope.calls
     first = len(calls)
-    if last.type == "argument_list":
-        arguments = tuple([argument(scope, each, block) for each in last.named_children if not each.is_extra])
-    else:  # a bare generator expression
+    arguments: tuple[Argument, ...] = ()
+    if last.kind_id != ARGUMENT_LIST:  # a bare generator expression
         arguments = (Argument("", evaluate(scope, last, block)),)
+    elif last.named_child_count:
+        arguments = tuple([argument(scope, each, block) for each in last.named_children if not each.is_extra])
     index = len(calls)
-    for inner in calls[first:] if index > first else ():
-        if inner.parent < 0:
-            msgspec.structs.force_setattr(inner, "parent", index)  # still ours: nobody has seen this call yet
+    if index > first:
+        for inner in calls[first:]:
+            if inner.parent < 0:
+                msgspec.structs.force_setattr(inner, "parent", index)  # still ours: nobody has seen this call yet
     row, column = node.start_point
     callee, receiver = chain
-    calls.append(
-        Call(callee, receiver, row + 1, node.end_point[0] + 1, column, node.end_byte, block, arguments, keys=keys)
-    )
+    end_line, end = node.end_point[0] + 1, node.end_byte
+    calls.append(Call(callee, receiver, row + 1, end_line, column, end, block, arguments, False, -1, False, keys))
     return index
 
 
 def argument(scope: Scope, node: Node, block: int) -> Argument:
     """One argument of a call or a class, with its keyword or stars."""
-    kind = node.type
-    if kind == "keyword_argument":
+    kind = node.kind_id
+    if kind == KEYWORD_ARGUMENT:
         children = node.children
-        return Argument(written(scope.file, children[0]), evaluate(scope, children[-1], block))
+        value = children[-1]
+        return Argument(written(scope.file, children[0]), scope.values[value.kind_id](scope, value, block))
     if kind in SPLATS:
         return Argument(SPLATS[kind], evaluate(scope, node.children[-1], block))
-    return Argument("", evaluate(scope, node, block))
+    return Argument("", scope.values[kind](scope, node, block))

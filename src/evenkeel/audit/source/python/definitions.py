@@ -15,6 +15,7 @@ from evenkeel.audit.model.facts import Argument, Class, Decorator, Function, Val
 from evenkeel.audit.source.python.blocks import fill, run
 from evenkeel.audit.source.python.chains import argument, link
 from evenkeel.audit.source.python.drafts import Scope, Statement, content, folded, open_block, reserve, written
+from evenkeel.audit.source.python.grammar import BODY, DEFINITION, NAME, PARAMETERS, RETURN_TYPE
 from evenkeel.audit.source.python.parameters import annotation, parameters
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ NESTED = re.compile(r"(?<=.)\[[^\[\]]*\]|\([^()]*\)")
 def decorated(scope: Scope, node: Node, block: int) -> None:
     """A definition with decorators."""
     decorators = tuple([_decorator(scope, each) for each in node.named_children if each.type == "decorator"])
-    definition = node.child_by_field_name("definition")
+    definition = node.child_by_field_id(DEFINITION)
     if definition is not None:
         define = class_ if definition.type == "class_definition" else function
         define(scope, definition, block, decorators)
@@ -61,9 +62,9 @@ def function(scope: Scope, node: Node, _block: int, decorators: tuple[Decorator,
     qualname = scope.prefix + name
     index = reserve(file, name, qualname, line, scope.index)
     inner = Scope(file, index, f"{qualname}.<locals>.")
-    body = node.child_by_field_name("body")
+    body = node.child_by_field_id(BODY)
     open_block(inner, "body", -1, node, ((body or node).start_byte, body or node))
-    given = parameters(inner, node.child_by_field_name("parameters"))
+    given = parameters(inner, node.child_by_field_id(PARAMETERS))
     fill(inner, body, 0)
     header = Function(
         name,
@@ -73,7 +74,7 @@ def function(scope: Scope, node: Node, _block: int, decorators: tuple[Decorator,
         scope.index,
         scope.owner,
         node.children[0].type == "async",
-        returns=annotation(file, node.child_by_field_name("return_type")),
+        returns=annotation(file, node.child_by_field_id(RETURN_TYPE)),
         parameters=given,
         decorators=decorators,
     )
@@ -92,7 +93,7 @@ def class_(scope: Scope, node: Node, block: int, decorators: tuple[Decorator, ..
     bases, keywords = _bases(scope, node, block)
     outside = scope.owner, scope.prefix, scope.sink
     scope.owner, scope.prefix, scope.sink = index, f"{qualname}.", []
-    body = node.child_by_field_name("body")
+    body = node.child_by_field_id(BODY)
     run(scope, [] if body is None else body.named_children, block)
     attributes = tuple(scope.sink)
     scope.owner, scope.prefix, scope.sink = outside
@@ -118,7 +119,7 @@ def _bases(scope: Scope, node: Node, block: int) -> tuple[tuple[str, ...], tuple
 
 
 def _name(scope: Scope, node: Node) -> str:
-    named = node.child_by_field_name("name")
+    named = node.child_by_field_id(NAME)
     return "" if named is None else written(scope.file, named)
 
 

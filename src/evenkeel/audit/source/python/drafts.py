@@ -24,6 +24,7 @@ from evenkeel.audit.model.facts import (
     Value,
     ValueKind,
 )
+from evenkeel.audit.source.python.grammar import by_kind
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -38,16 +39,16 @@ WINDOW_LENGTH = 1_000
 
 
 class Handlers:
-    """What to do with each kind of syntax node; put together by `reader`, so that imports make no cycle."""
+    """What to do with each kind of syntax node, by its number; put together by `reader`, so that imports make no cycle."""
 
     __slots__ = ("scans", "statements", "values")
 
     def __init__(
         self, statements: Mapping[str, Statement], scans: Mapping[str, Scan], values: Mapping[str, Evaluate]
     ) -> None:
-        self.statements = dict(statements)
-        self.scans = dict(scans)
-        self.values = dict(values)  # "" is for every kind that has no entry
+        self.statements = by_kind(statements, scan)
+        self.scans = by_kind(scans, _contents)
+        self.values = by_kind(values, values[""])  # "" is for every kind that has no entry
 
 
 class MisreadError(Exception):
@@ -60,6 +61,7 @@ class FileDraft:
     __slots__ = (
         "ascii",
         "classes",
+        "dotted",
         "errors",
         "functions",
         "handlers",
@@ -77,7 +79,8 @@ class FileDraft:
         self.package = package
         self.handlers = handlers
         self.reparsed = reparsed
-        self.plain: dict[str, Value] = {}  # values of names and constants, which are the same each time
+        self.plain: dict[str, Value] = {}  # values of bare names and literals, which are the same each time
+        self.dotted: dict[str, Value] = {}  # and of dotted names; both by their bytes in the source
         self.names: list[str] = []  # chains in reading order; a value takes those logged while it was read
         self.functions: list[Function] = []
         self.classes: list[Class] = []
@@ -106,6 +109,7 @@ class Scope:
         "globals",
         "index",
         "is_generator",
+        "names",
         "owner",
         "prefix",
         "reads",
@@ -119,6 +123,7 @@ class Scope:
         self.file = file
         self.scans = file.handlers.scans
         self.values = file.handlers.values
+        self.names = file.names
         self.index = index
         self.prefix = prefix  # of qualified names of what is defined here
         self.owner = -1  # class whose body is being read
@@ -190,40 +195,49 @@ def folded(file: FileDraft, node: Node, limit: int = EXCERPT_LENGTH) -> str:
     if not file.ascii:
         text = real(file, text)
     if "\n" in text or "  " in text:
-        text = " ".join(text.replace("\\\n", " ").split())
+        shorter = _on_one_line(text[: 2 * limit])
+        text = shorter if len(shorter) > limit + 1 else _on_one_line(text)
     return text[:limit]
 
 
-def plain(file: FileDraft, kind: ValueKind, text: str) -> Value:
-    """The value of a dotted name or a constant, made once a file."""
+def _on_one_line(text: str) -> str:
+    return " ".join(text.replace("\\\n", " ").split())
+
+
+def plain(file: FileDraft, kind: ValueKind, node: Node) -> Value:
+    """The value of a name or a constant, made once a file."""
+    text = file.text[node.start_byte : node.end_byte]
     value = file.plain.get(text)
     if value is None:
-        value = file.plain[text] = Value(kind, text, names=(text,) if kind == "name" else ())
+        shown = text if file.ascii else real(file, text)
+        value = file.plain[text] = Value(kind, shown, names=(shown,) if kind == "name" else ())
     return value
 
 
 def since(names: list[str], mark: int) -> tuple[str, ...]:
     """The chains logged since `mark`, in order, without duplicates."""
     count = len(names) - mark
-    if count < 2:
-        return (names[mark],) if count else ()
+    if count == 0:
+        return ()
+    if count == 1:
+        return (names[mark],)
     return tuple(dict.fromkeys(names[mark:]))
 
 
 def scan(scope: Scope, node: Node, block: int) -> None:
     """Records everything inside an expression of which only the contents matter."""
-    handler = scope.scans.get(node.type)
-    if handler is not None:
-        handler(scope, node, block)
-        return
+    scope.scans[node.kind_id](scope, node, block)
+
+
+def _contents(scope: Scope, node: Node, block: int) -> None:
+    scans = scope.scans
     for child in node.named_children:
-        scan(scope, child, block)
+        scans[child.kind_id](scope, child, block)
 
 
 def evaluate(scope: Scope, node: Node, block: int) -> Value:
     """Records everything inside an expression and answers what it is."""
-    handler = scope.values.get(node.type)
-    return (scope.values[""] if handler is None else handler)(scope, node, block)
+    return scope.values[node.kind_id](scope, node, block)
 
 
 def content(nodes: Iterable[Node]) -> list[Node]:

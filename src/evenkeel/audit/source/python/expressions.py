@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from evenkeel.audit.model.facts import Value, ValueKind
-from evenkeel.audit.source.python.chains import LINKS, STRINGS, divided, link, load, plain_name
+from evenkeel.audit.source.python.chains import LINKS, SPLATS, STRINGS, called, divided, dotted, load
 from evenkeel.audit.source.python.drafts import (
     Evaluate,
     FileDraft,
@@ -26,7 +26,8 @@ from evenkeel.audit.source.python.drafts import (
     since,
     written,
 )
-from evenkeel.audit.source.python.literals import is_bytes, kept, literal, looks_like_sql
+from evenkeel.audit.source.python.grammar import ATTRIBUTE, CALL
+from evenkeel.audit.source.python.literals import QUOTES, is_bytes, kept, literal, looks_like_sql
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -56,17 +57,17 @@ TYPE_FORMS = frozenset(
     }
     | {"Sequence", "Iterable", "Mapping", "Awaitable", "AsyncIterator", "Iterator", "AsyncGenerator", "Generator"}
 )
+OFTEN_LENGTH = 100  # characters of a string that may stand more than once in a file
 SPINES = frozenset({"binary_operator", "boolean_operator", "comparison_operator"})
 
 
 def name(scope: Scope, node: Node, block: int) -> Value:
     """A chain; its text is the chain, not the source."""
-    names = scope.file.names
-    dotted = plain_name(scope.file, node) if node.type == "attribute" else ""
-    if dotted:
-        names.append(dotted)
-        add_read(scope, (dotted, -1), node, block)
-        return plain(scope.file, "name", dotted)
+    names = scope.names
+    if node.kind_id == ATTRIBUTE and (plainly := dotted(scope.file, node)) is not None:
+        names.append(plainly.text)
+        add_read(scope, (plainly.text, -1), node, block)
+        return plainly
     mark = len(names)
     text, receiver = load(scope, node, block)
     return Value("name", text, receiver, names=since(names, mark))
@@ -97,26 +98,32 @@ def _slice_bound(file: FileDraft, index: Node) -> int:
 
 def identifier(scope: Scope, node: Node, _block: int) -> Value:
     """A bare name."""
-    text = written(scope.file, node)
-    scope.file.names.append(text)
-    return plain(scope.file, "name", text)
+    value = plain(scope.file, "name", node)
+    scope.names.append(value.text)
+    return value
 
 
-def called(scope: Scope, node: Node, block: int) -> Value:
+def result(scope: Scope, node: Node, block: int) -> Value:
     """The result of a call."""
-    names = scope.file.names
+    names = scope.names
     mark = len(names)
-    receiver = link(scope, node, block)[1]
+    receiver = called(scope, node, block)
     return Value("call", folded(scope.file, node), receiver, names=since(names, mark))
 
 
 def awaited(scope: Scope, node: Node, block: int) -> Value:
     """`await x`: what `x` is, awaited."""
-    operand = content(node.children)[-1]
-    value = evaluate(scope, operand, block)
-    if value.kind == "call":
-        msgspec.structs.force_setattr(scope.calls[value.call], "awaited", True)  # not published yet
-    return msgspec.structs.replace(value, awaited=True)
+    operand = content(node.named_children)[-1]
+    if operand.kind_id != CALL:
+        value = evaluate(scope, operand, block)
+        if value.kind == "call":
+            msgspec.structs.force_setattr(scope.calls[value.call], "awaited", True)  # not published yet
+        return msgspec.structs.replace(value, awaited=True)
+    names = scope.names
+    mark = len(names)
+    number = called(scope, operand, block)
+    msgspec.structs.force_setattr(scope.calls[number], "awaited", True)
+    return Value("call", folded(scope.file, operand), number, True, names=since(names, mark))
 
 
 def parenthesized(scope: Scope, node: Node, block: int) -> Value:
@@ -126,8 +133,23 @@ def parenthesized(scope: Scope, node: Node, block: int) -> Value:
 
 
 def string(scope: Scope, node: Node, block: int) -> Value:
-    """A string literal, its holes scanned."""
-    names = scope.file.names
+    """A string literal. One without a prefix has no holes and is what is written; a short one is made once a file."""
+    file = scope.file
+    raw = file.text[node.start_byte : node.end_byte]
+    value = file.plain.get(raw)
+    if value is None:
+        if not raw.startswith(QUOTES):
+            return strings(scope, node, block)
+        text = literal(file, node).text
+        value = Value("string", kept(text), size=len(text))
+        if len(raw) <= OFTEN_LENGTH:
+            file.plain[raw] = value
+    return value
+
+
+def strings(scope: Scope, node: Node, block: int) -> Value:
+    """A literal that may have a prefix and holes, or several of them side by side."""
+    names = scope.names
     mark = len(names)
     text, holes = literal(scope.file, node)
     for hole in holes:
@@ -143,7 +165,7 @@ def number(scope: Scope, node: Node, _block: int) -> Value:
 
 def constant(scope: Scope, node: Node, _block: int) -> Value:
     """None, True, False or an ellipsis."""
-    return plain(scope.file, "constant", written(scope.file, node))
+    return plain(scope.file, "constant", node)
 
 
 def unary(scope: Scope, node: Node, block: int) -> Value:
@@ -154,13 +176,15 @@ def unary(scope: Scope, node: Node, block: int) -> Value:
 
 def collection(scope: Scope, node: Node, block: int) -> Value:
     """A literal collection and its size, unknown when something is unpacked into it."""
-    names = scope.file.names
+    names = scope.names
     mark = len(names)
     elements = content(node.named_children)
+    size = len(elements)
     for each in elements:
-        scan(scope, each, block)
-    unpacked = any(each.type in {"list_splat", "dictionary_splat"} for each in elements)
-    size = -1 if unpacked else len(elements)
+        kind = each.kind_id
+        scope.scans[kind](scope, each, block)
+        if kind in SPLATS:
+            size = -1
     return Value(COLLECTIONS[node.type], folded(scope.file, node), size=size, names=since(names, mark))
 
 
@@ -169,7 +193,7 @@ def either(scope: Scope, node: Node, block: int) -> Value:
     parts = content(node.children)
     if node.type == "boolean_operator" and parts[1].type != "or":
         return other(scope, node, block)
-    names = scope.file.names
+    names = scope.names
     mark = len(names)
     first = evaluate(scope, parts[0], block)
     for each in parts[1:]:
@@ -192,7 +216,7 @@ def binary(scope: Scope, node: Node, block: int) -> Value:
 
 def _quotient(scope: Scope, node: Node, block: int) -> Value:
     """`folder / name` as a chain that ends in `/`."""
-    names = scope.file.names
+    names = scope.names
     mark = len(names)
     chain = divided(scope, node, block)
     if chain is None:
@@ -204,7 +228,7 @@ def _quotient(scope: Scope, node: Node, block: int) -> Value:
 
 def other(scope: Scope, node: Node, block: int) -> Value:
     """Anything else: its text and the names in it."""
-    names = scope.file.names
+    names = scope.names
     mark = len(names)
     scan(scope, node, block)
     return Value("other", folded(scope.file, node), names=since(names, mark))
@@ -226,8 +250,15 @@ def _operands(node: Node) -> tuple[list[Node], set[str]]:
 
 def spread(scope: Scope, node: Node, block: int) -> None:
     """Scans a chain of operators with a loop: sums of a thousand terms nest a thousand deep."""
-    for each in _operands(node)[0]:
-        scan(scope, each, block)
+    scans = scope.scans
+    kind = node.kind_id
+    later: list[Node] = []
+    while node.kind_id == kind:
+        node, *others = content(node.named_children)
+        later += reversed(others)
+    scans[node.kind_id](scope, node, block)
+    for each in reversed(later):
+        scans[each.kind_id](scope, each, block)
 
 
 def contents(scope: Scope, node: Node, block: int) -> None:
@@ -242,7 +273,7 @@ def nothing(_scope: Scope, _node: Node, _block: int) -> None:
 
 def bare(scope: Scope, node: Node, _block: int) -> None:
     """Logs a name."""
-    scope.file.names.append(written(scope.file, node))
+    scope.names.append(written(scope.file, node))
 
 
 def chain(scope: Scope, node: Node, block: int) -> None:
@@ -252,7 +283,7 @@ def chain(scope: Scope, node: Node, block: int) -> None:
 
 def holes(scope: Scope, node: Node, block: int) -> None:
     """Scans the holes of a string literal; only those with a prefix can have any."""
-    if scope.file.text[node.start_byte] not in "\"'":
+    if scope.file.text[node.start_byte] not in QUOTES:
         contents(scope, node, block)
 
 
@@ -281,13 +312,14 @@ SCANS: dict[str, Scan] = {
 }
 VALUES: dict[str, Evaluate] = {
     **dict.fromkeys(COLLECTIONS, collection),
-    **dict.fromkeys(STRINGS, string),
+    "string": string,
+    "concatenated_string": strings,
     **dict.fromkeys(("none", "true", "false", "ellipsis"), constant),
     "": other,
     "identifier": identifier,
     "attribute": name,
     "subscript": subscripted,
-    "call": called,
+    "call": result,
     "await": awaited,
     "parenthesized_expression": parenthesized,
     "integer": number,

@@ -20,6 +20,7 @@ SQL = re.compile(
     r"|COMMIT|ROLLBACK|SAVEPOINT|LOCK|VACUUM|ANALYZE|EXPLAIN|CALL|COPY|REFRESH|PRAGMA|VALUES|DECLARE|FETCH|SET|DO)(?=[\s(;]|$)",
     re.IGNORECASE | re.DOTALL,
 )
+QUOTES = ('"', "'")
 OPENING = re.compile(r"([A-Za-z]*)(\"\"\"|'''|\"|'|`)")
 ESCAPE = re.compile(r"\\(\r?\n|.)", re.DOTALL)
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", "'": "'", '"': '"', "\n": "", "\r\n": ""}
@@ -61,6 +62,10 @@ def kept(text: str) -> str:
 def _single(file: FileDraft, node: Node) -> Literal:
     source = file.text
     start, end = node.start_byte, node.end_byte
+    first = source[start : start + 1]
+    if first in QUOTES:
+        width = 3 if source.startswith(first * 3, start, end) else 1
+        return Literal(_unescaped(real(file, source[start + width : end - width])))
     opening = OPENING.match(source, start, end)
     if opening is None:
         return Literal(real(file, source[start:end]))

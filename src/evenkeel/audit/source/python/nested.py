@@ -21,6 +21,7 @@ from evenkeel.audit.source.python.drafts import (
     since,
     written,
 )
+from evenkeel.audit.source.python.grammar import BODY, PARAMETERS
 from evenkeel.audit.source.python.parameters import parameters
 
 if TYPE_CHECKING:
@@ -112,9 +113,9 @@ def lambda_(scope: Scope, node: Node, _block: int) -> Value:
     qualname = f"{scope.prefix}<lambda>"
     index = reserve(file, "<lambda>", qualname, line, scope.index)
     inner = Scope(file, index, f"{qualname}.<locals>.")
-    body = node.child_by_field_name("body") or node
+    body = node.child_by_field_id(BODY) or node
     open_block(inner, "body", -1, node, (body.start_byte, body))
-    given = parameters(inner, node.child_by_field_name("parameters"))
+    given = parameters(inner, node.child_by_field_id(PARAMETERS))
     value = NOTHING if body is node else evaluate(inner, body, 0)
     inner.exits.append(Return(value, line, body.end_byte, 0))
     header = Function("<lambda>", qualname, line, node.end_point[0] + 1, scope.index, parameters=given)

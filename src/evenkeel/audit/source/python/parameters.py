@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from evenkeel.audit.model.facts import Parameter
 from evenkeel.audit.source.python.drafts import FileDraft, Scope, content, evaluate, folded, written
+from evenkeel.audit.source.python.grammar import TYPE, VALUE
 from evenkeel.audit.source.python.literals import literal
 
 if TYPE_CHECKING:
@@ -50,10 +51,10 @@ def _parameter(scope: Scope, node: Node, kind: Kind) -> Parameter | None:
 
 def _detailed(scope: Scope, node: Node, kind: Kind) -> Parameter:
     named = node.named_children[0]
-    default = node.child_by_field_name("value")
+    default = node.child_by_field_id(VALUE)
     return Parameter(
         _name(scope.file, named),
-        annotation(scope.file, node.child_by_field_name("type")),
+        annotation(scope.file, node.child_by_field_id(TYPE)),
         None if default is None else evaluate(scope, default, 0),
         STARS.get(named.type, kind),
     )

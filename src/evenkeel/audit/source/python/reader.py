@@ -21,12 +21,12 @@ import functools
 import re
 
 import tree_sitter
-import tree_sitter_python
 
 from evenkeel.audit.model.facts import FileFacts, Function
 from evenkeel.audit.source.python import blocks, definitions, expressions, nested, statements
 from evenkeel.audit.source.python.comments import suppressions
 from evenkeel.audit.source.python.drafts import FileDraft, Handlers, MisreadError, Scope, open_block, reserve
+from evenkeel.audit.source.python.grammar import LANGUAGE
 from evenkeel.audit.source.python.recovery import parsed
 
 GRAMMARS = ("tree-sitter", "tree-sitter-python")
@@ -72,7 +72,7 @@ def _module(file: FileDraft, root: tree_sitter.Node) -> None:
 
 @functools.cache
 def _parser() -> tree_sitter.Parser:
-    return tree_sitter.Parser(tree_sitter.Language(tree_sitter_python.language()))
+    return tree_sitter.Parser(LANGUAGE)
 
 
 @functools.cache

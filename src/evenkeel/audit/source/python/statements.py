@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from evenkeel.audit.model.facts import Assignment, Import, Return, Value
-from evenkeel.audit.source.python.chains import key_of
+from evenkeel.audit.source.python.chains import called, key_of
 from evenkeel.audit.source.python.drafts import MisreadError, Scope, Statement, content, evaluate, folded, scan, written
 from evenkeel.audit.source.python.expressions import contents, nothing
+from evenkeel.audit.source.python.grammar import ASSIGNMENT, IDENTIFIER, LEFT, OPERATOR, RIGHT, SUBSCRIPT, TYPE
 from evenkeel.audit.source.python.nested import NOTHING, targets
 from evenkeel.audit.source.python.parameters import annotation
 
@@ -28,12 +29,18 @@ def expression(scope: Scope, node: Node, block: int) -> None:
             assignment(scope, each, block)
         elif kind == "augmented_assignment":
             augmented(scope, each, block)
-        elif kind in {"call", "await", "parenthesized_expression"}:
+        elif kind == "call":
+            _discard(scope, called(scope, each, block))
+        elif kind in {"await", "parenthesized_expression"}:
             value = evaluate(scope, each, block)
             if value.kind == "call":
-                msgspec.structs.force_setattr(scope.calls[value.call], "discarded", True)  # not published yet
+                _discard(scope, value.call)
         else:
             scan(scope, each, block)
+
+
+def _discard(scope: Scope, call: int) -> None:
+    msgspec.structs.force_setattr(scope.calls[call], "discarded", True)  # not published yet
 
 
 def assignment(scope: Scope, node: Node, block: int) -> None:
@@ -41,12 +48,12 @@ def assignment(scope: Scope, node: Node, block: int) -> None:
     lefts = []
     noted = ""
     right: Node | None = node
-    while right is not None and right.type == "assignment":
-        left = right.child_by_field_name("left")
+    while right is not None and right.kind_id == ASSIGNMENT:
+        left = right.child_by_field_id(LEFT)
         if left is not None:
             lefts.append(left)
-        noted = annotation(scope.file, right.child_by_field_name("type")) or noted
-        right = right.child_by_field_name("right")
+        noted = annotation(scope.file, right.child_by_field_id(TYPE)) or noted
+        right = right.child_by_field_id(RIGHT)
     pairs = _pairs(lefts, right)
     if pairs:
         for left, each in pairs:
@@ -66,12 +73,14 @@ def _assign(scope: Scope, node: Node, block: int, sides: tuple[list[Node], Node 
 
 def _bound(scope: Scope, lefts: list[Node], block: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The targets, and the chains read in their subscripts."""
-    scope.file.names.clear()
+    scope.names.clear()
+    if len(lefts) == 1 and lefts[0].kind_id == IDENTIFIER:
+        return (written(scope.file, lefts[0]),), ()
     names = tuple([name for left in lefts for name in targets(scope, left, block)])
-    read = dict.fromkeys(scope.file.names)
-    scope.file.names.clear()
+    read = dict.fromkeys(scope.names)
+    scope.names.clear()
     keys = [each for each in read if not any(name.startswith(f"{each}[]") for name in names)]
-    last = lefts[-1].named_children if len(lefts) == 1 and lefts[0].type == "subscript" else []
+    last = lefts[-1].named_children if len(lefts) == 1 and lefts[0].kind_id == SUBSCRIPT else []
     if len(last) > 1 and (key := key_of(scope.file, last[1:])).startswith("'"):
         keys.append(key)
     return names, tuple(keys)
@@ -89,11 +98,11 @@ def _pairs(lefts: list[Node], right: Node | None) -> list[tuple[Node, Node]]:
 
 def augmented(scope: Scope, node: Node, block: int) -> None:
     """`a += value` and its like."""
-    left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
+    left, right = node.child_by_field_id(LEFT), node.child_by_field_id(RIGHT)
     if left is None or right is None:
         contents(scope, node, block)
         return
-    operator = node.child_by_field_name("operator")
+    operator = node.child_by_field_id(OPERATOR)
     names, keys = _bound(scope, [left], block)
     value = evaluate(scope, right, block)
     sign = "=" if operator is None else operator.type
@@ -118,7 +127,7 @@ def return_(scope: Scope, node: Node, block: int) -> None:
 
 def alias(scope: Scope, node: Node, block: int) -> None:
     """`type X[T] = ...` is an assignment to `X`."""
-    left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
+    left, right = node.child_by_field_id(LEFT), node.child_by_field_id(RIGHT)
     if left is None or right is None:
         return
     name = written(scope.file, left).partition("[")[0].strip()
