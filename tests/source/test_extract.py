@@ -92,9 +92,9 @@ def test_only_what_changed_is_read_again(tmp_path: Path, monkeypatch: pytest.Mon
     (root / "app/m001.py").write_text("changed()\n")
     opened: list[str] = []
 
-    def watched(file: AuditedFile) -> extract_module.Reading:
+    def watched(file: AuditedFile, *, packed: bool) -> extract_module.Reading:
         opened.append(file.path)
-        return read_file(file)
+        return read_file(file, packed=packed)
 
     monkeypatch.setattr(extract_module, "read_file", watched)
     extracted = run(root, tmp_path / "cache")
@@ -209,10 +209,10 @@ def test_a_file_that_cannot_be_read_is_a_gap(tmp_path: Path) -> None:
     assert [(each.kind, each.what) for each in extracted.gaps] == [("unreadable", "app")]
 
 
-def crashing(file: AuditedFile) -> bytes:
+def crashing(file: AuditedFile, *, packed: bool) -> bytes:
     if file.path.endswith("m017.py"):
         os.abort()
-    return msgspec.msgpack.encode(extract_module.read_file(file))
+    return msgspec.msgpack.encode(extract_module.read_file(file, packed=packed))
 
 
 def test_a_file_that_crashes_the_parser_is_the_only_gap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

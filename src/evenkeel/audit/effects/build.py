@@ -29,7 +29,7 @@ from evenkeel.audit.model.facts import FileFacts, Function, Parameter
 from evenkeel.audit.model.finding import Remark
 from evenkeel.audit.model.index import FunctionInfo, Index, function_table
 from evenkeel.audit.model.mentions import mentions_of
-from evenkeel.audit.model.packing import pack
+from evenkeel.audit.model.packing import pack, packed_size
 from evenkeel.audit.model.tables import Blobs, Table
 from evenkeel.kernel.forks import Send, can_fork, run_forked
 
@@ -42,7 +42,7 @@ NEIGHBOURS = 24  # files that one process links together: neighbours import one 
 ROWS_AT_ONCE = 512  # functions that are handed over together
 
 NONE_NAMED: Mapping[str, str] = MappingProxyType({})
-SourceFile = tuple[str, str, bytes]  # path, kind, encoded and packed facts
+SourceFile = tuple[str, str, bytes]  # path, kind, encoded facts, packed or not
 
 
 def build_index(
@@ -86,7 +86,7 @@ def link(
     linker = Linker(resolver, overrides(resolver), _unique_methods(resolver), entities)
     known = Known(parameters, _roles(resolver), statements, parents)
     symbols.forget()
-    _link_all(linker, known, jobs if facts.size <= LARGE_BYTES else 1, emit)
+    _link_all(linker, known, jobs if packed_size(facts) <= LARGE_BYTES else 1, emit)
     return Surroundings(entities, known.roles, dict(statements))
 
 

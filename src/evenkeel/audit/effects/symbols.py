@@ -16,7 +16,7 @@ import msgspec
 from evenkeel.audit.effects.latest import Latest
 from evenkeel.audit.effects.states import Puts, add_put
 from evenkeel.audit.model.facts import Assignment, FileFacts, Function
-from evenkeel.audit.model.packing import unpack
+from evenkeel.audit.model.packing import packed_size, unpack
 from evenkeel.audit.model.tables import Blobs
 
 HELD_BYTES = 4_000_000  # of packed facts, some 170,000 lines: so much is decoded once and held, which takes 80 MB
@@ -94,9 +94,9 @@ class Symbols:
     """Every module, class and function of the audited tree. Built once, then only read."""
 
     def __init__(self, kinds: Iterable[str], facts: Blobs) -> None:
-        """Kind and facts (encoded and packed FileFacts) of each file, in a stable order."""
+        """Kind and facts (encoded FileFacts, packed or not) of each file, in a stable order."""
         self.encoded = facts
-        self.held = facts.size <= HELD_BYTES
+        self.held = packed_size(facts) <= HELD_BYTES
         self.remembered = HELD_FUNCTIONS if self.held else REMEMBERED_FUNCTIONS  # by whoever finds out of them
         self.modules: list[Module] = []
         self.by_module: dict[str, int] = {}

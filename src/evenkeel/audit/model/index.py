@@ -132,7 +132,7 @@ def function_table(blobs: Blobs) -> Table[FunctionInfo]:
 
 
 class Index(msgspec.Struct, gc=False):
-    """Everything the workers get beside the context store. `linked[i]` belongs to `facts[i]`, both encoded and packed."""
+    """Everything the workers get beside the context store. `linked[i]` belongs to `facts[i]`, both encoded, packed or not."""
 
     files: tuple[tuple[str, str], ...]  # (path, kind)
     facts: Blobs

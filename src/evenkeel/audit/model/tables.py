@@ -46,6 +46,10 @@ class Blobs:
         """Bytes of one row."""
         return self._ends[number] - (self._ends[number - 1] if number else 0)
 
+    def first(self, number: int) -> int:
+        """The first byte of a row that is not empty."""
+        return self._bytes[self._ends[number - 1] if number else 0]
+
     def append(self, row: bytes) -> None:
         """Add one."""
         self._bytes += row

@@ -1,7 +1,7 @@
 """Files to encoded facts: from the cache what did not change, the rest read in processes of their own.
 
-A parser that crashes or hangs on a file costs that file, which becomes a gap. Facts travel and stay as packed msgpack
-bytes, never as objects.
+A parser that crashes or hangs on a file costs that file, which becomes a gap. Facts travel and stay as msgpack bytes, those of a
+large project packed, never as objects.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from evenkeel.audit.model.finding import Gap
-from evenkeel.audit.model.packing import pack
+from evenkeel.audit.model.packing import PLAIN_SOURCE_BYTES, pack
 from evenkeel.audit.source.cache import FactsCache, Record, Seen, digest
 from evenkeel.audit.source.classify import FileKind, is_generated
 from evenkeel.audit.source.decoding import is_binary, to_utf8
@@ -33,7 +33,7 @@ LINES_SHOWN = 5  # of the lines with syntax errors that a gap names
 
 
 class ExtractedFile(msgspec.Struct, frozen=True, gc=False):
-    """One file's facts: `facts` is an encoded and packed FileFacts, `key` the digest of all it depends on. `kind` is the
+    """One file's facts: `facts` is an encoded FileFacts, packed or not, `key` the digest of all it depends on. `kind` is the
     walk's, or "generated" where the first lines say so: such a file is never judged, but others import from it."""
 
     path: str
@@ -113,13 +113,17 @@ def _fresh(
     files: Sequence[AuditedFile], missing: list[int], jobs: int, meanwhile: Iterable[object]
 ) -> Iterator[tuple[int, Reading]]:
     """Reads what the cache does not have; a few files here, more in processes."""
+    packed = sum(each.size for each in files) > PLAIN_SOURCE_BYTES
     if len(missing) < FEW_FILES:
         with without_collection():
             for number in missing:
-                yield number, read_file(files[number])
+                yield number, read_file(files[number], packed=packed)
         return
+    for language in {files[each].language for each in missing}:
+        version(language)  # loads its front end, which all processes then have
     batches = _batches(files, missing)
-    for number, answer in in_processes(read_encoded, files, batches, jobs=jobs, meanwhile=meanwhile):
+    work = partial(read_encoded, packed=packed)
+    for number, answer in in_processes(work, files, batches, jobs=jobs, meanwhile=meanwhile):
         if isinstance(answer, Crash):
             why = f"{answer.why}; exclude it, and report it if it can be shown"
             yield number, Reading(gap=Gap("unparsed", files[number].path, why))
@@ -140,13 +144,13 @@ def _batches(files: Sequence[AuditedFile], numbers: list[int]) -> list[list[int]
     return batches
 
 
-def read_encoded(file: AuditedFile) -> bytes:
+def read_encoded(file: AuditedFile, *, packed: bool = False) -> bytes:
     """`read_file` as msgpack, for the way from one process to another."""
-    return msgspec.msgpack.encode(read_file(file))
+    return msgspec.msgpack.encode(read_file(file, packed=packed))
 
 
-def read_file(file: AuditedFile) -> Reading:
-    """Read one file into facts. Raises nothing."""
+def read_file(file: AuditedFile, *, packed: bool = False) -> Reading:
+    """Read one file into facts, packed or not. Raises nothing."""
     source = _source(file)
     if isinstance(source, Gap):
         return Reading(gap=source)
@@ -158,7 +162,8 @@ def read_file(file: AuditedFile) -> Reading:
     encoded = msgspec.msgpack.encode(facts)
     key = digest(_stamp(file), file.path, source)
     generated = file.kind != "migration" and is_generated(source)  # a tool starts a migration, a hand goes on
-    return Reading(Record(key, file.path, len(source), pack(encoded), facts.errors, generated))
+    kept = pack(encoded) if packed else encoded
+    return Reading(Record(key, file.path, len(source), kept, facts.errors, generated))
 
 
 def _source(file: AuditedFile) -> bytes | Gap:

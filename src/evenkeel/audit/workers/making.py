@@ -14,6 +14,7 @@ from evenkeel.audit.effects.loading import load
 from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.finding import CATEGORIES, Gap, WorkerReport
 from evenkeel.audit.model.index import Index
+from evenkeel.audit.model.packing import packed_size
 from evenkeel.audit.model.rule import Rule
 from evenkeel.audit.model.view import ModuleView, decoded_ahead, mark_ahead
 from evenkeel.audit.rules import rules_of
@@ -60,7 +61,7 @@ def _taken(files: deque[ExtractedFile]) -> Iterator[SourceFile]:
 
 
 def _opened(index: Index) -> dict[str, ModuleView]:
-    return decoded_ahead(index) if index.facts.size <= SMALL_BYTES else {}
+    return decoded_ahead(index) if packed_size(index.facts) <= SMALL_BYTES else {}
 
 
 def _chosen(rules: Iterable[Rule], options: WorkerOptions) -> tuple[Rule, ...]:

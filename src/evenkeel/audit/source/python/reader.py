@@ -30,7 +30,7 @@ from evenkeel.audit.source.python.grammar import LANGUAGE
 from evenkeel.audit.source.python.recovery import parsed
 
 GRAMMARS = ("tree-sitter", "tree-sitter-python")
-CODE_LINE = re.compile(rb"^[ \t\f]*[^\s#]", re.MULTILINE)
+CODE_LINE = re.compile(rb"\n[ \t\f]*[^\s#]")  # after a line end, which is searched faster than the start of a line
 TYPE_CALL = re.compile(rb"\btype(?=[ \t]*[(\[])")
 
 
@@ -51,7 +51,7 @@ def read(source: bytes, path: str, module: str) -> FileFacts:
         path,
         module,
         "python",
-        len(CODE_LINE.findall(source)),
+        len(CODE_LINE.findall(b"\n" + source)),
         tuple(file.functions),
         tuple(file.classes),
         tuple(file.imports),
