@@ -37,11 +37,16 @@ def run_audit(arguments: argparse.Namespace) -> int:
 
 
 def _audited_once(arguments: argparse.Namespace) -> int:
+    with without_collection():
+        return _audited(arguments)
+
+
+def _audited(arguments: argparse.Namespace) -> int:
     outputs = _outputs(arguments.output, arguments.format)
     _refuse_two_on_stdout(arguments)
     root = checked_root(arguments.path)
     options = options_of(root, arguments)
-    with _progress_bar(quiet=arguments.quiet) as progress, without_collection():
+    with _progress_bar(quiet=arguments.quiet) as progress:
         result = audit(root, options, progress)
     form = arguments.format or ("plan" if arguments.plan else "terminal")
     rules = all_rules() if SHOWS_RULES.intersection((form, *(each for _, each in outputs))) else ()
