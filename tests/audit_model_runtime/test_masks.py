@@ -64,6 +64,7 @@ def test_what_a_loop_repeats_is_told_before_code_is_decoded(files: dict[str, str
             assert function.count_marked(masks.mask_of(kind)) == len(function.calls_reaching(kind))
             assert not repeated or function in function.module.functions_repeating(kind)
         kinds = {each.kind for each in function.fact.blocks}
+        assert bool(function.shape & shapes.YIELDS) == function.fact.is_generator
         assert {kind for kind, bit in shapes.STANDS.items() if function.shape & bit} == kinds
 
 
@@ -99,7 +100,8 @@ def _look_at_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(function_view, "mask_of_link", lambda link: of_link(link) | may_be)
     monkeypatch.setattr(FunctionView, "mask", -1)
     monkeypatch.setattr(FunctionView, "looped_mask", -1)
-    monkeypatch.setattr(FunctionView, "shape", shapes.EVERYTHING)
+    every_block = functools.reduce(operator.or_, shapes.STANDS.values(), shapes.PLAIN_WITH)
+    monkeypatch.setattr(FunctionView, "shape", property(lambda function: function.linked.shape | every_block))
     monkeypatch.setattr(FunctionView, "holds", lambda *_, **__: True)
     monkeypatch.setattr(ModuleView, "holds", lambda *_: True)
     for module in (call_view, handed):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import wraps
-from typing import TypeVar, cast
+from typing import Any, TypeVar
 
 from evenkeel.audit.model.view import CallView, FunctionView
 
 Answer = TypeVar("Answer")
+UNASKED: Any = object()
 
 
 def once_a_call(find: Callable[[CallView], Answer]) -> Callable[[CallView], Answer]:
@@ -18,22 +19,24 @@ def once_a_call(find: Callable[[CallView], Answer]) -> Callable[[CallView], Answ
     def answer(call: CallView) -> Answer:
         answers = call.function.answers
         key = (find, call.index)
-        if key not in answers:
-            answers[key] = find(call)
-        return cast("Answer", answers[key])
+        found: Answer = answers.get(key, UNASKED)
+        if found is UNASKED:
+            found = answers[key] = find(call)
+        return found
 
     return answer
 
 
-def once_a_block(find: Callable[[FunctionView, int], Answer]) -> Callable[[FunctionView, int], Answer]:
-    """As `once_a_call`, for a question about one block of a function."""
+def once_a_number(find: Callable[[FunctionView, int], Answer]) -> Callable[[FunctionView, int], Answer]:
+    """As `once_a_call`, for a question about a function and a number, such as one of its blocks."""
 
     @wraps(find)
-    def answer(function: FunctionView, block: int) -> Answer:
-        key = (find, block)
-        if key not in function.answers:
-            function.answers[key] = find(function, block)
-        return cast("Answer", function.answers[key])
+    def answer(function: FunctionView, number: int) -> Answer:
+        key = (find, number)
+        found: Answer = function.answers.get(key, UNASKED)
+        if found is UNASKED:
+            found = function.answers[key] = find(function, number)
+        return found
 
     return answer
 
@@ -45,8 +48,9 @@ def once_a_function(
 
     @wraps(find)
     def answer(function: FunctionView) -> tuple[Answer, ...]:
-        if find not in function.answers:
-            function.answers[find] = tuple(find(function))
-        return cast("tuple[Answer, ...]", function.answers[find])
+        found: tuple[Answer, ...] | None = function.answers.get(find)
+        if found is None:
+            found = function.answers[find] = tuple(find(function))
+        return found
 
     return answer

@@ -37,7 +37,7 @@ class CallView:
         self.index = index
         self.fact = fact
         self.link = link
-        self._reached: dict[tuple[EffectKind, ...], tuple[Reach, ...]] = {}
+        self._reached: dict[tuple[EffectKind, ...], tuple[tuple[Reach, ...], tuple[Reach, ...]]] = {}
         self._loops: tuple[Block, ...] | None = None
         self._targets: tuple[FunctionInfo, ...] | None = None
 
@@ -163,33 +163,41 @@ class CallView:
             return ()
         known = self._reached.get(kinds)
         if known is None:
-            known = self._reached[kinds] = self._find(kinds)
-        if spawned or not known:
-            return known
-        return tuple([each for each in known if not each.spawned])
+            found = tuple(self._find(kinds))
+            waited = tuple([each for each in found if not each.spawned]) if found else found
+            known = self._reached[kinds] = (waited, found)
+        return known[spawned]
 
-    def _find(self, kinds: tuple[EffectKind, ...]) -> tuple[Reach, ...]:
-        found = [Reach.along(each, (self.step,)) for each in self.link.effects if each.kind in kinds]
+    def _find(self, kinds: tuple[EffectKind, ...]) -> list[Reach]:
+        link = self.link
+        found = [Reach.at(each, self._here) for each in link.effects if each.kind in kinds] if link.effects else []
+        if not (link.targets or link.runs):
+            return found
         wanted, index = mask_of(*kinds), self.function.module.index
-        for target in (*self.targets, *self.runs):
-            if not mask_of_function(target.id, index) & wanted:
+        for number in (*link.targets, *link.runs):
+            if not mask_of_function(number, index) & wanted:
                 continue
+            target = index.functions[number]
             for each in target.reaches:
-                if (each.effect.kind in kinds or each.statement >= 0) and self._meets(target, each):
-                    found.extend(self._through(target, each, effect) for effect in self._stated(target, each, kinds))
-        found.sort(key=lambda each: each.depth)
-        return tuple(found)
+                if each.statement >= 0:
+                    stated_here = self._stated(target, each, kinds) if self._meets(target, each) else ()
+                    found.extend(self._through(target, each, effect) for effect in stated_here)
+                elif each.effect.kind in kinds and self._meets(target, each):
+                    found.append(self._through(target, each, each.effect))
+        found.sort(key=_depth)
+        return found
+
+    def _here(self) -> tuple[Step, ...]:
+        return (self.step,)
 
     def _meets(self, target: FunctionInfo, reached: Reached) -> bool:
         """Whether the flag that guards an effect of the callee may be raised by this call's arguments."""
         return not reached.guard or settled(reached.guard, flags_passed(self.fact, target.parameters)) != 0
 
     def _stated(self, target: FunctionInfo, reached: Reached, kinds: tuple[EffectKind, ...]) -> Iterator[Effect]:
-        """The callee's effect, or what it is once the statement is known that this call passes to it."""
-        effects: tuple[Effect, ...] = (reached.effect,)
-        if reached.statement >= 0:
-            text = self.texts_for(target).get(reached.statement, "")
-            effects = stated(reached.effect, text) if text else effects
+        """What the callee's effect is once the statement is known that this call passes to it."""
+        text = self.texts_for(target).get(reached.statement, "")
+        effects = stated(reached.effect, text) if text else (reached.effect,)
         return (each for each in effects if each.kind in kinds)
 
     def texts_for(self, target: FunctionInfo) -> dict[int, str]:
@@ -198,15 +206,17 @@ class CallView:
         return texts_passed(function.fact, self.fact, target.parameters, function.module.index.statements, LONGEST_SQL)
 
     def _through(self, target: FunctionInfo, reached: Reached, effect: Effect) -> Reach:
-        effect = bind_variables(effect, self.link.variables)
-        run = target.id in self.link.runs
-        if effect.blocking and (target.is_async or (run and self.link.mode)):
+        link = self.link
+        if link.variables:
+            effect = bind_variables(effect, link.variables)
+        run = bool(link.runs) and target.id in link.runs
+        if effect.blocking and (target.is_async or (run and link.mode)):
             effect = _unblocked(effect)
         return Reach(
             effect,
             lambda: (self.step, *self.function.module.trace(target, reached)),
             reached.depth + 1,
-            spawned=reached.spawned or (run and self.link.mode == "spawn"),
+            spawned=reached.spawned or (run and link.mode == "spawn"),
             looped=reached.looped,
             kept=reached.kept,
         )
@@ -259,6 +269,10 @@ class CallView:
             contexts=(*execution_contexts(function, self), *contexts),
             settled_by=settled_by,
         )
+
+
+def _depth(reach: Reach) -> int:
+    return reach.depth
 
 
 def _unblocked(effect: Effect) -> Effect:

@@ -6,8 +6,10 @@ is given to (a constructor, a library, another client) closes it instead.
 
 from __future__ import annotations
 
+from evenkeel.audit.model.answers import once_a_number
 from evenkeel.audit.model.index import FunctionInfo
 from evenkeel.audit.model.masks import CLIENT, OPENS_CLIENT
+from evenkeel.audit.model.shapes import YIELDS
 from evenkeel.audit.model.view import CallView, FunctionView
 
 DEEPEST = 3  # helpers that hand on what another helper has opened
@@ -30,10 +32,14 @@ def _hands_out(call: CallView, target: FunctionInfo, depth: int) -> bool:
     if target.is_property or not any(not each.kept for each in reaches):
         return False
     view = call.function.module.function(target)
-    if view is None or view.linked.cached or not view.mask & OPENS_CLIENT or view.fact.is_generator:
-        return False
-    opening = view.calls_marked(OPENS_CLIENT)
-    return any(_is_returned(view, each) and _makes(each, depth + 1) for each in opening)
+    return view is not None and not view.linked.cached and not view.shape & YIELDS and _gives_client(view, depth)
+
+
+@once_a_number
+def _gives_client(function: FunctionView, depth: int) -> bool:
+    """Whether one of its calls, so deep below the first, opens what it returns."""
+    opening = function.calls_marked(OPENS_CLIENT)
+    return any(_is_returned(function, each) and _makes(each, depth + 1) for each in opening)
 
 
 def _is_returned(function: FunctionView, call: CallView) -> bool:

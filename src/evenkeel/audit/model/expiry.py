@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import NamedTuple
 
 from evenkeel.audit.model.effects import EffectKind
-from evenkeel.audit.model.index import FunctionInfo
+from evenkeel.audit.model.index import FunctionInfo, Index, Link
+from evenkeel.audit.model.masks import mask_of, mask_of_function
 from evenkeel.audit.model.view import CallView, FunctionView, Reach
 
 TIME_COLUMN = (
@@ -18,6 +20,7 @@ OLDER = re.compile(
     rf"\b{TIME_COLUMN}\b\s*\)?\s*(?:<=?)|\b{TIME_COLUMN}\b[\"']\s*:\s*\{{\s*[\"']\$lte?\b|{TIME_COLUMN}__(?:lt|lte)\b|\b{TIME_COLUMN}\b[^,]*\bINTERVAL\b|older_than",
     re.IGNORECASE,
 )
+OLDER_NEEDS = ("<", "$lt", "__lt", "interval", "older_than")  # one of them stands in every text that it matches
 NOW = re.compile(
     r"\bnow\b|utcnow|utc_now|current_timestamp|time\(\)|timedelta|cutoff|cut_off|threshold|deadline|expir|stale|ttl|before"
     r"|limit|interval|horizon|oldest|max_age",
@@ -30,6 +33,7 @@ BACKGROUND = re.compile(
 )
 SELDOM = re.compile(r"random|%|last_clean|last_purge|next_clean|interval|should_clean|due\b", re.IGNORECASE)
 STORES: tuple[EffectKind, ...] = ("db-insert", "db-update", "db-pending", "db-pending-insert")
+STORING, DELETING = mask_of(*STORES), mask_of("db-delete")
 LOCKS = re.compile(r"(acquire|lock|lease|claim|reserve)")
 
 
@@ -44,15 +48,31 @@ class Sweep(NamedTuple):
 
 def sweeps(function: FunctionView) -> Iterator[Sweep]:
     """Removals of expired rows that a function makes besides its own write."""
-    if BACKGROUND.search(function.fact.name):
+    if not function.mask & STORING or BACKGROUND.search(_last_name(function)):
         return
-    for call in function.calls_reaching("db-delete"):
+    for call in function.calls_linked(partial(_may_sweep, index=function.module.index)):
         reach = _expired_delete(call)
         if reach is None or _now_and_then(call):
             continue
         beside = _other_write(function, call)
         if beside is not None:
-            yield Sweep(call, reach, beside, LOCKS.search(function.fact.name.lower()) is not None)
+            yield Sweep(call, reach, beside, LOCKS.search(_last_name(function).lower()) is not None)
+
+
+def _last_name(function: FunctionView) -> str:
+    return function.name.rpartition(".")[2] if function.number else "<module>"
+
+
+def _may_sweep(link: Link, index: Index) -> bool:
+    """Whether a call may delete itself, or calls one function that may: told before any code is decoded."""
+    if link.implicit or link.mode:
+        return False
+    if any(each.kind == "db-delete" for each in link.effects):
+        return True
+    if len(link.targets) != 1 or not mask_of_function(link.targets[0], index) & DELETING:
+        return False
+    reaches = index.functions[link.targets[0]].reaches
+    return any(each.next < 0 and (each.effect.kind == "db-delete" or each.statement >= 0) for each in reaches)
 
 
 def _expired_delete(call: CallView) -> Reach | None:
@@ -72,6 +92,9 @@ def _expired_delete(call: CallView) -> Reach | None:
 def deletes_expired(call: CallView) -> bool:
     """Whether a DELETE is about age: its conditions compare a time column with a time."""
     text = " ".join(call.query)
+    folded = text.casefold()
+    if not any(each in folded for each in OLDER_NEEDS):
+        return False
     return OLDER.search(text) is not None and (NOW.search(text) is not None or _passes_time(call))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -32,7 +32,7 @@ class FunctionView:
         self.module = module
         self.number = number  # its place in the file
         self.linked = linked
-        self.answers: dict[object, object] = {}  # see model/answers.py
+        self.answers: dict[object, Any] = {}  # see model/answers.py
         self._calls: dict[int, CallView] = {}
 
     @FoundOnce
@@ -79,8 +79,9 @@ class FunctionView:
     @FoundOnce
     def calls(self) -> tuple[CallView, ...]:
         """Every call in evaluation order, implicit ones included."""
-        count = len(self.fact.calls) + len(self.linked.implicit)
-        return tuple(sorted([self._view(each) for each in range(count)], key=_in_order))
+        written, implicit = len(self.fact.calls), len(self.linked.implicit)
+        views = [self._view(each) for each in range(written + implicit)]
+        return tuple(sorted(views, key=_in_order) if implicit else views)
 
     def call(self, index: int) -> CallView | None:
         """The call by the index that facts use for it; None for -1 and what is no call of this function."""
@@ -92,8 +93,9 @@ class FunctionView:
     def _view(self, index: int) -> CallView:
         known = self._calls.get(index)
         if known is None:
-            written = len(self.fact.calls)
-            fact = self.fact.calls[index] if index < written else self.linked.implicit[index - written]
+            calls = self.fact.calls
+            written = len(calls)
+            fact = calls[index] if index < written else self.linked.implicit[index - written]
             known = self._calls[index] = CallView(self, index, fact, self._links.get(index, NO_LINK))
         return known
 
@@ -148,7 +150,9 @@ class FunctionView:
 
     @FoundOnce
     def _acting(self) -> tuple[tuple[int, int], ...]:
-        """`_masks` in evaluation order."""
+        """`_masks` in evaluation order: the order of calls as they are numbered, but for implicit ones."""
+        if not self.linked.implicit:
+            return self._masks
         written = [each.position for each in self.fact.calls]
         positions = (*written, *(each.position for each in self.linked.implicit))
         return tuple(sorted(self._masks, key=lambda each: (positions[each[0]], each[0])))
@@ -175,7 +179,9 @@ class FunctionView:
         """The calls in evaluation order that may have one of these marks, and one of `also`; see model/masks.py."""
         if not (self.mask & marks and self.mask & also):
             return ()
-        return tuple([self._view(index) for index, mask in self._acting if mask & marks and mask & also])
+        known, view = self._calls, self._view
+        marked = [index for index, mask in self._acting if mask & marks and mask & also]
+        return tuple([known.get(index) or view(index) for index in marked])
 
     def calls_linked(self, fits: Callable[[Link], bool]) -> list[CallView]:
         """The calls in evaluation order whose links fit."""
@@ -195,8 +201,18 @@ class FunctionView:
         return self.module.index.roles.get(type_text.partition("[")[0], "")
 
     def calls_with(self, *kinds: EffectKind) -> Iterator[CallView]:
-        """Calls that themselves have an effect of these kinds."""
-        return (each for each in self.calls_reaching(*kinds) if each.has(*kinds))
+        """Calls in evaluation order that themselves have an effect of these kinds."""
+        marks = mask_of(*kinds)
+        if not self.mask & marks:
+            return iter(())
+        marked = [self._view(call) for call, mask, _ in self.own_masks if mask & marks]
+        return (each for each in sorted(marked, key=_in_order) if each.has(*kinds))
+
+    def does(self, *kinds: EffectKind) -> bool:
+        """Whether one of its calls itself has an effect of these kinds: quick, before anything is decoded."""
+        if not self.mask & mask_of(*kinds):
+            return False
+        return any(each.kind in kinds for link in self.linked.links for each in link.effects)
 
     def blocks_around(self, block: int, *kinds: str) -> tuple[Block, ...]:
         """Enclosing blocks of these kinds, innermost first."""

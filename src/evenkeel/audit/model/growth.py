@@ -92,7 +92,7 @@ def _of_state(module: ModuleView) -> Iterator[Container]:
     """What the module itself adds elements to on the application's state, wherever that is set up."""
     seen: set[str] = set()
     for function in module.functions if module.holds("app.state.") else ():
-        for each in function.fact.assignments:
+        for each in function.fact.assignments if function.holds("app.state.") else ():
             match = next((found for target in each.targets if (found := STATE_ELEMENT.fullmatch(target))), None)
             if match and match[1] not in seen:
                 seen.add(match[1])

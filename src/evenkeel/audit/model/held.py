@@ -42,10 +42,8 @@ class Held(NamedTuple):
 def held_before(load: Load, loads: Sequence[Load]) -> Held | None:
     """What makes a load unnecessary: an earlier load of the same row, or an entity in a variable."""
     for first in loads:
-        if first.call is load.call or not runs_before(first.call, load.call) or _is_needed_again(first, load):
-            continue
-        reason = _same_row(first, load)
-        if reason:
+        reason = _same_row(first, load) if first.call is not load.call else ""
+        if reason and runs_before(first.call, load.call) and not _is_needed_again(first, load):
             question = _changed_between(first.call, load.call)
             certain = bool(first.entity) and first.call.link.certain
             return Held(reason, first.call.step, certain, _is_partial(first, load), question)

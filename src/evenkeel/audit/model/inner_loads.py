@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from evenkeel.audit.model.flags import flags_passed, guard_at, settled
-from evenkeel.audit.model.index import Link
 from evenkeel.audit.model.lazy_loads import LazyLoad, loading_of, origin_of_name
 from evenkeel.audit.model.masks import LAZY_READ
 from evenkeel.audit.model.view import CallView, FunctionView
@@ -17,19 +16,16 @@ from evenkeel.audit.model.view import CallView, FunctionView
 
 def inner_loads(function: FunctionView) -> Iterator[LazyLoad]:
     """Calls of an element's own methods, in loops, that read a relationship which is not loaded along."""
-    for call in function.calls_linked(_has_one_target) if function.linked.looped else ():
-        element = _element(call)
-        if not element or call.targets[0].is_async:
+    looped = frozenset(function.linked.looped)
+    for call in function.calls_linked(lambda link: link.call in looped and len(link.targets) == 1) if looped else ():
+        element = _element(call) if not call.targets[0].is_async else ""
+        if not element:
             continue
         origin = origin_of_name(function, element, call.fact.position)
         for read in _reads(call) if origin is not None else ():
             target = read.link.result.removeprefix("list[").removesuffix("]").rpartition(".")[2]
             if loading_of(read.link.key, origin, target) == "lazy":
                 yield LazyLoad(call, read.link.key, origin, "lazy", read)
-
-
-def _has_one_target(link: Link) -> bool:
-    return len(link.targets) == 1
 
 
 def _element(call: CallView) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Literal, NamedTuple
 
-from evenkeel.audit.model.answers import once_a_block, once_a_call
+from evenkeel.audit.model.answers import once_a_call, once_a_number
 from evenkeel.audit.model.facts import Block, Function, Value
 from evenkeel.audit.model.flow import ancestors, loop_numbers
 from evenkeel.audit.model.loop_data import bound_call, flows_into, inside, loop_data
@@ -74,7 +74,7 @@ def loops_of(call: CallView) -> list[int]:
 # -- what kind of loop ---------------------------------------------------------------------------------------------
 
 
-@once_a_block
+@once_a_number
 def loop_kind(function: FunctionView, index: int) -> LoopKind:
     """What a loop goes through, as far as its text tells; `elements` when nothing bounds it."""
     block = function.fact.blocks[index]

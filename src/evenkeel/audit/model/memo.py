@@ -9,7 +9,7 @@ from evenkeel.audit.model.facts import Assignment
 from evenkeel.audit.model.growth import REMOVING
 from evenkeel.audit.model.mentions import mentioning
 from evenkeel.audit.model.places import at_assignment
-from evenkeel.audit.model.view import CallView, FunctionView, ModuleView
+from evenkeel.audit.model.view import INNER, CallView, FunctionView, ModuleView
 
 EMPTY = frozenset({"{}", "dict()"})
 MOST_FILES = 24  # that are looked through for a use of the decorator
@@ -51,7 +51,7 @@ def _is_decorator(function: FunctionView) -> bool:
 
 
 def _is_inside(inner: FunctionView, outer: FunctionView) -> bool:
-    return inner.fact.qualname.startswith(f"{outer.fact.qualname}.<locals>.")
+    return inner.name.startswith(f"{outer.name}{INNER}")
 
 
 def _stores(function: FunctionView) -> Iterator[Assignment]:

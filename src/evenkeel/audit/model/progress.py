@@ -36,6 +36,8 @@ class Step(NamedTuple):
 
 def unseen_progress(function: FunctionView) -> Iterator[Step]:
     """Steps of a loop that stay inside one transaction until the loop is over, in evaluation order."""
+    if not function.shape & ENDED_LOOPS:
+        return
     for step in sorted((*_assigned(function), *_stated(function)), key=lambda each: each.position):
         if not ended_within(function, step.loop) and _held(function, step.loop, step.call):
             yield step
@@ -58,7 +60,7 @@ def is_inside(function: FunctionView, call: CallView, loop: Block) -> bool:
 
 def _assigned(function: FunctionView) -> Iterator[Step]:
     """`job.progress = n` in a loop over something else, where `job` is an entity."""
-    if not (function.shape & ENDED_LOOPS and _holds_rows(function)):
+    if not _holds_rows(function):
         return
     blocks = function.fact.blocks
     for fact in function.fact.assignments:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from evenkeel.audit.model.facts import Block
 from evenkeel.audit.model.handed import handed_sql
 from evenkeel.audit.model.lazy_loads import chain_steps
-from evenkeel.audit.model.masks import UPDATES_ITSELF
+from evenkeel.audit.model.masks import GIVEN, READS, UPDATES_ITSELF, mask_of_function
 from evenkeel.audit.model.sql import counts
 from evenkeel.audit.model.view import CallView, FunctionView, ModuleView
 
@@ -21,7 +22,10 @@ PENDING = re.compile(
     r"|\b\w*(?:processed|sent|delivered|locked|claimed|started)(?:_at)?__isnull",
     re.IGNORECASE,
 )
-PENDING_NEEDS = ("stat", "ed", "sent", "done")  # what stands in every text that it matches
+PENDING_NEEDS = (  # one of them stands in every text that it matches
+    "status", "state", "processed", "sent", "delivered", "done", "completed", "handled", "published", "dispatched",
+    "claimed", "locked", "picked", "started", "executed",
+)  # fmt: skip
 DUE = re.compile(
     r"\b(?:next_run|run_at|run_after|scheduled|due|retry_at|next_retry|send_at|available_at|execute_at|next_attempt)"
     r"\w*\s*(?:<=?|__lte?\s*=)"
@@ -61,9 +65,9 @@ def _over_methods(module: ModuleView) -> Iterator[QueueRead]:
         if not any(map(_makes_queries, functions)):
             continue
         calls = [call for function in functions for call in function.calls]
-        if any(CLAIMS.search(step) for call in calls for step in (*call.query, call.fact.callee)):
-            continue
         reads = [(call, entity) for call in calls if (entity := _selected_pending(call))]
+        if reads and any(map(_claims, calls)):
+            continue
         for read, entity in reads[:1]:
             mark = next((each for each in calls if _marks_by_key(each, entity, read)), None)
             if mark is not None:
@@ -106,6 +110,8 @@ def _marks_by_key(call: CallView, entity: str, read: CallView) -> bool:
 
 def _in_one_function(module: ModuleView) -> Iterator[QueueRead]:
     for function in module.functions_reaching("db-read"):
+        if not _may_read_queue(function):
+            continue
         reading = function.calls_reaching("db-read")
         reads = [each for each in reading if _selects_pending(each) or _asks_for_pending(each)]
         if not reads or any(_claims(call) for call in function.calls):
@@ -114,6 +120,19 @@ def _in_one_function(module: ModuleView) -> Iterator[QueueRead]:
             mark = _mark(function, call)
             if mark is not None:
                 yield QueueRead(call, mark, _entity(call))
+
+
+def _may_read_queue(function: FunctionView) -> bool:
+    """Whether something in it may select rows that wait, told before its code is decoded."""
+    if function.mask & GIVEN:
+        return True
+    index = function.module.index
+    for link in function.linked.links:
+        if is_pending(link.query) or (link.implicit == "iterate" and link.effects and not link.query):
+            return True
+        if any(mask_of_function(each, index) & READS for each in link.targets):
+            return True
+    return False
 
 
 def _selects_pending(call: CallView) -> bool:
@@ -158,6 +177,7 @@ def is_pending(query: tuple[str, ...]) -> bool:
     return any(map(_is_pending_step, query))
 
 
+@lru_cache(maxsize=4_096)
 def _is_pending_step(step: str) -> bool:
     """Whether one condition asks for them. What no pattern can match is passed over first: most steps."""
     text = step.casefold()

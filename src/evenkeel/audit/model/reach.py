@@ -29,6 +29,11 @@ class Reach:
         """An effect whose way is known."""
         return cls(effect, lambda: path, len(path) - 1, spawned=False, looped=False, kept=False)
 
+    @classmethod
+    def at(cls, effect: Effect, way: Callable[[], Iterable[Step]]) -> Reach:
+        """An effect of the call itself."""
+        return cls(effect, way, 0, spawned=False, looped=False, kept=False)
+
     @property
     def path(self) -> tuple[Step, ...]:
         """`path[0]` is the call it was asked of; the last step is where it happens."""

@@ -53,13 +53,9 @@ class Region:
 @once_a_function
 def regions(function: FunctionView) -> list[Region]:
     """Every region of a function, explicit transactions first."""
-    found = [
-        *_decorated(function),
-        *_with_blocks(function),
-        *_passed(function),
-        *_attributes(function),
-        *_shared(function),
-    ]
+    found = [*_decorated(function), *_with_blocks(function), *_passed(function)]
+    if _uses_session(function):
+        found += (*_attributes(function), *_shared(function))
     found.sort(key=lambda each: (each.kind != "transaction", each.start))
     return found
 
@@ -70,9 +66,14 @@ def may_hold(function: FunctionView) -> bool:
     if linked.scope or function.shape & STANDS["with"]:
         return True
     roles = function.module.index.roles
-    return any(roles.get(type_.partition("[")[0]) in HOLDERS for _, type_ in linked.types) or any(
-        roles.get(each.receiver.partition("[")[0]) == "session" for each in linked.links if each.receiver
-    )
+    return _uses_session(function) or any(roles.get(each.partition("[")[0]) in HOLDERS for _, each in linked.types)
+
+
+def _uses_session(function: FunctionView) -> bool:
+    """Whether something is called on what is known as a session."""
+    roles = function.module.index.roles
+    links = function.linked.links
+    return any(roles.get(each.receiver.partition("[")[0]) == "session" for each in links if each.receiver)
 
 
 def _decorated(function: FunctionView) -> Iterator[Region]:
@@ -95,6 +96,8 @@ def opens_transaction(function: FunctionView, block: int) -> bool:
 
 
 def _with_blocks(function: FunctionView) -> Iterator[Region]:
+    if not function.shape & STANDS["with"]:
+        return
     managers = _manager_types(function)
     for index, block in enumerate(function.fact.blocks):
         if block.kind == "with" and block.subject is not None:

@@ -12,12 +12,12 @@ from evenkeel.audit.model.index import Link
 STANDS: dict[str, int] = {kind: 1 << number for number, kind in enumerate(get_args(BlockKind))}
 LOOPS = STANDS["for"] | STANDS["while"] | STANDS["comprehension"]
 PLAIN_WITH = 1 << 16  # a `with` that is no `async with`
-EVERYTHING = (1 << 17) - 1
+YIELDS = 1 << 17  # a generator
 
 
 def shape_of(function: Function) -> int:
-    """Which kinds of blocks stand in a function."""
-    shape = 0
+    """Which kinds of blocks stand in a function, and what it is."""
+    shape = YIELDS if function.is_generator else 0
     for block in function.blocks:
         shape |= STANDS[block.kind]
         if block.kind == "with" and not block.is_async:

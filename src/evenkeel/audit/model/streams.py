@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from evenkeel.audit.model.accesses import KINDS, Access, access
-from evenkeel.audit.model.answers import once_a_block
+from evenkeel.audit.model.answers import once_a_number
 from evenkeel.audit.model.facts import Block
 from evenkeel.audit.model.loop_data import bound_call, flows_into, inside, loop_data
 from evenkeel.audit.model.loops import leaves_after, loop_kind, loops_of
+from evenkeel.audit.model.masks import mask_of, mask_of_function
+from evenkeel.audit.model.shapes import STANDS
 from evenkeel.audit.model.view import CallView, FunctionView
 
 BITS = re.compile(
@@ -26,6 +28,7 @@ ENDS = re.compile(
 TELLS = frozenset({"publish", "broadcast", "emit", "send", "put_nowait", "notify"})
 LISTENERS = re.compile(r"(^|[._])(bus|hub|broadcast\w*|listeners?|subscribers?|fan_?out|ring|streams?)$", re.IGNORECASE)
 OF_STREAMS = re.compile(r"stream|chunk|token|delta", re.IGNORECASE)  # tables of bits
+WRITES = mask_of("db-write")
 ROWS = frozenset({"read", "find-or-insert", "refresh"})
 
 
@@ -40,8 +43,8 @@ class EventWrite(NamedTuple):
 
 def event_writes(function: FunctionView) -> Iterator[EventWrite]:
     """Database writes that a function makes once per streamed bit."""
-    for call in function.calls_reaching(*KINDS):
-        loop = _stream_loop(call) if call.loops else -1
+    for call in function.calls_repeating(*KINDS) if function.shape & STANDS["for"] else ():
+        loop = _stream_loop(call)
         if loop >= 0 and not _only_at_the_end(call, loop):
             found = _write(call)
             if found is not None:
@@ -90,7 +93,7 @@ def _is_stream(function: FunctionView, index: int, block: Block) -> bool:
     return (streamed and named) or (_goes_out(function, index) and named and bool(STREAMS.search(text)))
 
 
-@once_a_block
+@once_a_number
 def _goes_out(function: FunctionView, loop: int) -> bool:
     """Whether the loop passes each bit on: it yields, or sends to a client."""
     yields = any(each.kind == "yield" and inside(function.fact, each.block, loop) for each in function.fact.exits)
@@ -111,11 +114,10 @@ def _only_at_the_end(call: CallView, loop: int) -> bool:
 
 def _in_callback(function: FunctionView) -> Iterator[EventWrite]:
     """A function that is given one bit, sends it to a client and writes it."""
-    bits = [each.name for each in function.fact.parameters if BITS.search(each.name)]
-    sends = any(True for _ in function.calls_with("stream"))
-    if function.fact.name == "<module>":
+    if function.number == 0:  # a module's own code
         return
-    if not (bits and sends):
+    sends = function.does("stream")
+    if not (sends and (bits := [each.name for each in function.fact.parameters if BITS.search(each.name)])):
         yield from _told_at_once(function)
         return
     for call in function.calls_reaching(*KINDS):
@@ -131,11 +133,32 @@ def _tells(callee: str) -> bool:
     return name in TELLS and LISTENERS.search(holder) is not None
 
 
+def _may_write_bits(function: FunctionView) -> bool:
+    """Whether a table of bits may be written in it: told before its code is decoded."""
+    if not function.mask & WRITES:
+        return False
+    index = function.module.index
+    for link in function.linked.links:
+        details = [each.detail for each in link.effects if each.kind == "db-write"]
+        for target in (*link.targets, *link.runs):
+            if mask_of_function(target, index) & WRITES:
+                for each in index.functions[target].reaches:
+                    if each.statement >= 0:
+                        return True  # what its caller names
+                    if each.effect.kind == "db-write":
+                        details.append(each.effect.detail)
+                details += [bound for _, bound in link.variables]
+        if any(map(OF_STREAMS.search, details)):
+            return True
+    return False
+
+
 def _told_at_once(function: FunctionView) -> Iterator[EventWrite]:
     """A function that hands one bit to those who listen, and writes it in the same step, whatever it is called with."""
+    if not _may_write_bits(function):
+        return
     writes = function.calls_reaching("db-write")
-    made = (*function.fact.calls, *function.linked.implicit) if writes else ()
-    told = [each for each in made if _tells(each.callee)]
+    told = [each for each in (*function.fact.calls, *function.linked.implicit) if _tells(each.callee)]
     bits = {name for each in told for a in each.arguments for name in a.value.names if BITS.search(name)}
     if not bits:
         return

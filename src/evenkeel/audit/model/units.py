@@ -15,7 +15,7 @@ REPEATABLE = re.compile(
     r"(^|_)(ensure|upsert|\w+_or_(get|create|update|insert|add|restore|reactivate))"
     r"|^_*(get|find|load|fetch|lookup|resolve)_"
 )  # done again, it changes nothing; a lookup that makes what it misses
-ENDING = mask_of("commit", "db-write")
+COMMITS, ENDING = mask_of("commit"), mask_of("commit", "db-write")
 AUTOCOMMIT = ("django.", "tortoise.", "peewee.")  # outside a transaction block each write commits by itself
 
 
@@ -34,7 +34,7 @@ class CommittedUnit:
 def committed_units(function: FunctionView, least: int = 1) -> tuple[CommittedUnit, ...]:
     """Every unit of a function in order, () when it cannot have `least`; writes inside one explicit transaction are not
     units."""
-    if function.count_marked(ENDING) < least:
+    if _most_endings(function) < least:
         return ()
     ending = [each for each in function.calls_marked(ENDING) if _commits(each) or _autocommits(each)]
     if len(ending) < least:
@@ -42,6 +42,12 @@ def committed_units(function: FunctionView, least: int = 1) -> tuple[CommittedUn
     held = [each for each in regions(function) if each.kind == "transaction"]
     units = _units(function, lambda call: not any(each.covers(call) for each in held))
     return tuple(units)
+
+
+def _most_endings(function: FunctionView) -> int:
+    """How many calls may end a unit, at the most: told before its code is decoded."""
+    by_itself = (each for each in function.linked.links if each.effects and each.library.startswith(AUTOCOMMIT))
+    return function.count_marked(COMMITS) + sum(1 for _ in by_itself)
 
 
 def _units(function: FunctionView, counts: Callable[[CallView], bool]) -> Iterator[CommittedUnit]:
@@ -115,7 +121,8 @@ def is_derived(first: CommittedUnit, second: CommittedUnit) -> bool:
         for call in function.calls_reaching(*WRITES)
         if second.write.fact.position >= call.fact.position > first.commit.fact.position and call.reaches(*WRITES)
     ]
-    return any(_argument_uses(call, names - _bound_anew(function, first, call, names)) for call in between)
+    using = (each for each in between if _argument_uses(each, names))
+    return any(_argument_uses(call, names - _bound_anew(function, first, call, names)) for call in using)
 
 
 def _bound_anew(function: FunctionView, first: CommittedUnit, call: CallView, names: set[str]) -> set[str]:
@@ -143,8 +150,8 @@ def _makes_up_for(function: FunctionView, first: CommittedUnit, second: Committe
 
 
 def _argument_uses(call: CallView, names: set[str]) -> bool:
-    return any(_uses((*a.value.names, a.value.text), names) for a in call.fact.arguments)
+    return any(_uses(a.value.names, names) or _uses((a.value.text,), names) for a in call.fact.arguments)
 
 
 def _uses(chains: tuple[str, ...], names: set[str]) -> bool:
-    return any(each.partition(".")[0].removesuffix("[]") in names for each in chains)
+    return not names.isdisjoint([each.partition(".")[0].removesuffix("[]") for each in chains])

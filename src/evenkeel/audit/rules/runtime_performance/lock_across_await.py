@@ -150,7 +150,7 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
 
 def _may_lock(function: FunctionView) -> bool:
     """Whether it takes something that is known as a lock, or that is named so."""
-    if any(True for _ in function.calls_with("lock")):
+    if function.does("lock"):
         return True
     return bool(function.shape & PLAIN_WITH) and function.holds("lock", "mutex", any_case=True)
 

@@ -86,12 +86,14 @@ def unique(rows) -> list[int]:
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import NamedTuple
 
 from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.copies import READERS, has_plain_elements, is_local, is_only_read, is_steady, uses_of
 from evenkeel.audit.model.facts import Value
 from evenkeel.audit.model.finding import Confidence, Finding
+from evenkeel.audit.model.index import Link
 from evenkeel.audit.model.once import runs_once
 from evenkeel.audit.model.origins import root_of
 from evenkeel.audit.model.rule import Rule
@@ -117,11 +119,20 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     del context
     for function in module.functions_reaching(*RULE.needs):
         if not runs_once(function.info):
-            for call in function.calls_with("copy"):
+            for call in function.calls_linked(partial(_may_copy, function)):
                 copied = _copy(function, call)
                 confidence = _is_redundant(function, copied) if copied is not None else None
                 if copied is not None and confidence is not None:
                     yield _finding(function, copied, confidence)
+
+
+def _may_copy(function: FunctionView, link: Link) -> bool:
+    """Whether a call copies at all: a container, one of its own kind. Told before any code is decoded."""
+    if not any(each.kind == "copy" for each in link.effects):
+        return False
+    return link.library not in CONTAINERS or any(
+        each.partition("[")[0] == link.library for _, each in function.linked.types
+    )
 
 
 def _copy(function: FunctionView, call: CallView) -> Copy | None:

@@ -172,7 +172,7 @@ MUTATORS = frozenset({"append", "extend", "add", "update", "insert", "appendleft
 def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     """One finding for each loop, at the first send it awaits."""
     del context
-    for function in module.functions_reaching(*RULE.needs):
+    for function in module.functions_repeating(*RULE.needs):
         if function.is_async and not runs_once(function.info):
             for index, block in enumerate(function.fact.blocks):
                 if block.kind in {"for", "comprehension"} and not block.is_async:

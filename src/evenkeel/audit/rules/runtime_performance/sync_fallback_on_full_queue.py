@@ -172,7 +172,7 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     """One finding for each branch taken when a queue is full that does the work inline."""
     del context
     for function in module.functions_shaped(BRANCHES):
-        queues = any(True for _ in function.calls_with("enqueue"))
+        queues = function.does("enqueue")
         if not queues and not (function.shape & STANDS["if"] and function.holds("len(")):
             continue
         for index, block in enumerate(function.fact.blocks):

@@ -146,6 +146,7 @@ from collections.abc import Iterator
 from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.effects import EffectKind
 from evenkeel.audit.model.finding import Confidence, Finding
+from evenkeel.audit.model.masks import mask_of
 from evenkeel.audit.model.once import runs_once
 from evenkeel.audit.model.rule import Rule
 from evenkeel.audit.model.spawns import Source, Spawn, is_bounded, source_of, spawns
@@ -154,6 +155,7 @@ from evenkeel.audit.model.view import CallView, FunctionView, ModuleView
 RULE = Rule(title="A task per element of something of unknown size", severity="MEDIUM", facts=frozenset({"loops"}))
 
 COSTLY: tuple[EffectKind, ...] = ("network", "db-read", "db-write", "subprocess", "cpu")
+SPAWNING = mask_of("gather", "spawn")
 LOCAL = frozenset({"dbus", "docker"})
 INSTEAD = {
     "task": "Put a semaphore around the work, or start a fixed number of workers that share the elements.",
@@ -167,7 +169,7 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     """One finding for each loop that starts or gathers work without a bound."""
     del context
     for function in module.functions_reaching("gather", "spawn"):
-        if runs_once(function.info):
+        if runs_once(function.info) or not (function.looped_mask & SPAWNING or function.does("gather")):
             continue
         seen: set[int] = set()
         for spawn in spawns(function):

@@ -82,6 +82,7 @@ from collections.abc import Iterator
 
 from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.finding import Finding
+from evenkeel.audit.model.index import Link
 from evenkeel.audit.model.lifetimes import lifetime
 from evenkeel.audit.model.masks import ACQUIRES
 from evenkeel.audit.model.once import ends_with_process
@@ -100,6 +101,8 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     for function in module.functions_reaching("commit"):
         if ends_with_process(function.info):
             continue  # what is not committed by then is rolled back with the connection
+        if not kept and not any(map(_acquires, function.linked.links)):
+            continue
         reported: set[str] = set()
         for call in function.calls_with("commit"):
             if call.holder not in reported and _is_fault(function, call, kept):
@@ -115,10 +118,12 @@ def _kept_sessions(module: ModuleView) -> set[tuple[str, str]]:
     """(class or "", chain) of sessions that the module's code acquires and keeps: globals and attributes of `self`."""
     found = set()
     for function in module.functions_marked(ACQUIRES):
+        if not any(map(_acquires, function.linked.links)):
+            continue
         owner = function.fact.qualname.rpartition(".")[0]
         for assignment in function.fact.assignments:
             call = function.call(assignment.value.call)
-            if assignment.value.kind == "call" and call is not None and _acquires(call):
+            if assignment.value.kind == "call" and call is not None and _acquires(call.link):
                 for target in assignment.targets:
                     if target.startswith("self."):
                         found.add((owner, target))
@@ -127,8 +132,8 @@ def _kept_sessions(module: ModuleView) -> set[tuple[str, str]]:
     return found
 
 
-def _acquires(call: CallView) -> bool:
-    return any(each.kind == "connect" and each.detail in RESOURCES for each in call.effects)
+def _acquires(link: Link) -> bool:
+    return any(each.kind == "connect" and each.detail in RESOURCES for each in link.effects)
 
 
 def _outlives(function: FunctionView, commit: CallView, kept: set[tuple[str, str]]) -> bool:
@@ -139,13 +144,13 @@ def _outlives(function: FunctionView, commit: CallView, kept: set[tuple[str, str
         return True
     if ("", holder) in kept and holder not in {each.name for each in function.fact.parameters}:
         return function.fact.qualname != "<module>"
-    acquired = [c for c in function.calls_marked(ACQUIRES) if _acquires(c) and lifetime(c).name == holder]
+    acquired = [c for c in function.calls_marked(ACQUIRES) if _acquires(c.link) and lifetime(c).name == holder]
     return bool(acquired) and all(lifetime(each).ending in {"never", "on success only"} for each in acquired)
 
 
 def _is_protected(function: FunctionView, commit: CallView) -> bool:
     """A rollback in the function, or a `with` over the session around the commit."""
-    if any(True for _ in function.calls_with("rollback")):
+    if function.does("rollback"):
         return True
     around = function.blocks_around(commit.fact.block, "with")
     return any(

@@ -88,8 +88,10 @@ from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.effects import EffectKind
 from evenkeel.audit.model.facts import Block
 from evenkeel.audit.model.finding import Confidence, Finding, Step
+from evenkeel.audit.model.masks import mask_of
 from evenkeel.audit.model.regions import Region, ends_transaction, regions, touches_database
 from evenkeel.audit.model.rule import Rule
+from evenkeel.audit.model.shapes import YIELDS
 from evenkeel.audit.model.view import CallView, FunctionView, ModuleView
 
 RULE = Rule(
@@ -100,6 +102,7 @@ RULE = Rule(
 
 PAUSES: tuple[EffectKind, ...] = ("sleep", "dequeue", "network")
 WAITS: tuple[EffectKind, ...] = ("stream", "sleep", "dequeue")
+WAITING = mask_of(*WAITS)
 INSTEAD = "Take a session around each query and give it back before waiting; serve live clients from memory."
 WHERE = "Open the session around each query, not around the loop that yields."
 HELD = frozenset({"session", "connection"})
@@ -124,6 +127,8 @@ def _streams(function: FunctionView) -> CallView | None:
     if function.info.entry not in {"handler", "websocket"}:
         return None
     socket = function.info.entry == "websocket"
+    if not socket and not function.looped_mask & WAITING and not function.does("stream-response"):
+        return None
     for call in function.calls if socket else function.calls_reaching("stream-response", *WAITS):
         if call.has("stream-response"):
             return call
@@ -237,8 +242,7 @@ def _endpoint(function: FunctionView, injected: CallView, stream: CallView, cont
 
 def _yielding(function: FunctionView) -> Iterator[Finding]:
     """A generator that is streamed, with a session open around a `yield` in a loop."""
-    pausing = _is_streamed(function) and function.calls_reaching(*PAUSES)
-    if not pausing or not function.fact.is_generator:
+    if not function.shape & YIELDS or not _is_streamed(function) or not function.calls_reaching(*PAUSES):
         return
     for region in regions(function):
         if region.opened == "with" and _is_database(function, region) and _yields_in_loop(function, region):

@@ -85,13 +85,15 @@ class Store:
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from evenkeel.audit.model.clients import opens_client
 from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.facts import Value
 from evenkeel.audit.model.finding import Finding, Severity
+from evenkeel.audit.model.index import Link
 from evenkeel.audit.model.lifetimes import Lifetime, lifetime
-from evenkeel.audit.model.masks import ACQUIRES, CLIENT, OPENS_CLIENT
+from evenkeel.audit.model.masks import ACQUIRES, CLIENT, OPENS_CLIENT, mask_of_function
 from evenkeel.audit.model.once import ends_with_process
 from evenkeel.audit.model.rule import Rule
 from evenkeel.audit.model.view import CallView, FunctionView, ModuleView
@@ -112,11 +114,23 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
             continue  # what a module keeps lives as long as the process
         if ends_with_process(function.info):
             continue
-        for call in function.calls_marked(ACQUIRES | OPENS_CLIENT):
+        for call in function.calls_linked(partial(_may_acquire, function)):
             if _acquires(call) or _opens_client(call):
                 found = lifetime(call)
                 if found.ending in {"never", "on success only"} and not _is_plain_iteration(function, call):
                     yield _finding(function, call, found)
+
+
+def _may_acquire(function: FunctionView, link: Link) -> bool:
+    """What of either question the link alone answers: it acquires something, or a callee may that hands it out."""
+    if link.implicit or not (link.effects or link.targets):
+        return False
+    if any(each.kind == "connect" for each in link.effects):
+        return True
+    index = function.module.index
+    if any(mask_of_function(each, index) & OPENS_CLIENT for each in link.targets):
+        return True
+    return bool(link.targets) and function.role_of(link.result) in ROLES
 
 
 def _acquires(call: CallView) -> bool:
