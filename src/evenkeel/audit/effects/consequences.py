@@ -57,6 +57,12 @@ class LibraryEffects:
             found.extend(self._added(function_id, call, entity or found[0].detail, spec, described))
         return tuple(dict.fromkeys(found))
 
+    @staticmethod
+    def of_all(spec: CallSpec, described: Described) -> tuple[Effect, ...]:
+        """The effects of all calls of what does the same whatever it is given."""
+        made = made_effects(spec.effects, "", blocking=spec.blocking, certain=described.certain)
+        return tuple(dict.fromkeys(made))
+
     def _is_spared(self, call: Call, spec: CallSpec) -> bool:
         """Whether a call is made in a way that its spec says has no effect: by what it is given, or leaves out."""
         given = {each.keyword: each.value.text for each in call.arguments if each.keyword}

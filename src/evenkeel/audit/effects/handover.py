@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from evenkeel.audit.effects.callees import Callees, Described
+from evenkeel.audit.effects.callees import REMEMBERED, Callees, Described
 from evenkeel.audit.effects.catalogue import CallSpec
+from evenkeel.audit.effects.latest import Bounded
 from evenkeel.audit.effects.resolve import Resolver
 from evenkeel.audit.effects.runners import Runners, passed
+from evenkeel.audit.effects.types import Type
 from evenkeel.audit.model.facts import Call, Function, Value
 from evenkeel.audit.model.index import CallMode
 
@@ -20,7 +22,8 @@ class Handover:
         self.library = resolver.library
         self.symbols = resolver.symbols
         self.runners = Runners(resolver, callees)
-        self._callees = callees
+        self.callees = callees
+        self._spawning: Bounded[Type, bool] = Bounded(REMEMBERED)
 
     def place(
         self, function_id: int, function: Function, call: Call, spec: CallSpec | None, described: Described
@@ -65,22 +68,31 @@ class Handover:
             if inner.callee.rpartition(".")[2] == "partial" and inner.arguments:
                 return self._callee_of(function_id, function, inner.arguments[0].value, position)
             return None
-        return self._callees.known(self.resolver.value(function_id, value, position))
+        return self.callees.known(self.resolver.value(function_id, value, position))
 
     def inside_spawn(self, function_id: int, function: Function, call: Call, described: Described) -> None:
         """`create_task(f(x))`: the inner call makes a coroutine, what it does happens in another task."""
-        if call.parent < 0 or call.awaited or not described.targets:
-            return
-        outer = function.calls[call.parent]
-        callee = self._callees.known(self.resolver.call(function_id, call.parent)[0])
-        spec = self.library.call(callee.library) if callee.library else None
-        direct = any(each.value.call >= 0 and function.calls[each.value.call] is call for each in outer.arguments)
-        mode: str = _mode(spec) if spec is not None and spec.runs >= 0 else ""
-        for target in callee.targets:
-            mode = mode or next(iter(self.runners.of(target).values()), "")
-        if direct and mode == "spawn":
+        if described.targets and self.is_spawned(function_id, function, call):
             described.runs, described.targets = [*described.runs, *described.targets], []
             described.mode = "spawn"
+
+    def is_spawned(self, function_id: int, function: Function, call: Call) -> bool:
+        """Whether what a call gives is handed to one that runs it in a task of its own."""
+        if call.parent < 0 or call.awaited or not self._spawns(self.resolver.call(function_id, call.parent)[0]):
+            return False
+        arguments = function.calls[call.parent].arguments
+        return any(each.value.call >= 0 and function.calls[each.value.call] is call for each in arguments)
+
+    def _spawns(self, callee: Type) -> bool:
+        known = self._spawning.get(callee)
+        if known is None:
+            described = self.callees.known(callee)
+            spec = self.library.call(described.library) if described.library else None
+            mode: str = _mode(spec) if spec is not None and spec.runs >= 0 else ""
+            for target in described.targets:
+                mode = mode or next(iter(self.runners.of(target).values()), "")
+            known = self._spawning[callee] = mode == "spawn"
+        return known
 
 
 def _mode(spec: CallSpec) -> CallMode:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from evenkeel.audit.effects.callees import REMEMBERED, Callees, Described
+from evenkeel.audit.effects.callees import REMEMBERED, Callees
 from evenkeel.audit.effects.catalogue import CallSpec
 from evenkeel.audit.effects.consequences import LibraryEffects
 from evenkeel.audit.effects.handover import Handover
@@ -12,7 +12,8 @@ from evenkeel.audit.effects.implicit import LAZY, implicit_calls, reads_along
 from evenkeel.audit.effects.latest import Bounded
 from evenkeel.audit.effects.queries import Queries
 from evenkeel.audit.effects.resolve import Resolver
-from evenkeel.audit.effects.results import Place
+from evenkeel.audit.effects.results import is_steady
+from evenkeel.audit.effects.sketches import MAX_TARGETS, Sketch, Sketches
 from evenkeel.audit.effects.statements import key_of
 from evenkeel.audit.effects.types import UNKNOWN, Type, text_of
 from evenkeel.audit.model.effects import Effect
@@ -20,7 +21,6 @@ from evenkeel.audit.model.facts import Call, Function
 from evenkeel.audit.model.index import Entity, Link, LinkedFunction
 from evenkeel.audit.model.shapes import LOOPS, looped_calls, shape_of
 
-MAX_TARGETS = 8
 NOT_ASKED = Link(-1)
 
 
@@ -39,35 +39,35 @@ class Linker:
         self.library = resolver.library
         self.symbols = resolver.symbols
         self.callees = Callees(resolver, overrides, unique)
-        self.describe = self.callees.describe
         self.handover = Handover(resolver, self.callees)
         self.functions_in = self.handover.functions_in
         self.queries = Queries(resolver)
         self.effects = LibraryEffects(resolver, self.queries)
+        self.sketches = Sketches(self.handover, self.effects, entities)
         self.entities = entities
         self._reads: Bounded[tuple[Type, str], tuple[tuple[int, Link], ...]] = Bounded(REMEMBERED)
-        self._plain: Bounded[Place, Link | None] = Bounded(REMEMBERED)  # calls that are the same everywhere in a file
+        self._steady: dict[str, Link | None] = {}  # calls that are the same everywhere in the file at hand
         self._relations = {(e.name, r.name): r for e in entities.values() for r in e.relations}
 
     def link_file(self, file: int) -> tuple[LinkedFunction, ...]:
         """All functions of a file, in the order of its facts."""
+        self._steady.clear()
         first = self.symbols.first_id[file]
         functions = self.symbols.facts(file).functions
-        return tuple(self.link_function(first + index, function) for index, function in enumerate(functions))
+        return tuple([self.link_function(first + index, function) for index, function in enumerate(functions)])
 
     def link_function(self, function_id: int, function: Function) -> LinkedFunction:
         """One function."""
-        links = (self._link(function_id, function, index, call) for index, call in enumerate(function.calls))
-        kept = [each for each in links if each is not None]
+        kept = self._links(function_id, function)
         implicit = implicit_calls(self, function_id, function, kept)
-        kept.extend(link for _, link in implicit)
+        kept.extend([link for _, link in implicit])
         types = tuple(self._types(function_id))
         decorators = [
             self.library.decorator(self.resolver.decorator(function_id, d.chain)) for d in function.decorators
         ]
         scope = next((each.scope for each in decorators if each is not None and each.scope), "")
         cached = any(each is not None and each.cached for each in decorators)
-        made = tuple(call for call, _ in implicit)
+        made = tuple([call for call, _ in implicit])
         shape = shape_of(function)
         looped = looped_calls(function, made, kept) if shape & LOOPS else ()
         return LinkedFunction(function_id, made, tuple(kept), types, scope, cached, shape, looped)
@@ -80,31 +80,48 @@ class Linker:
             if found.name and not found.name.startswith(("lib:", "bound:", "module:")) and bindings:
                 yield name, text_of(found)
 
-    def _link(self, function_id: int, function: Function, index: int, call: Call) -> Link | None:
-        """What a call is; None when nothing is known of it."""
-        place = self.resolver.everywhere(function_id, call)
-        plain = self._plain.get(place, NOT_ASKED) if place is not None else NOT_ASKED
-        if plain is not NOT_ASKED:
-            return plain and _numbered(index, plain)
-        callee, result = self.resolver.call(function_id, index)
-        known = self.callees.known(callee)
+    def _links(self, function_id: int, function: Function) -> list[Link]:
+        """What the calls are of which anything is known."""
+        found: list[Link] = []
+        local = self.resolver.local_names(function_id)
+        for index, call in enumerate(function.calls):
+            steady = is_steady(call, local)
+            link = self._steady.get(call.callee, NOT_ASKED) if steady else NOT_ASKED
+            if link is NOT_ASKED or (link is not None and link.targets and call.parent >= 0):
+                link = self._link(function_id, function, index, call, steady)
+            elif link is not None:
+                link = _numbered(index, link)
+            if link is not None:
+                found.append(link)
+        return found
+
+    def _link(self, function_id: int, function: Function, index: int, call: Call, steady: bool) -> Link | None:  # noqa: FBT001
+        """What a call is; None when nothing is known of it. `steady`: see `results.is_steady`."""
+        callee, result = self.resolver.call_at(function_id, index, call, steady=steady)
         guessed = -1 if callee.name else self.callees.guess(call)
-        if not (known.targets or known.handed or call.awaited) and guessed < 0 and self.library.is_plain(known.library):
-            link = _plain_link(index, known, result)
-            if place is not None and self.resolver.is_everywhere(place):
-                self._plain[place] = link
-            return link
+        sketch = self.sketches.of(callee)
+        if not sketch.settled or guessed >= 0 or self._is_special(function_id, function, call, sketch):
+            return self._whole_link(function_id, function, index, (callee, result), guessed)
+        link = sketch.link(index, result)
+        if steady and self.resolver.is_everywhere(function_id, call):
+            self._steady[call.callee] = link
+        return link
+
+    def _is_special(self, function_id: int, function: Function, call: Call, sketch: Sketch) -> bool:
+        """Whether how a call is made changes what it does: a query that is awaited, a coroutine that a task is made of."""
+        if call.awaited:
+            return sketch.gives_awaitable and not sketch.effects
+        return bool(sketch.targets) and call.parent >= 0 and self.handover.is_spawned(function_id, function, call)
+
+    def _whole_link(
+        self, function_id: int, function: Function, index: int, resolved: tuple[Type, Type], guessed: int
+    ) -> Link | None:
+        callee, result = resolved
+        call = function.calls[index]
         described = self.callees.describe(callee)
         if guessed >= 0:
             described.targets.append(guessed)
             described.certain = False
-        return self._whole_link(function_id, function, index, (callee, result), described)
-
-    def _whole_link(
-        self, function_id: int, function: Function, index: int, resolved: tuple[Type, Type], described: Described
-    ) -> Link | None:
-        callee, result = resolved
-        call = function.calls[index]
         spec = self.library.call(described.library) if described.library else None
         effects: tuple[Effect, ...] = ()
         query: tuple[str, ...] = ()
@@ -116,7 +133,8 @@ class Linker:
             query = self.queries.steps_to(function_id, function, call) if effects else query
         self.handover.place(function_id, function, call, spec, described)
         self.handover.inside_spawn(function_id, function, call, described)
-        effects = (*effects, *self.effects.handed(described))
+        if described.handed:
+            effects = (*effects, *self.effects.handed(described))
         if not (described.library or described.targets or described.runs or result.name):
             return None
         return Link(
@@ -132,27 +150,8 @@ class Linker:
             certain=described.certain,
             key=self._key(call, spec, query),
             bounded=bool(spec and spec.bounded),
-            variables=self._variables(described),
+            variables=self.sketches.variables(described) if described.targets else (),
             applied=described.applied,
-        )
-
-    def _variables(self, described: Described) -> tuple[tuple[str, str], ...]:
-        """How the receiver binds the type variables of the class that a target belongs to, and which entity it is.
-
-        `User.find(1)`, where `find` is a method of a base class of all models, is about users."""
-        receiver = described.receiver
-        if not described.targets or receiver.name in {"", "super"}:
-            return ()
-        of = receiver.args[0] if receiver.name == "type" else receiver
-        owner = self.resolver.owner(described.targets[0])
-        if owner is not None and owner.name != of.name and of.name in self.entities:
-            return ((owner.name, of.name),)
-        if owner is None or not self.resolver.type_parameters(owner.name):
-            return ()
-        base = next((each for each in self.resolver.lineage(of) if each.name == owner.name), None)
-        bound = self.resolver.bindings_of(base) if base is not None else {}
-        return tuple(
-            (name, each.name) for name, each in bound.items() if each.name and not each.name.startswith("var:")
         )
 
     def _key(self, call: Call, spec: CallSpec | None, query: tuple[str, ...]) -> str:
@@ -187,19 +186,8 @@ class Linker:
 
 
 def _numbered(index: int, link: Link) -> Link:
-    """The plain link of another call of the same."""
+    """The link of another call of the same."""
     return Link(
-        index, link.library, (), (), link.mode, link.runs, link.receiver, link.result, (), link.certain,
-        applied=link.applied,
-    )  # fmt: skip
-
-
-def _plain_link(index: int, known: Described, result: Type) -> Link | None:
-    """Of a call of which its name says all."""
-    if not (known.library or known.runs or result.name):
-        return None
-    runs = tuple(dict.fromkeys(known.runs))[:MAX_TARGETS] if known.runs else ()
-    return Link(
-        index, known.library, (), (), known.mode, runs, text_of(known.receiver), text_of(result), (), known.certain,
-        applied=known.applied,
+        index, link.library, link.targets, link.effects, link.mode, link.runs, link.receiver, link.result, (),
+        link.certain, "", "", link.bounded, link.variables, link.applied,
     )  # fmt: skip

@@ -55,7 +55,7 @@ class Resolver:
         self.nesting = 0  # questions being answered right now; bounded by MAX_DEPTH
         self.cuts = 0  # questions that went in a circle or too deep: what hung on them is asked anew
         scopes = Scopes(symbols)
-        self.scope, self.is_global = scopes.of, scopes.is_global
+        self.scope, self.local_names = scopes.of, scopes.local_names
         bindings, members, lineages, results = Bindings(self), Members(self), Lineages(self), Results(self)
         self.bound, self.guarded, self.injected = bindings.bound, bindings.guarded, bindings.injected
         self.member, self.read, self.is_property = members.member, members.read, members.is_property
@@ -64,7 +64,7 @@ class Resolver:
         self.lineage, self.type_parameters = lineages.lineage, lineages.type_parameters
         self.bindings_of, self.substitute = lineages.bindings_of, lineages.substitute
         self.call, self.result_of, self.returned = results.call, results.result_of, results.returned
-        self.everywhere, self.is_everywhere = results.everywhere, results.is_everywhere
+        self.call_at, self.is_everywhere = results.call_at, results.is_everywhere
         self.gives_awaitable = results.gives_awaitable
         self._results = results
         self.owner = symbols.owner

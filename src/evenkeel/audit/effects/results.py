@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from evenkeel.audit.effects.bindings import MAX_DEPTH
@@ -20,6 +21,14 @@ Place = tuple[int, str]  # file, and what is called there
 REMEMBERED_CALLS = 16_384
 BEING_ASKED = (PENDING, PENDING)
 GENERATOR_MANAGERS = frozenset({"contextlib.contextmanager", "contextlib.asynccontextmanager"})
+
+
+def is_steady(call: Call, local: Collection[str]) -> bool:
+    """Whether a call calls the same wherever in the file it stands: what it calls begins with a name of the file's top level
+    or of the language. `local`: the names that are bound around it."""
+    if call.receiver >= 0 or call.awaited or call.keys or call.callee == "super":
+        return False
+    return call.callee.partition(".")[0].partition("[")[0] not in local
 
 
 class Results:
@@ -45,43 +54,46 @@ class Results:
 
     def call(self, function_id: int, index: int) -> tuple[Type, Type]:
         """What call number `index` of a function calls, and the type of its result."""
-        calls = self._calls.get(function_id)
-        if calls is None:
-            calls = self._calls[function_id] = {}
-        known = calls.get(index)
+        known = self._of(function_id).get(index)
         if known is None:
             call = self._resolver.symbols.function(function_id).calls[index]
-            place = self.everywhere(function_id, call)
-            found = self._everywhere.get(place) if place is not None else None
-            if found is not None:
-                calls[index] = found
-                return found
-            cuts = self._resolver.cuts
-            calls[index] = BEING_ASKED
-            known = calls[index] = self._resolve_call(function_id, call)
-            if cuts != self._resolver.cuts:
-                self._doubtful.append((calls, index))
-            elif place is not None and self._hangs_on_no_argument(known[0]):
-                self._everywhere[place] = known
-            if self._doubtful and not self._resolver.nesting:
-                self._doubt()
-        elif known is BEING_ASKED:
+            return self._ask(function_id, index, call, is_steady(call, self._resolver.local_names(function_id)))
+        if known is BEING_ASKED:
             self._resolver.cuts += 1
         return known
 
-    def everywhere(self, function_id: int, call: Call) -> Place | None:
-        """The place under which a call is known that calls the same wherever in the file it stands: what it calls begins
-        with a name of the file's top level or of the language. None for all others."""
-        if call.receiver >= 0 or call.awaited or call.keys or call.callee == "super":
-            return None
-        root = call.callee.partition(".")[0].partition("[")[0]
-        if not self._resolver.is_global(function_id, root):
-            return None
-        return self._resolver.symbols.places[function_id].file, call.callee
+    def call_at(self, function_id: int, index: int, call: Call, *, steady: bool) -> tuple[Type, Type]:
+        """`call`, for who has the call at hand and knows whether it is steady."""
+        known = self._of(function_id).get(index)
+        return known if known is not None else self._ask(function_id, index, call, steady)
 
-    def is_everywhere(self, place: Place) -> bool:
-        """Whether what such a call gives is known to be the same everywhere in the file."""
-        return place in self._everywhere
+    def _of(self, function_id: int) -> Answers:
+        calls = self._calls.get(function_id)
+        if calls is None:
+            calls = self._calls[function_id] = {}
+        return calls
+
+    def _ask(self, function_id: int, index: int, call: Call, steady: bool) -> tuple[Type, Type]:  # noqa: FBT001
+        calls = self._of(function_id)
+        place = (self._resolver.symbols.places[function_id].file, call.callee) if steady else None
+        found = self._everywhere.get(place) if place is not None else None
+        if found is not None:
+            calls[index] = found
+            return found
+        cuts = self._resolver.cuts
+        calls[index] = BEING_ASKED
+        known = calls[index] = self._resolve_call(function_id, call)
+        if cuts != self._resolver.cuts:
+            self._doubtful.append((calls, index))
+        elif place is not None and self._hangs_on_no_argument(known[0]):
+            self._everywhere[place] = known
+        if self._doubtful and not self._resolver.nesting:
+            self._doubt()
+        return known
+
+    def is_everywhere(self, function_id: int, call: Call) -> bool:
+        """Whether what a steady call gives is known to be the same everywhere in the file."""
+        return (self._resolver.symbols.places[function_id].file, call.callee) in self._everywhere
 
     def _hangs_on_no_argument(self, callee: Type) -> bool:
         """Whether all calls of this give the same."""

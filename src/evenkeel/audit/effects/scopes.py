@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from evenkeel.audit.effects.latest import Remembered, remembering
@@ -24,7 +24,9 @@ class Scopes:
 
     def __init__(self, symbols: Symbols) -> None:
         self.symbols = symbols
-        self._scopes: Remembered[int, dict[str, list[Binding]]] = remembering(symbols.remembered, len(symbols.places))
+        functions = len(symbols.places)
+        self._scopes: Remembered[int, dict[str, list[Binding]]] = remembering(symbols.remembered, functions)
+        self._local_names: Remembered[int, Collection[str]] = remembering(symbols.remembered, functions)
 
     def of(self, function_id: int) -> dict[str, list[Binding]]:
         """Every local name of a function with its bindings in evaluation order."""
@@ -33,15 +35,19 @@ class Scopes:
             known = self._scopes[function_id] = self._read_scope(function_id)
         return known
 
-    def is_global(self, function_id: int, name: str) -> bool:
-        """Whether a name means in a function what it means at the top of its file: no scope around the place binds it."""
-        place = self.symbols.places[function_id]
-        first, index = function_id - place.index, place.index
-        while index > 0:
-            if name in self.of(first + index):
-                return False
-            index = self.symbols.parents[first + index]
-        return True
+    def local_names(self, function_id: int) -> Collection[str]:
+        """The names that a function or one around it binds: all others mean in it what they mean at the top of its file."""
+        known = self._local_names.get(function_id)
+        if known is None:
+            known = self._local_names[function_id] = self._read_local_names(function_id)
+        return known
+
+    def _read_local_names(self, function_id: int) -> Collection[str]:
+        index = self.symbols.places[function_id].index
+        if index == 0:
+            return ()
+        own, around = self.of(function_id), self.symbols.parents[function_id]
+        return own if around <= 0 else own.keys() | self.local_names(function_id - index + around)
 
     def _read_scope(self, function_id: int) -> dict[str, list[Binding]]:
         place = self.symbols.places[function_id]

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from evenkeel.audit.effects.passing import OUTER, Known, Scene, passed_on, scene_of, statement_given
 from evenkeel.audit.model.effects import Effect
-from evenkeel.audit.model.facts import Call, Function, Value
-from evenkeel.audit.model.flags import Guard, defaults_of, flags_passed, guard_at
-from evenkeel.audit.model.flow import loop_numbers
+from evenkeel.audit.model.facts import Call, Function
+from evenkeel.audit.model.flags import Guard, defaults_of, guards_of
+from evenkeel.audit.model.flow import LOOPS, loop_numbers
 from evenkeel.audit.model.index import CallMode, Fetch, Link, LinkedFunction
 from evenkeel.audit.model.once import first_time_regions, is_inside, is_memoised, kept_regions
 from evenkeel.audit.model.singles import is_partial, is_single, is_unique, key_chains
-from evenkeel.audit.model.sql import texts_passed
 
 LOCAL_KINDS = frozenset(
     {"log", "copy", "cache-read", "cache-write", "stream-response", "connect", "close", "lock", "offload", "gather"}
@@ -26,8 +24,6 @@ RESOURCES = frozenset({"session", "connection", "transaction", "client"})  # who
 LOOP_MAKERS = frozenset(
     {"asyncio.run", "asyncio.Runner.run", "asyncio.AbstractEventLoop.run_until_complete", "anyio.run", "uvloop.run"}
 )  # run one coroutine to its end, on a loop that serves the caller
-
-OUTER = 1_000  # numbers from here on are parameters of the function around: `lambda db: db.execute(statement)`
 
 
 class Edge(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -76,26 +72,6 @@ class Summary(msgspec.Struct, frozen=True, array_like=True, gc=False):
     has_stream: bool = False  # an `async for` loop
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What is known of the whole project: function id -> parameter names without self; type name -> role."""
-
-    parameters: Sequence[tuple[str, ...]]
-    roles: dict[str, str]
-    statements: Mapping[str, str] = field(default_factory=dict)  # that stand in files, by name
-    parents: Mapping[int, int] = field(default_factory=dict)  # function inside a function -> the one around it
-
-
-class _Scene(NamedTuple):
-    """The function whose calls are looked at. `taints`: name -> parameters whose value it carries; `seen`: with those of the
-    function around it."""
-
-    id: int
-    function: Function
-    taints: dict[str, frozenset[int]]
-    seen: dict[str, frozenset[int]]
-
-
 def summarise(function: Function, linked: LinkedFunction, project: Known) -> Summary:
     """The summary of one linked function."""
     calls = (*function.calls, *linked.implicit)
@@ -103,7 +79,7 @@ def summarise(function: Function, linked: LinkedFunction, project: Known) -> Sum
     telling = [each for each in linked.links if each.targets or each.runs or any(_travels(e) for e in each.effects)]
     effects, edges, fetches = _passed_on(function, linked, telling, project) if telling else ((), (), ())
     known = {link.call for link in linked.links if link.library or link.targets or link.runs}
-    unresolved = sum(1 for index, call in enumerate(function.calls) if index not in known and "." in call.callee)
+    unresolved = len([each for each, call in enumerate(function.calls) if "." in call.callee and each not in known])
     holds = _holds_session(linked, calls, own, project.roles)
     defaults = defaults_of(function, own)
     has_while, loops = any(b.kind == "while" for b in function.blocks), {(b.kind, b.is_async) for b in function.blocks}
@@ -115,47 +91,58 @@ def _passed_on(
 ) -> tuple[tuple[Own, ...], tuple[Edge, ...], tuple[Fetch, ...]]:
     """What the links of a function that callers hear of come to."""
     calls = (*function.calls, *linked.implicit)
-    own = project.parameters[linked.id]
-    taints = _taints(function, own)
-    scene = _Scene(linked.id, function, taints, {**_outer_names(linked.id, function, project), **taints})
+    scene = scene_of(linked.id, function, project)
     effects: list[Own] = []
     edges: list[Edge] = []
     fetches: list[Fetch] = []
-    guards: dict[tuple[int, int], Guard] = {}
+    guard_at = guards_of(function, project.parameters[linked.id])
     memoised = is_memoised(function, cached=linked.cached)
     first_time = first_time_regions(function)
     kept_on_self = kept_regions(function, cached=linked.cached)
     loop_makers = {link.call for link in linked.links if link.library in LOOP_MAKERS}
+    blocks = function.blocks
+    has_loops = any(each.kind in LOOPS for each in blocks)
     for link in telling:
         call = calls[link.call]
-        looped = bool(loop_numbers(function.blocks, call.block, call.position))
-        once = memoised or is_inside(call.position, first_time)
-        kept = is_inside(call.position, kept_on_self)
-        place = (call.block, call.position)
-        if place not in guards:
-            guards[place] = guard_at(function, own, *place)
-        guard = guards[place]
-        how = {"once": once, "kept": kept, "own_loop": call.parent in loop_makers}
-        edges.extend(_edges(scene, call, link, looped, project, guard, **how))
-        if once:
+        looped = has_loops and bool(loop_numbers(blocks, call.block, call.position))
+        once = memoised or (bool(first_time) and is_inside(call.position, first_time))
+        kept = bool(kept_on_self) and is_inside(call.position, kept_on_self)
+        guard = guard_at(call.block, call.position)
+        if link.targets or link.runs:
+            how = (looped, once, kept, guard, call.parent in loop_makers)
+            edges.extend(_edges(scene, call, link, project, how))
+        if once or not link.effects:
             continue
-        effects.extend(
-            Own(
-                e,
-                call.line,
-                call.column,
-                link.mode == "spawn" and e.kind != "spawn",
-                looped,
-                kept,
-                guard,
-                _statement(call, e, scene.seen),
-            )
-            for e in link.effects
-            if _travels(e)
-        )
+        for each in link.effects:
+            if _travels(each):
+                spawned = link.mode == "spawn" and each.kind != "spawn"
+                effects.append(
+                    Own(each, call.line, call.column, spawned, looped, kept, guard, statement_given(scene, call, each))
+                )
         if not (linked.cached or kept):
-            fetches.extend(_fetches(function, call, link, taints))
+            fetches.extend(_fetches(function, call, link, scene.taints))
     return tuple(effects), tuple(edges), tuple(fetches)
+
+
+def _edges(
+    scene: Scene, call: Call, link: Link, project: Known, how: tuple[bool, bool, bool, Guard, bool]
+) -> Iterator[Edge]:
+    """`how`: whether it is looped, once, kept; its guard; whether it runs in a loop of its own."""
+    looped, once, kept, guard, own_loop = how
+    for target in link.targets:
+        flows, flags, texts, made_from = passed_on(scene, call, project.parameters[target], project.statements)
+        yield Edge(
+            target, call.line, call.column, "", looped, flows, link.variables, once, kept, guard, flags, texts, made_from,
+            own_loop,
+        )  # fmt: skip
+    for target in link.runs:
+        repeated = looped or link.applied >= 0
+        around = scene.id if project.parents.get(target, -1) == scene.id else -1
+        count = len(project.parameters[around]) if around >= 0 else 0
+        outer = tuple([(OUTER + number, number) for number in range(count)])
+        yield Edge(
+            target, call.line, call.column, link.mode, repeated, once=once, kept=kept, guard=guard, made_from=outer
+        )
 
 
 def _travels(effect: Effect) -> bool:
@@ -172,105 +159,6 @@ def _holds_session(
     given = [type_ for name, type_ in linked.types if name in parameters] if parameters else []
     kept = (link.receiver for link in linked.links if link.receiver and calls[link.call].callee.startswith("self."))
     return any(roles.get(each.partition("[")[0]) == "session" for each in (*given, *kept))
-
-
-def _outer_names(function_id: int, function: Function, project: Known) -> dict[str, frozenset[int]]:
-    """Parameters of the function around this one that it sees."""
-    around = project.parents.get(function_id, -1)
-    if around < 0 or not project.parameters[around]:
-        return {}
-    hidden = {each.name for each in function.parameters} | {t for each in function.assignments for t in each.targets}
-    names = enumerate(project.parameters[around])
-    return {name: frozenset({OUTER + number}) for number, name in names if name not in hidden}
-
-
-def _taints(function: Function, parameters: tuple[str, ...]) -> dict[str, frozenset[int]]:
-    """Local name -> parameters whose value it carries."""
-    taints = {name: frozenset({index}) for index, name in enumerate(parameters)}
-    for assignment in function.assignments if taints else ():
-        carried = [taints[name] for name in assignment.value.names if name in taints]
-        if carried:
-            found = frozenset[int]().union(*carried)
-            for target in assignment.targets:
-                if target.isidentifier() and target not in parameters:
-                    taints[target] = taints.get(target, frozenset()) | found
-    return taints
-
-
-def _edges(  # noqa: PLR0913 - one edge has that many sides
-    scene: _Scene,
-    call: Call,
-    link: Link,
-    looped: bool,
-    project: Known,
-    guard: Guard,
-    *,
-    once: bool,
-    kept: bool,
-    own_loop: bool,
-) -> Iterator[Edge]:
-    parameters_of = project.parameters
-    for target in link.targets:
-        flows = _flows(call, parameters_of[target], scene.taints)
-        flags = flags_passed(call, parameters_of[target])
-        texts = tuple(texts_passed(scene.function, call, parameters_of[target], project.statements).items())
-        yield Edge(
-            target,
-            call.line,
-            call.column,
-            "",
-            looped,
-            flows,
-            link.variables,
-            once,
-            kept,
-            guard,
-            flags,
-            texts,
-            _made_from(call, scene.seen),
-            own_loop,
-        )
-    for target in link.runs:
-        repeated = looped or link.applied >= 0
-        around = scene.id if project.parents.get(target, -1) == scene.id else -1
-        outer = tuple((OUTER + number, number) for number in range(len(parameters_of[around]))) if around >= 0 else ()
-        yield Edge(
-            target, call.line, call.column, link.mode, repeated, once=once, kept=kept, guard=guard, made_from=outer
-        )
-
-
-def _statement(call: Call, effect: Effect, taints: dict[str, frozenset[int]]) -> int:
-    """The one parameter that an unknown statement comes from; -1 when the statement is known or made of several."""
-    if effect.certain or not effect.kind.startswith("db-") or not call.arguments:
-        return -1
-    return _source(call.arguments[0].value, taints)
-
-
-def _source(value: Value, taints: dict[str, frozenset[int]]) -> int:
-    """The one parameter that a value is made from, or -1."""
-    found = [taints[each] for each in (*value.names, value.text) if each in taints]
-    if not found:
-        return -1
-    sources = frozenset[int]().union(*found)
-    return next(iter(sources)) if len(sources) == 1 else -1
-
-
-def _made_from(call: Call, taints: dict[str, frozenset[int]]) -> tuple[tuple[int, int], ...]:
-    if not taints:
-        return ()
-    positional = (each.value for each in call.arguments if not each.keyword)
-    return tuple((number, source) for number, each in enumerate(positional) if (source := _source(each, taints)) >= 0)
-
-
-def _flows(call: Call, names: tuple[str, ...], taints: dict[str, frozenset[int]]) -> tuple[tuple[int, int], ...]:
-    found: list[tuple[int, int]] = []
-    for position, argument in enumerate(call.arguments if taints else ()):
-        if argument.keyword in {"*", "**"}:
-            break
-        index = names.index(argument.keyword) if argument.keyword in names else position
-        if argument.value.kind == "name" and argument.value.text in taints:
-            found.extend((index, parameter) for parameter in sorted(taints[argument.value.text]))
-    return tuple(found)
 
 
 def _fetches(function: Function, call: Call, link: Link, taints: dict[str, frozenset[int]]) -> Iterator[Fetch]:

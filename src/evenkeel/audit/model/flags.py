@@ -6,7 +6,7 @@ against the arguments of each call on the way from caller to callee. Pure functi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from evenkeel.audit.model.facts import Block, Call, Function, Value
 from evenkeel.audit.model.flow import ancestors
@@ -32,19 +32,34 @@ def defaults_of(function: Function, names: Sequence[str]) -> tuple[int, ...]:
 
 def guard_at(function: Function, names: Sequence[str], block: int, position: int) -> Guard:
     """The flag under which a place in a function is reached; () when it is reached whatever is passed."""
-    if not names:
-        return ()
-    around = ancestors(function.blocks, block)
-    for index in around:
-        found = _guard(function, names, function.blocks[index])
-        if found:
-            return found
+    return guards_of(function, names)(block, position)
+
+
+def guards_of(function: Function, names: Sequence[str]) -> Callable[[int, int], Guard]:
+    """`guard_at` of one function, for who asks of many places: answers a block and a position in it."""
+    blocks = function.blocks
+    branches = [(number, each) for number, each in enumerate(blocks) if each.kind in {"if", "else"}] if names else []
+    guards = {number: found for number, each in branches if (found := _guard(function, names, each))}
+    if not guards:
+        return _unguarded
     leaving = {each.block for each in function.exits if each.kind == "return"}
-    for index, each in enumerate(function.blocks):
-        if each.kind == "if" and index in leaving and each.exits and each.end < position and each.parent in around:
-            found = _guard(function, names, each)
-            if found:
-                return (found[0], 1 - found[1], found[2])
+    left = [each for each in guards if blocks[each].kind == "if" and each in leaving and blocks[each].exits]
+
+    def guard(block: int, position: int) -> Guard:
+        around = ancestors(blocks, block)
+        for index in around:
+            if index in guards:
+                return guards[index]
+        for index in left:
+            if blocks[index].end < position and blocks[index].parent in around:
+                flag, wanted, default = guards[index]
+                return (flag, 1 - wanted, default)
+        return ()
+
+    return guard
+
+
+def _unguarded(_block: int, _position: int) -> Guard:
     return ()
 
 

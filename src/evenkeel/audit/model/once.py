@@ -33,13 +33,7 @@ def first_time_regions(function: Function) -> tuple[Region, ...]:
     Only names that outlive the call count: declared `global`, or an attribute of a class. An attribute of `self` lives
     as long as its object, which may be one request.
     """
-    lasting = set(function.globals)
-    found = []
-    for block in function.blocks:
-        region = _guarded(function, block, lasting)
-        if region is not None:
-            found.append(region)
-    return tuple(found)
+    return tuple(_guarded_regions(function, set(function.globals)))
 
 
 def kept_regions(function: Function, *, cached: bool) -> tuple[Region, ...]:
@@ -47,12 +41,45 @@ def kept_regions(function: Function, *, cached: bool) -> tuple[Region, ...]:
     call, or behind a caching decorator."""
     if cached:
         return ((0, 1 << 60),)
-    regions = [_remembered(function, block) for block in function.blocks if block.kind == "if" and block.subject]
+    branches = [block for block in function.blocks if block.kind == "if" and block.subject]
+    if not branches:
+        return ()
+    targets = {target for each in function.assignments for target in each.targets}
+    regions: list[Region | None] = []
+    if _may_store(function, targets):
+        regions += [_remembered(function, block) for block in branches]
     if function.owner >= 0:
-        kept = {target for each in function.assignments for target in each.targets if target.startswith("self.")}
-        regions += [_guarded(function, block, kept) for block in function.blocks]
-    regions += [_renewed(function, block) for block in function.blocks if block.kind == "if" and block.subject]
+        regions += _guarded_regions(function, {each for each in targets if each.startswith("self.")})
+    if any(_outlives(function, each) for each in targets):
+        regions += [_renewed(function, block) for block in branches]
     return tuple(each for each in regions if each is not None)
+
+
+def _guarded_regions(function: Function, lasting: set[str]) -> list[Region]:
+    """The regions that set what their guard looks for, where that is one of `lasting` or belongs to a class."""
+    holders = _classes(function)
+    set_here = (target for each in function.assignments for target in each.targets)
+    if not any(each in lasting or ("." in each and each.partition(".")[0] in holders) for each in set_here):
+        return []
+    found = (_guarded(function, block, lasting) for block in function.blocks)
+    return [each for each in found if each is not None]
+
+
+def _may_store(function: Function, targets: set[str]) -> bool:
+    """Whether anything in a function may put something into a map, see `_stores`."""
+    return any("." in each or each.endswith("[]") for each in targets) or any(
+        ".set" in each.callee or ".put" in each.callee for each in function.calls
+    )
+
+
+def _outlives(function: Function, target: str) -> bool:
+    """Whether what is bound outlives the call."""
+    return target in function.globals or target.startswith(("self.", "cls."))
+
+
+def _classes(function: Function) -> set[str]:
+    """The names by which a method knows its class."""
+    return {"cls", function.qualname.split(".")[-2] if "." in function.qualname else ""}
 
 
 def _remembered(function: Function, block: Block) -> Region | None:
@@ -88,7 +115,7 @@ def _renewed(function: Function, block: Block) -> Region | None:
 def _keeps(function: Function, region: Region) -> bool:
     """Whether something that outlives the call is bound in a region."""
     return any(
-        is_inside(each.position, (region,)) and (target in function.globals or target.startswith(("self.", "cls.")))
+        is_inside(each.position, (region,)) and _outlives(function, target)
         for each in function.assignments
         for target in each.targets
     )
@@ -145,8 +172,7 @@ def _read_from(function: Function, name: str, position: int) -> set[str]:
 
 def _sets(function: Function, name: str, region: Region, lasting: set[str]) -> bool:
     root, dot, _ = name.partition(".")
-    owner = function.qualname.split(".")[-2] if "." in function.qualname else ""
-    outlives = name in lasting or (bool(dot) and root in {"cls", owner})
+    outlives = name in lasting or (bool(dot) and root in _classes(function))
     return outlives and any(
         name in each.targets and each.operator in {"=", ":="} and region[0] <= each.position <= region[1]
         for each in function.assignments
