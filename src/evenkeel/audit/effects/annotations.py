@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from evenkeel.audit.effects.latest import Latest
+from evenkeel.audit.effects.latest import Remembered, latest_answers
 from evenkeel.audit.effects.types import (
     ITERATORS,
     MAPPINGS,
@@ -34,7 +34,9 @@ class Annotations:
 
     def __init__(self, resolver: Resolver) -> None:
         self._resolver = resolver
-        self._known: Latest[tuple[int, int, str], Type] = Latest(REMEMBERED_ANNOTATIONS)
+        self._known: Remembered[tuple[int, int, str], Type] = latest_answers(
+            REMEMBERED_ANNOTATIONS, held=resolver.symbols.held
+        )
         self._parameters: dict[str, tuple[str, ...]] = {}
 
     def resolve(self, function_id: int, text: str, depth: int = 0) -> Type:

@@ -26,6 +26,9 @@ class Bindings:
         self._resolver = resolver
 
     def bound(self, function_id: int, bindings: list[Binding], position: int) -> Type:
+        if len(bindings) == 1:
+            found = self.guarded(function_id, bindings[0])
+            return found if found.name and found != NONE else UNKNOWN
         earlier = [each for each in bindings if each.position < position] or bindings
         for binding in reversed(earlier[-4:]):
             found = self.guarded(function_id, binding)
@@ -94,9 +97,12 @@ class Bindings:
                 return class_object(instance) if makes_class else instance
         if index == 0 and not parameter.annotation and _is_bound_by_decorator(function):
             return self._resolver.decorated(function_id)
-        found = self._resolver.annotations.declared(
-            function_id, parameter.annotation, lambda: self._default_type(function_id, parameter.default)
-        )
+        if parameter.annotation:
+            found = self._resolver.annotations.declared(
+                function_id, parameter.annotation, lambda: self._default_type(function_id, parameter.default)
+            )
+        else:
+            found = self._default_type(function_id, parameter.default)
         return found if found.name else self._resolver.given.get((function_id, index), UNKNOWN)
 
     def _default_type(self, function_id: int, default: Value | None) -> Type:
@@ -131,9 +137,12 @@ class Bindings:
     def assignment_type(self, function_id: int, assignment: Assignment, item: int) -> Type:
         """What an assignment binds its target number `item` to."""
         position = assignment.position
-        value = self._resolver.annotations.declared(
-            function_id, assignment.annotation, lambda: self._resolver.value(function_id, assignment.value, position)
-        )
+        if assignment.annotation:
+            value = self._resolver.annotations.declared(
+                function_id, assignment.annotation, lambda: self._resolver.value(function_id, assignment.value, position)
+            )
+        else:
+            value = self._resolver.value(function_id, assignment.value, position)
         if not assignment.unpacked:
             return value
         gathered = self._gathered(function_id, assignment, item)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import islice
 
-from evenkeel.audit.effects.latest import Bounded
+from evenkeel.audit.effects.latest import answers
 from evenkeel.audit.effects.resolve import Resolver
 from evenkeel.audit.effects.types import UNKNOWN, Type
 from evenkeel.audit.model.facts import Call
@@ -69,7 +69,7 @@ class Callees:
         self._overrides = overrides
         self._dispatch: dict[tuple[int, Type], tuple[int, ...]] = {}
         self._unique = unique
-        self._described: Bounded[Type, Described] = Bounded(REMEMBERED)
+        self._described: dict[Type, Described] = answers(REMEMBERED, held=resolver.symbols.held)
 
     def describe(self, callee: Type) -> Described:
         """Library name, project targets and receiver of a callee type; the caller's own to change."""

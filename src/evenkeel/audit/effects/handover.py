@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from evenkeel.audit.effects.callees import REMEMBERED, Callees, Described
 from evenkeel.audit.effects.catalogue import CallSpec
-from evenkeel.audit.effects.latest import Bounded
+from evenkeel.audit.effects.latest import answers
 from evenkeel.audit.effects.resolve import Resolver
 from evenkeel.audit.effects.runners import Runners, passed
 from evenkeel.audit.effects.types import Type
@@ -23,7 +23,7 @@ class Handover:
         self.symbols = resolver.symbols
         self.runners = Runners(resolver, callees)
         self.callees = callees
-        self._spawning: Bounded[Type, bool] = Bounded(REMEMBERED)
+        self._spawning: dict[Type, bool] = answers(REMEMBERED, held=self.symbols.held)
 
     def place(
         self, function_id: int, function: Function, call: Call, spec: CallSpec | None, described: Described

@@ -31,10 +31,11 @@ class Kept:
 
     def concerns(self, chain: str, keys: tuple[str, ...]) -> bool:
         """Whether a chain may go through a state that something was put into."""
-        kept = self._resolver.symbols.kept
-        return bool(kept) and (
-            any(keys) or ".state." in chain or ".ctx." in chain or chain.startswith(("state.", "ctx."))
-        )
+        if not self._resolver.symbols.kept:
+            return False
+        if "state." in chain or "ctx." in chain:
+            return any(keys) or ".state." in chain or ".ctx." in chain or chain.startswith(("state.", "ctx."))
+        return any(keys) if keys else False
 
     def chain(self, function_id: int, chain: str, call: int, position: int, keys: tuple[str, ...]) -> Type:
         """What a dotted chain gives, like `Resolver.chain`."""

@@ -1,4 +1,4 @@
-"""Answers that are remembered for a while: mappings of bounded size."""
+"""Answers that are remembered: mappings of bounded size, but of a project that is held as a whole, which is bounded itself."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ Value = TypeVar("Value")
 
 
 class Bounded(dict[Key, Value]):
-    """A dictionary that is emptied when it would hold more than `most` values: for answers that are found again in no time.
-
-    It is asked tens of thousands of times, so `get` has to be that of `dict`."""
+    """A dictionary that is emptied when it would hold more than `most` values: for answers that are found again in no time."""
 
     __slots__ = ("_most",)
 
@@ -60,9 +58,14 @@ class Latest(Generic[Key, Value]):
         self._old.clear()
 
 
-Remembered: TypeAlias = Bounded[Key, Value] | Latest[Key, Value]
+Remembered: TypeAlias = dict[Key, Value] | Latest[Key, Value]
 
 
-def remembering(most: int, keys: int) -> Remembered[Key, Value]:
-    """For answers to at most `keys` different questions: where all are kept, which was used last need not be known."""
-    return Bounded(most) if keys <= most else Latest(most)
+def answers(most: int, *, held: bool) -> dict[Key, Value]:
+    """For answers that are found again in no time. `held`: of a project that is held as a whole, all are kept."""
+    return {} if held else Bounded(most)
+
+
+def latest_answers(most: int, *, held: bool) -> Remembered[Key, Value]:
+    """For answers that are not all to be lost at once. `held`: as above."""
+    return {} if held else Latest(most)

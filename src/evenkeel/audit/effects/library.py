@@ -153,9 +153,10 @@ class Library:
     def known_result(self, name: str, bound_to: tuple[Type, ...]) -> Type | None:
         """The type of the result of calling a library name, where it hangs on no argument; None: ask `result`."""
         known = self._results.get((name, bound_to))
-        spec = self.call(name)
-        if known is None and spec.wraps < 0 and not asks_arguments(spec.returns):
-            known = self._results[name, bound_to] = self.result(name, bound_to, None)
+        if known is None:
+            spec = self.call(name)
+            if spec.wraps < 0 and not asks_arguments(spec.returns):
+                known = self._results[name, bound_to] = self.result(name, bound_to, None)
         return known
 
     def result(self, name: str, bound_to: tuple[Type, ...], arguments: Arguments | None) -> Type:

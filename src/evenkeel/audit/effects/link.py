@@ -9,7 +9,7 @@ from evenkeel.audit.effects.catalogue import CallSpec
 from evenkeel.audit.effects.consequences import LibraryEffects
 from evenkeel.audit.effects.handover import Handover
 from evenkeel.audit.effects.implicit import LAZY, implicit_calls, reads_along
-from evenkeel.audit.effects.latest import Bounded
+from evenkeel.audit.effects.latest import answers
 from evenkeel.audit.effects.queries import Queries
 from evenkeel.audit.effects.resolve import Resolver
 from evenkeel.audit.effects.results import is_steady
@@ -45,7 +45,7 @@ class Linker:
         self.effects = LibraryEffects(resolver, self.queries)
         self.sketches = Sketches(self.handover, self.effects, entities)
         self.entities = entities
-        self._reads: Bounded[tuple[Type, str], tuple[tuple[int, Link], ...]] = Bounded(REMEMBERED)
+        self._reads: dict[tuple[Type, str], tuple[tuple[int, Link], ...]] = answers(REMEMBERED, held=self.symbols.held)
         self._steady: dict[str, Link | None] = {}  # calls that are the same everywhere in the file at hand
         self._relations = {(e.name, r.name): r for e in entities.values() for r in e.relations}
 

@@ -14,7 +14,7 @@ from evenkeel.audit.effects.bindings import MAX_DEPTH, Bindings
 from evenkeel.audit.effects.catalogue import Catalogue
 from evenkeel.audit.effects.elements import element_type
 from evenkeel.audit.effects.kept import Kept
-from evenkeel.audit.effects.latest import Bounded, Latest
+from evenkeel.audit.effects.latest import Remembered, answers, latest_answers
 from evenkeel.audit.effects.library import Library
 from evenkeel.audit.effects.lineages import Lineages
 from evenkeel.audit.effects.members import Members
@@ -69,10 +69,11 @@ class Resolver:
         self._results = results
         self.owner = symbols.owner
         self.kept = Kept(self)
-        self._dotted: Latest[str, Type] = Latest(REMEMBERED_NAMES)
-        self._module_names: Latest[tuple[int, str], Type] = Latest(REMEMBERED_NAMES)
-        self._names: Bounded[tuple[int, str], Type] = Bounded(REMEMBERED_NAMES)  # those that mean the same everywhere
-        self._walks: Bounded[tuple[Type, str], Type] = Bounded(REMEMBERED_NAMES)  # where a chain leads from a type
+        most, held = REMEMBERED_NAMES, symbols.held
+        self._dotted: Remembered[str, Type] = latest_answers(most, held=held)
+        self._module_names: Remembered[tuple[int, str], Type] = latest_answers(most, held=held)
+        self._names: dict[tuple[int, str], Type] = answers(most, held=held)  # those that mean the same everywhere
+        self._walks: dict[tuple[Type, str], Type] = answers(most, held=held)  # where a chain leads from a type
 
     def forget(self) -> None:
         """Drop what was answered before callers were asked what they pass."""
@@ -223,9 +224,15 @@ class Resolver:
         if self.nesting > MAX_DEPTH:
             return self.cut()
         root, dot, rest = chain.partition(".")
+        concerned = self.kept.concerns(chain, keys)
+        known = None if concerned or root[-1:] == "]" else self._names.get((function_id, root))
+        if known is not None and dot:
+            known = self._walks.get((known, rest)) if known.name else UNKNOWN
+        if known is not None:
+            return known
         self.nesting += 1
         try:
-            if self.kept.concerns(chain, keys):
+            if concerned:
                 return self.kept.chain(function_id, chain, call, position, keys)
             found = self.root(function_id, root, call, position)
             return self.walk(found, rest) if dot else found

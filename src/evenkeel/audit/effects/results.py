@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from evenkeel.audit.effects.bindings import MAX_DEPTH
 from evenkeel.audit.effects.expressions import Arguments
-from evenkeel.audit.effects.latest import Bounded, Remembered, remembering
-from evenkeel.audit.effects.symbols import ClassSymbol
+from evenkeel.audit.effects.latest import Remembered, answers, latest_answers
+from evenkeel.audit.effects.symbols import REMEMBERED_FUNCTIONS, ClassSymbol
 from evenkeel.audit.effects.types import MANAGER, PENDING, UNKNOWN, Type, element_of, first_known
 from evenkeel.audit.model.facts import Call, Function, Value
 
@@ -37,8 +37,8 @@ class Results:
     def __init__(self, resolver: Resolver) -> None:
         self._resolver = resolver
         symbols = resolver.symbols
-        self._calls: Remembered[int, Answers] = remembering(symbols.remembered, len(symbols.places))
-        self._everywhere: Bounded[Place, tuple[Type, Type]] = Bounded(REMEMBERED_CALLS)
+        self._calls: Remembered[int, Answers] = latest_answers(REMEMBERED_FUNCTIONS, held=symbols.held)
+        self._everywhere: dict[Place, tuple[Type, Type]] = answers(REMEMBERED_CALLS, held=symbols.held)
         self._returns: dict[int, Type] = {}
         self._doubtful: list[tuple[Answers, int]] = []
 
@@ -65,7 +65,7 @@ class Results:
     def call_at(self, function_id: int, index: int, call: Call, *, steady: bool) -> tuple[Type, Type]:
         """`call`, for who has the call at hand and knows whether it is steady."""
         known = self._of(function_id).get(index)
-        return known if known is not None else self._ask(function_id, index, call, steady)
+        return known or self._ask(function_id, index, call, steady)
 
     def _of(self, function_id: int) -> Answers:
         calls = self._calls.get(function_id)
@@ -101,7 +101,7 @@ class Results:
         if kind in {"lib", "bound"}:
             return self._resolver.library.known_result(rest, callee.args) is not None
         if kind == "def":
-            return "var:" not in str(self.returned(int(rest), callee.args))
+            return not _has_variables(self.returned(int(rest), callee.args))
         return kind in {"", "type", "module"}
 
     def _doubt(self) -> None:
@@ -258,7 +258,7 @@ class Results:
 
     def _with_arguments(self, target: int, result: Type, function_id: int, call: Call | None) -> Type:
         """Bind a function's own type variables from the arguments: `get(model: type[T]) -> T`."""
-        if call is None or "var:" not in str(result):
+        if call is None or not _has_variables(result):
             return result
         mapping: dict[str, Type] = {}
         parameters = [
@@ -280,6 +280,10 @@ class Results:
         elif declared.name == given.name:
             for left, right in zip(declared.args, given.args, strict=False):
                 self._match(left, right, mapping)
+
+
+def _has_variables(of: Type) -> bool:
+    return of.name.startswith("var:") or any([_has_variables(each) for each in of.args])
 
 
 def _gives_own_kind(function: Function) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
-from evenkeel.audit.effects.latest import Remembered, remembering
-from evenkeel.audit.effects.symbols import Symbols
+from evenkeel.audit.effects.latest import Remembered, latest_answers
+from evenkeel.audit.effects.symbols import REMEMBERED_FUNCTIONS, Symbols
 from evenkeel.audit.model.facts import Assignment, Block, Function, Parameter
 
 
@@ -24,9 +24,9 @@ class Scopes:
 
     def __init__(self, symbols: Symbols) -> None:
         self.symbols = symbols
-        functions = len(symbols.places)
-        self._scopes: Remembered[int, dict[str, list[Binding]]] = remembering(symbols.remembered, functions)
-        self._local_names: Remembered[int, Collection[str]] = remembering(symbols.remembered, functions)
+        held = symbols.held
+        self._scopes: Remembered[int, dict[str, list[Binding]]] = latest_answers(REMEMBERED_FUNCTIONS, held=held)
+        self._local_names: Remembered[int, Collection[str]] = latest_answers(REMEMBERED_FUNCTIONS, held=held)
 
     def of(self, function_id: int) -> dict[str, list[Binding]]:
         """Every local name of a function with its bindings in evaluation order."""

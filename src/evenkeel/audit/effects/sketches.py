@@ -8,7 +8,7 @@ from evenkeel.audit.effects.callees import REMEMBERED, Described
 from evenkeel.audit.effects.catalogue import CallSpec
 from evenkeel.audit.effects.consequences import LibraryEffects
 from evenkeel.audit.effects.handover import Handover
-from evenkeel.audit.effects.latest import Bounded
+from evenkeel.audit.effects.latest import answers
 from evenkeel.audit.effects.types import Type, text_of
 from evenkeel.audit.model.effects import Effect
 from evenkeel.audit.model.index import CallMode, Entity, Link
@@ -53,7 +53,7 @@ class Sketches:
         self._library = handover.library
         self._effects = effects
         self._entities = entities
-        self._known: Bounded[Type, Sketch] = Bounded(REMEMBERED)
+        self._known: dict[Type, Sketch] = answers(REMEMBERED, held=handover.symbols.held)
 
     def of(self, callee: Type) -> Sketch:
         """What is common to all calls of this."""

@@ -13,14 +13,13 @@ from sys import intern
 
 import msgspec
 
-from evenkeel.audit.effects.latest import Latest
+from evenkeel.audit.effects.latest import Latest, Remembered, latest_answers
 from evenkeel.audit.effects.states import Puts, add_put
 from evenkeel.audit.model.facts import Assignment, FileFacts, Function
 from evenkeel.audit.model.packing import packed_size, unpack
 from evenkeel.audit.model.tables import Blobs
 
 HELD_BYTES = 4_000_000  # of packed facts, some 170,000 lines: so much is decoded once and held, which takes 80 MB
-HELD_FUNCTIONS = 32_768  # of which all that is found is remembered then
 DECODED_FILES = 4  # of a larger project, whole; each pass over the project goes file by file
 UNPACKED_FILES = 256  # encoded, some 15 kB each: base classes and constants that everyone imports stay among them
 DECODED_FUNCTIONS = 2_048  # of other files, about 5 kB each
@@ -97,7 +96,6 @@ class Symbols:
         """Kind and facts (encoded FileFacts, packed or not) of each file, in a stable order."""
         self.encoded = facts
         self.held = packed_size(facts) <= HELD_BYTES
-        self.remembered = HELD_FUNCTIONS if self.held else REMEMBERED_FUNCTIONS  # by whoever finds out of them
         self.modules: list[Module] = []
         self.by_module: dict[str, int] = {}
         self.classes: dict[str, ClassSymbol] = {}
@@ -111,11 +109,11 @@ class Symbols:
         self._owners = array("i")  # function id -> index of its class in its file, or -1
         self._class_names: list[tuple[str, ...]] = []  # file -> qualified names of its classes
         self._bodies = Blobs()
-        self._decoded: Latest[int, FileFacts] = Latest(2 * len(facts) if self.held else DECODED_FILES)
+        self._decoded: Remembered[int, FileFacts] = latest_answers(DECODED_FILES, held=self.held)
         self._every: list[Function] = []  # of a project that is held
         self._outlines: Latest[int, Outline] = Latest(UNPACKED_FILES)
         self._functions: Latest[int, Function] = Latest(DECODED_FUNCTIONS)
-        self._known_bodies: Latest[int, Body] = Latest(DECODED_BODIES)
+        self._known_bodies: Remembered[int, Body] = latest_answers(DECODED_BODIES, held=self.held)
         for file, kind in enumerate(kinds):
             self._add(file, kind)
 
