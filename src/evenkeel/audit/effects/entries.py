@@ -63,12 +63,8 @@ def _is_program(function: Function) -> bool:
 def registered_entries(linker: Linker, function: Function, linked: LinkedFunction) -> Iterator[tuple[int, Role]]:
     """Functions that a call of this one registers as entry points: `app.add_route("/", handler)`."""
     function_id = linked.id
-    count = len(function.calls)
-    libraries = {
-        each.call: each.library
-        for each in linked.links
-        if each.library and each.call < count and linker.library.registers(each.library)
-    }
+    registering = {each for each in {each.library for each in linked.links} if each and linker.library.registers(each)}
+    libraries = {each.call: each.library for each in linked.links if registering and each.library in registering}
     for index, call in enumerate(function.calls):
         if not call.arguments:
             continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -26,28 +26,29 @@ Implicit = tuple[Call, Link]
 
 def implicit_calls(linker: Linker, function_id: int, function: Function, links: Sequence[Link]) -> list[Implicit]:
     """All of them, as call facts with their links; indices go on after the written calls, whose `links` are given."""
+    first = len(function.calls)
+    found = _all(linker, function_id, function, links)
+    return [(call, _numbered(link, first + number)) for number, (call, link) in enumerate(found)]
+
+
+def _all(linker: Linker, function_id: int, function: Function, links: Sequence[Link]) -> list[Implicit]:
     found: list[Implicit] = []
-    for each in _all(linker, function_id, function, links):
-        call, link = each
-        found.append((call, _numbered(link, len(function.calls) + len(found))))
-    return found
-
-
-def _all(linker: Linker, function_id: int, function: Function, links: Sequence[Link]) -> Iterator[Implicit]:
-    yield from _injected(linker, function_id, function)
+    if function.parameters:
+        found.extend(_injected(linker, function_id, function))
     for index, block in enumerate(function.blocks):
         if block.subject is None:
             continue
         if block.kind == "with":
-            yield from _managed(linker, function_id, block, index)
+            found.extend(_managed(linker, function_id, block, index))
         elif block.kind in {"for", "comprehension"}:
-            yield from _iterated(linker, function_id, block, index)
-    yield from _read(linker, function_id, function)
-    yield from _set(linker, function_id, function)
+            found.extend(_iterated(linker, function_id, block, index))
+    _read(linker, function_id, function, found)
+    found.extend(_set(linker, function_id, function))
     if function.is_async:
-        yield from _awaited(linker, function_id, function)
-    yield from serialised_reads(linker, function_id, function, links)
-    yield from view_reads(linker, function_id, function)
+        found.extend(_awaited(linker, function_id, function))
+    found.extend(serialised_reads(linker, function_id, function, links))
+    found.extend(view_reads(linker, function_id, function))
+    return found
 
 
 def _numbered(link: Link, index: int) -> Link:
@@ -65,6 +66,8 @@ def _injected(linker: Linker, function_id: int, function: Function) -> Iterator[
     enclosing = linker.resolver.enclosing(function_id)
     for parameter in function.parameters:
         default = parameter.default.call if parameter.default else -1
+        if default < 0 and not parameter.annotation:
+            continue
         name = _dependency_name(
             linker, enclosing, parameter.annotation, function.calls[default] if default >= 0 else None
         )
@@ -95,6 +98,14 @@ def _dependency_name(linker: Linker, enclosing: int, annotation: str, default: C
     """The function named in `x = Depends(f)` or `x: Annotated[T, Depends(f)]`."""
     if default is not None and default.callee.rpartition(".")[2] in INJECTORS:
         return default.arguments[0].value.text if default.arguments else parse_type(annotation)[0]
+    key = (linker.symbols.places[enclosing].file, annotation)
+    known = linker.dependencies.get(key)
+    if known is None:
+        known = linker.dependencies[key] = _annotated_dependency(linker, enclosing, annotation)
+    return known
+
+
+def _annotated_dependency(linker: Linker, enclosing: int, annotation: str) -> str:
     for _ in range(3):
         head, arguments = parse_type(annotation)
         if head.rpartition(".")[2] == "Annotated":
@@ -206,22 +217,33 @@ def _parent(linker: Linker, function_id: int, block: int) -> int:
     return linker.symbols.function(function_id).blocks[block].parent
 
 
-def _read(linker: Linker, function_id: int, function: Function) -> Iterator[Implicit]:
+def _read(linker: Linker, function_id: int, function: Function, found: list[Implicit]) -> None:
+    """Adds the reads of chains, and of what the callees of calls hang on."""
     for read in function.reads:
-        yield from _along(linker, function_id, read.chain, read.receiver, (read.line, read.position, read.block))
+        if "." in read.chain:
+            at = (read.line, read.position, read.block)
+            found.extend(_along(linker, function_id, read.chain, read.receiver, at))
     for call in function.calls:
         holder = call.callee.rpartition(".")[0]
         if "." in holder:
-            yield from _along(linker, function_id, holder, call.receiver, (call.line, call.position - 1, call.block))
+            at = (call.line, call.position - 1, call.block)
+            found.extend(_along(linker, function_id, holder, call.receiver, at))
 
 
-def _along(linker: Linker, function_id: int, chain: str, receiver: int, at: tuple[int, int, int]) -> Iterator[Implicit]:
+def _along(
+    linker: Linker, function_id: int, chain: str, receiver: int, at: tuple[int, int, int]
+) -> Iterable[Implicit]:
     """Properties, effectful attributes and lazy relationships on the way of a chain."""
-    root, dot, rest = chain.partition(".")
-    if not dot:
-        return
+    root, _, rest = chain.partition(".")
     holder = linker.resolver.chain(function_id, root, receiver, at[1])
-    for number, link in linker.reads_along(holder, rest) if holder.name else ():
+    reads = linker.reads_along(holder, rest) if holder.name else ()
+    return _reads_at(chain, reads, at) if reads else ()
+
+
+def _reads_at(
+    chain: str, reads: Sequence[tuple[int, Link]], at: tuple[int, int, int]
+) -> Iterator[Implicit]:
+    for number, link in reads:
         read = ".".join(chain.split(".")[: number + 1])
         yield _call(f"<read> {read}", at[0], at[1], at[2]), link
 
@@ -270,9 +292,9 @@ def _merged(links: list[Link]) -> Link | None:
 def _set(linker: Linker, function_id: int, function: Function) -> Iterator[Implicit]:
     for assignment in function.assignments:
         for target in assignment.targets:
-            holder, dot, name = target.rpartition(".")
-            if not dot or name.endswith("[]"):
+            if "." not in target or target.endswith("[]"):
                 continue
+            holder, _, name = target.rpartition(".")
             owner = linker.resolver.chain(function_id, holder, -1, assignment.position) if holder else UNKNOWN
             setter = linker.resolver.member(owner, f"{name}=") if owner.name in linker.symbols.classes else UNKNOWN
             if setter.name.startswith("def:"):

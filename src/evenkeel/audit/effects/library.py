@@ -30,6 +30,7 @@ class Library:
             for convention in spec.names:
                 self._by_name.setdefault(convention, []).append(name)
         self._owners = {each.rpartition(".")[0] for each in catalogue.calls} | catalogue.types.keys()
+        self.serialising = frozenset({name for name, spec in catalogue.calls.items() if spec.serialises >= 0})
         self._implying = tuple((each, name) for name, spec in catalogue.types.items() for each in spec.implied_by)
         self._methods: dict[tuple[str, str], str] = {}
         self._decorators: dict[str, DecoratorSpec | None] = {}

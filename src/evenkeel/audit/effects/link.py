@@ -46,6 +46,7 @@ class Linker:
         self.sketches = Sketches(self.handover, self.effects, entities)
         self.entities = entities
         self._reads: dict[tuple[Type, str], tuple[tuple[int, Link], ...]] = answers(REMEMBERED, held=self.symbols.held)
+        self.dependencies: dict[tuple[int, str], str] = answers(REMEMBERED, held=self.symbols.held)  # see `implicit`
         self._steady: dict[str, Link | None] = {}  # calls that are the same everywhere in the file at hand
         self._relations = {(e.name, r.name): r for e in entities.values() for r in e.relations}
 

@@ -10,12 +10,12 @@ Breadth first from where effects happen, so the first way found is a shortest on
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from evenkeel.audit.effects.private_loops import mark_private_loops
 from evenkeel.audit.effects.standing import Standing
-from evenkeel.audit.effects.summary import Edge, Own, Summary
+from evenkeel.audit.effects.summary import Edge, Summary
 from evenkeel.audit.model.effects import Effect, bind_variables
 from evenkeel.audit.model.flags import Guard, settled
 from evenkeel.audit.model.index import Fetch, Reached, Role
@@ -31,7 +31,8 @@ ENTRY_ORDER: tuple[Role, ...] = (
 )  # fmt: skip
 
 Callers = Mapping[int, Sequence[tuple[int, Edge]]]  # function id -> who calls it, and how
-Key = tuple[str, str, bool, tuple[bool, bool, bool], Guard, int]
+Key = tuple[str, str, bool, bool, bool, bool, Guard, int]
+How = tuple[bool, bool, int, bool, Guard, int]  # spawned, looped, column, kept, guard, statement: as in Reached
 
 
 def propagate(functions: Sequence[Standing], summaries: Sequence[Summary]) -> None:
@@ -47,44 +48,87 @@ def propagate(functions: Sequence[Standing], summaries: Sequence[Summary]) -> No
     mark_private_loops(functions, summaries)
 
 
+class _Found:
+    """What is known to be reached so far, and what callers have not heard of yet."""
+
+    def __init__(self) -> None:
+        self.tables: dict[int, dict[Key, Reached]] = {}  # of the functions that reach anything
+        self.queue: deque[tuple[int, Reached]] = deque()
+        self._counts: dict[int, dict[str, int]] = {}
+
+    def is_full(self, function_id: int, kind: str) -> bool:
+        """Whether a function reaches so much of one kind that no more is taken."""
+        return self._counts.get(function_id, NOTHING).get(kind, 0) >= MAX_DETAILS
+
+    def offer(self, function_id: int, effect: Effect, line: int, following: int, depth: int, how: How) -> None:
+        """Note that a function reaches an effect, unless it is known to, or reaches enough of that kind.
+
+        `line`, `following`, `depth` and `how` are the rest of the `Reached` that is made of it."""
+        spawned, looped, _, kept, guard, statement = how
+        key = (effect.kind, effect.detail, effect.blocking, spawned, looped, kept, guard, statement)
+        table = self.tables.get(function_id)
+        if table is None:
+            table = self.tables[function_id] = {}
+            self._counts[function_id] = {}
+        elif key in table:
+            return
+        seen = self._counts[function_id]
+        count = seen.get(effect.kind, 0)
+        if count >= MAX_DETAILS:
+            return
+        seen[effect.kind] = count + 1
+        reached = table[key] = Reached(effect, line, following, depth, *how)
+        self.queue.append((function_id, reached))
+
+
 def _spread_effects(functions: Sequence[Standing], summaries: Sequence[Summary], callers: Callers) -> None:
-    tables: dict[int, dict[Key, Reached]] = {}  # of the functions that reach anything
-    counts: dict[int, dict[str, int]] = {}
-    queue: deque[tuple[int, Reached]] = deque()
+    found = _Found()
     for summary in summaries:
         for own in summary.effects:
-            _offer(summary.id, _own(own), tables, counts, queue)
+            how = (own.spawned, own.looped, own.column, own.kept, own.guard, own.statement)
+            found.offer(summary.id, own.effect, own.line, -1, 0, how)
+    queue, offer = found.queue, found.offer
     while queue:
         callee, reached = queue.popleft()
+        kind, depth, is_async = reached.effect.kind, reached.depth + 1, functions[callee].is_async
         for caller, edge in callers.get(callee, ()):
-            if reached.statement < 0 and counts.get(caller, NOTHING).get(reached.effect.kind, 0) >= MAX_DETAILS:
-                continue  # it would not be taken
-            guard = _guard_of_caller(edge, reached.guard, summaries[caller].defaults)
-            for each in _through(functions[callee], edge, callee, reached, guard) if guard is not None else ():
-                _offer(caller, each, tables, counts, queue)
-    for function_id, table in tables.items():
+            if reached.statement < 0 and found.is_full(caller, kind):
+                continue
+            guard: Guard | None = edge.guard
+            if reached.guard:
+                guard = _guard_of_caller(edge, reached.guard, summaries[caller].defaults)
+            if guard is None:
+                continue
+            effect = _as_heard(reached.effect, edge, is_async=is_async)
+            spawned = reached.spawned or edge.mode == "spawn"
+            looped, kept = reached.looped or edge.looped, reached.kept or edge.kept
+            if reached.statement < 0:
+                offer(caller, effect, edge.line, callee, depth, (spawned, looped, edge.column, kept, guard, -1))
+                continue
+            stated_effects, statement = _stated(effect, edge, reached.statement)
+            for each in stated_effects:
+                offer(caller, each, edge.line, callee, depth, (spawned, looped, edge.column, kept, guard, statement))
+    for function_id, table in found.tables.items():
         functions[function_id].reaches = tuple(table.values())
 
 
-def _offer(
-    function_id: int,
-    reached: Reached,
-    tables: dict[int, dict[Key, Reached]],
-    counts: dict[int, dict[str, int]],
-    queue: deque[tuple[int, Reached]],
-) -> None:
-    effect = reached.effect
-    how = (reached.spawned, reached.looped, reached.kept)
-    key = (effect.kind, effect.detail, effect.blocking, how, reached.guard, reached.statement)
-    table = tables.setdefault(function_id, {})
-    if key in table:
-        return
-    seen = counts.setdefault(function_id, {})
-    if seen.get(effect.kind, 0) >= MAX_DETAILS:
-        return
-    seen[effect.kind] = seen.get(effect.kind, 0) + 1
-    table[key] = reached
-    queue.append((function_id, reached))
+def _as_heard(effect: Effect, edge: Edge, *, is_async: bool) -> Effect:
+    """A callee's effect as its caller sees it; `is_async`: the callee is."""
+    if edge.variables:
+        effect = bind_variables(effect, edge.variables)
+    if effect.blocking and (is_async or edge.mode in {"offload", "spawn"}):
+        return Effect(effect.kind, effect.detail, False, effect.certain)
+    return effect
+
+
+def _stated(effect: Effect, edge: Edge, statement: int) -> tuple[tuple[Effect, ...], int]:
+    """What running the statement does that the caller gives as parameter number `statement`, once that is known; else the
+    caller's own parameter that it comes from, or -1."""
+    text = dict(edge.texts).get(statement, "")
+    if text:
+        return stated(effect, text), -1
+    passed = (*edge.parameters, *edge.made_from)
+    return (effect,), next((ours for theirs, ours in passed if theirs == statement), -1)
 
 
 def _guard_of_caller(edge: Edge, guard: Guard, defaults: tuple[int, ...]) -> Guard | None:
@@ -98,27 +142,6 @@ def _guard_of_caller(edge: Edge, guard: Guard, defaults: tuple[int, ...]) -> Gua
     if edge.guard or answer == 1 or ours < 0:
         return edge.guard
     return (ours, guard[1], defaults[ours])
-
-
-def _own(own: Own) -> Reached:
-    how = (own.spawned, own.looped, own.column, own.kept, own.guard, own.statement)
-    return Reached(own.effect, own.line, -1, 0, *how)
-
-
-def _through(callee_info: Standing, edge: Edge, callee: int, reached: Reached, guard: Guard) -> Iterator[Reached]:
-    effect = bind_variables(reached.effect, edge.variables)
-    if effect.blocking and (callee_info.is_async or edge.mode in {"offload", "spawn"}):
-        effect = Effect(effect.kind, effect.detail, False, effect.certain)
-    spawned = reached.spawned or edge.mode == "spawn"
-    looped = reached.looped or edge.looped
-    kept = reached.kept or edge.kept
-    text = dict(edge.texts).get(reached.statement, "") if reached.statement >= 0 else ""
-    passed = (*edge.parameters, *edge.made_from)
-    ours = next((mine for theirs, mine in passed if theirs == reached.statement), -1)
-    for each in stated(effect, text) if text else (effect,):
-        statement = -1 if text else ours
-        how = (spawned, looped, edge.column, kept, guard, statement)
-        yield Reached(each, edge.line, callee, reached.depth + 1, *how)
 
 
 def _spread_fetches(functions: Sequence[Standing], summaries: Sequence[Summary], callers: Callers) -> None:

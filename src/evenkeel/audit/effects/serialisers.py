@@ -25,8 +25,9 @@ def serialised_reads(
     """Reads of relationships that schemas make, as implicit calls at the place where the schema is filled.
 
     `links`: of the written calls."""
+    serialising = linker.library.serialising
     for link in links:
-        if link.library and linker.library.call(link.library).serialises >= 0:
+        if link.library in serialising:
             yield from _validated(linker, function_id, link.call, function.calls[link.call])
     schema = _response_schema(linker, function_id, function)
     if schema.name:

@@ -27,32 +27,29 @@ def mentions_of(facts: FileFacts) -> bytes:
     chains = {each.target for each in facts.imports}
     callees: set[str] = set()
     for function in facts.functions:
-        chains.update(_chains_of(function))
+        _add_chains(function, chains)
         callees.update([each.callee for each in function.calls])
-    for callee in callees:
-        holder = callee.rpartition(".")[0]
-        chains.update((holder, holder.partition("[]")[0]))
+    holders = {each.rpartition(".")[0] for each in callees}
+    chains.update(holders)
+    chains.update([each.partition("[]")[0] for each in holders if "[]" in each])
     bits = bytearray(BITS >> 3)
-    for word in {each.removesuffix("[]").rpartition(".")[2] for each in chains}:
-        place = _place(word)
+    for place in {_place(each.removesuffix("[]").rpartition(".")[2]) for each in chains}:
         bits[place >> 3] |= 1 << (place & 7)
     return bytes(bits)
 
 
-def _chains_of(function: Function) -> Iterator[str]:
+def _add_chains(function: Function, chains: set[str]) -> None:
     for assignment in function.assignments:
-        yield from assignment.targets
+        chains.update(assignment.targets)
         if assignment.value.kind == "name":
-            yield assignment.value.text
-    for read in function.reads:
-        yield read.chain.rpartition(".")[0]
+            chains.add(assignment.value.text)
+    chains.update([read.chain.rpartition(".")[0] for read in function.reads])
     for block in function.blocks:
-        yield from block.subject.names if block.subject is not None else ()
-    for call in function.calls:
-        for argument in call.arguments:
-            if argument.value.kind == "name":
-                yield argument.value.text
+        if block.subject is not None:
+            chains.update(block.subject.names)
+    values = [argument.value for call in function.calls for argument in call.arguments]
+    chains.update([each.text for each in values if each.kind == "name"])
 
 
 def _place(word: str) -> int:
-    return zlib.crc32(word.encode(errors="surrogatepass")) % BITS
+    return zlib.crc32(word.encode("utf-8", "surrogatepass")) % BITS
