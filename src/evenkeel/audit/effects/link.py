@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from evenkeel.audit.effects.callees import REMEMBERED, Callees
 from evenkeel.audit.effects.catalogue import CallSpec
@@ -22,6 +23,14 @@ from evenkeel.audit.model.index import Entity, Link, LinkedFunction
 from evenkeel.audit.model.shapes import LOOPS, looped_calls, shape_of
 
 NOT_ASKED = Link(-1)
+Table = dict[str, Link | None]  # what is called -> the link of its calls but for the number
+
+
+class Tables(NamedTuple):
+    """The links of calls that are not awaited, and of those that are."""
+
+    plain: Table
+    awaited: Table
 
 
 class Linker:
@@ -47,12 +56,12 @@ class Linker:
         self.entities = entities
         self._reads: dict[tuple[Type, str], tuple[tuple[int, Link], ...]] = answers(REMEMBERED, held=self.symbols.held)
         self.dependencies: dict[tuple[int, str], str] = answers(REMEMBERED, held=self.symbols.held)  # see `implicit`
-        self._steady: dict[str, Link | None] = {}  # calls that are the same everywhere in the file at hand
+        self._steady = Tables({}, {})  # calls that are the same everywhere in the file at hand
         self._relations = {(e.name, r.name): r for e in entities.values() for r in e.relations}
 
     def link_file(self, file: int) -> tuple[LinkedFunction, ...]:
         """All functions of a file, in the order of its facts."""
-        self._steady.clear()
+        self._steady = Tables({}, {})
         first = self.symbols.first_id[file]
         functions = self.symbols.facts(file).functions
         return tuple([self.link_function(first + index, function) for index, function in enumerate(functions)])
@@ -85,27 +94,31 @@ class Linker:
         """What the calls are of which anything is known."""
         found: list[Link] = []
         local = self.resolver.local_names(function_id)
+        own = Tables({}, {})
         for index, call in enumerate(function.calls):
             steady = is_steady(call, local)
-            link = self._steady.get(call.callee, NOT_ASKED) if steady else NOT_ASKED
+            table = (self._steady if steady else own)[call.awaited]
+            link = table.get(call.callee, NOT_ASKED) if call.receiver < 0 and not call.keys else NOT_ASKED
             if link is NOT_ASKED or (link is not None and link.targets and call.parent >= 0):
-                link = self._link(function_id, function, index, call, steady)
+                link = self._link(function_id, function, index, steady, table)
             elif link is not None:
                 link = _numbered(index, link)
             if link is not None:
                 found.append(link)
         return found
 
-    def _link(self, function_id: int, function: Function, index: int, call: Call, steady: bool) -> Link | None:  # noqa: FBT001
-        """What a call is; None when nothing is known of it. `steady`: see `results.is_steady`."""
+    def _link(self, function_id: int, function: Function, index: int, steady: bool, table: Table) -> Link | None:  # noqa: FBT001
+        """What a call is; None when nothing is known of it. `steady`: see `results.is_steady`. Where it is the same for all
+        that call the same there, it is put into the table."""
+        call = function.calls[index]
         callee, result = self.resolver.call_at(function_id, index, call, steady=steady)
         guessed = -1 if callee.name else self.callees.guess(call)
         sketch = self.sketches.of(callee)
         if not sketch.settled or guessed >= 0 or self._is_special(function_id, function, call, sketch):
             return self._whole_link(function_id, function, index, (callee, result), guessed)
         link = sketch.link(index, result)
-        if steady and self.resolver.is_everywhere(function_id, call):
-            self._steady[call.callee] = link
+        if self.resolver.is_everywhere(function_id, call, steady=steady):
+            table[call.callee] = link
         return link
 
     def _is_special(self, function_id: int, function: Function, call: Call, sketch: Sketch) -> bool:

@@ -156,6 +156,10 @@ class Resolver:
             self._names[key] = found
         return found
 
+    def is_fixed(self, function_id: int, name: str) -> bool:
+        """Whether a name of a function is known to mean the same at all positions."""
+        return (function_id, name) in self._names
+
     def _find_name(self, function_id: int, name: str, position: int) -> tuple[Type, bool]:
         """What a name means at a position of a function, and whether it means the same at all positions."""
         place = self.symbols.places[function_id]

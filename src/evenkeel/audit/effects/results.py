@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from evenkeel.audit.effects.resolve import Resolver
 
 Answers = dict[int, tuple[Type, Type]]  # number of a call -> what it calls, and the type of what that gives
-Place = tuple[int, str]  # file, and what is called there
+Place = tuple[int, str, bool]  # file, or -1 - function id; what is called there, and whether that is awaited
+NOWHERE: Place = (-1, "", False)
 
 REMEMBERED_CALLS = 16_384
 BEING_ASKED = (PENDING, PENDING)
@@ -26,9 +27,12 @@ GENERATOR_MANAGERS = frozenset({"contextlib.contextmanager", "contextlib.asyncco
 def is_steady(call: Call, local: Collection[str]) -> bool:
     """Whether a call calls the same wherever in the file it stands: what it calls begins with a name of the file's top level
     or of the language. `local`: the names that are bound around it."""
-    if call.receiver >= 0 or call.awaited or call.keys or call.callee == "super":
-        return False
-    return call.callee.partition(".")[0].partition("[")[0] not in local
+    return call.receiver < 0 and not call.keys and root_of(call.callee) not in local
+
+
+def root_of(callee: str) -> str:
+    """The name that a chain begins with."""
+    return callee.partition(".")[0].partition("[")[0]
 
 
 class Results:
@@ -64,8 +68,7 @@ class Results:
 
     def call_at(self, function_id: int, index: int, call: Call, *, steady: bool) -> tuple[Type, Type]:
         """`call`, for who has the call at hand and knows whether it is steady."""
-        known = self._of(function_id).get(index)
-        return known or self._ask(function_id, index, call, steady)
+        return self._of(function_id).get(index) or self._ask(function_id, index, call, steady)
 
     def _of(self, function_id: int) -> Answers:
         calls = self._calls.get(function_id)
@@ -75,8 +78,8 @@ class Results:
 
     def _ask(self, function_id: int, index: int, call: Call, steady: bool) -> tuple[Type, Type]:  # noqa: FBT001
         calls = self._of(function_id)
-        place = (self._resolver.symbols.places[function_id].file, call.callee) if steady else None
-        found = self._everywhere.get(place) if place is not None else None
+        place = self._place(function_id, call, steady)
+        found = self._everywhere.get(place)
         if found is not None:
             calls[index] = found
             return found
@@ -85,15 +88,28 @@ class Results:
         known = calls[index] = self._resolve_call(function_id, call)
         if cuts != self._resolver.cuts:
             self._doubtful.append((calls, index))
-        elif place is not None and self._hangs_on_no_argument(known[0]):
+        elif self._is_fixed(function_id, call, steady) and self._hangs_on_no_argument(known[0]):
             self._everywhere[place] = known
         if self._doubtful and not self._resolver.nesting:
             self._doubt()
         return known
 
-    def is_everywhere(self, function_id: int, call: Call) -> bool:
-        """Whether what a steady call gives is known to be the same everywhere in the file."""
-        return (self._resolver.symbols.places[function_id].file, call.callee) in self._everywhere
+    def is_everywhere(self, function_id: int, call: Call, *, steady: bool) -> bool:
+        """Whether what a call gives is known to be the same everywhere in the file, or in the function where it begins with a
+        name of the function's."""
+        return self._place(function_id, call, steady) in self._everywhere
+
+    def _place(self, function_id: int, call: Call, steady: bool) -> Place:  # noqa: FBT001
+        if call.receiver >= 0 or call.keys:
+            return NOWHERE
+        where = self._resolver.symbols.places[function_id].file if steady else -1 - function_id
+        return where, call.callee, call.awaited
+
+    def _is_fixed(self, function_id: int, call: Call, steady: bool) -> bool:  # noqa: FBT001
+        """Whether the name that a call begins with means the same at all of its place."""
+        if call.receiver >= 0 or call.keys or call.callee == "super":
+            return False
+        return steady or self._resolver.is_fixed(function_id, root_of(call.callee))
 
     def _hangs_on_no_argument(self, callee: Type) -> bool:
         """Whether all calls of this give the same."""
