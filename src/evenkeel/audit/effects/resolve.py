@@ -19,7 +19,7 @@ from evenkeel.audit.effects.library import Library
 from evenkeel.audit.effects.lineages import Lineages
 from evenkeel.audit.effects.members import Members
 from evenkeel.audit.effects.results import Results
-from evenkeel.audit.effects.scopes import Scopes
+from evenkeel.audit.effects.scopes import Binding, Scopes
 from evenkeel.audit.effects.symbols import Symbols
 from evenkeel.audit.effects.types import NONE, PENDING, UNKNOWN, Type, class_object, first_known
 from evenkeel.audit.model.facts import Value
@@ -73,6 +73,7 @@ class Resolver:
         self._dotted: Remembered[str, Type] = latest_answers(most, held=held)
         self._module_names: Remembered[tuple[int, str], Type] = latest_answers(most, held=held)
         self._names: dict[tuple[int, str], Type] = answers(most, held=held)  # those that mean the same everywhere
+        self._bound: dict[tuple[int, str, int], Type] = answers(most, held=held)  # name after so many of its bindings
         self._walks: dict[tuple[Type, str], Type] = answers(most, held=held)  # where a chain leads from a type
 
     def forget(self) -> None:
@@ -83,6 +84,7 @@ class Resolver:
     def forget_names(self) -> None:
         """Drop what names and chains mean: more is known of parameters or relationships."""
         self._names.clear()
+        self._bound.clear()
         self._walks.clear()
         self._results.forget_names()
 
@@ -168,14 +170,26 @@ class Resolver:
         while index > 0:
             bindings = self.scope(first + index).get(name)
             if bindings:
-                steady = len(bindings) == 1 or index != place.index
-                return self.bound(first + index, bindings, position), steady
+                if len(bindings) > 1 and index == place.index:
+                    return self._bound_before(function_id, name, bindings, position), False
+                return self.bound(first + index, bindings, position), True
             position = END  # a closure runs later than the code around it
             index = max(self.symbols.parents[first + index], 0)
         found = self.module_name(place.file, name)
         if found.name:
             return found, True
         return Type(f"lib:{name}") if self.library.has_builtin(name) else UNKNOWN, True
+
+    def _bound_before(self, function_id: int, name: str, bindings: list[Binding], position: int) -> Type:
+        """What one of several bindings of a name gives it at a position: the same until the next one."""
+        key = (function_id, name, len([each for each in bindings if each.position < position]))
+        known = self._bound.get(key)
+        if known is None:
+            cuts = self.cuts
+            known = self.bound(function_id, bindings, position)
+            if cuts == self.cuts:
+                self._bound[key] = known
+        return known
 
     def enclosing(self, function_id: int) -> int:
         """The function in whose scope a function's defaults and decorators are evaluated."""
