@@ -31,8 +31,6 @@ class Kept:
 
     def concerns(self, chain: str, keys: tuple[str, ...]) -> bool:
         """Whether a chain may go through a state that something was put into."""
-        if not self._resolver.symbols.kept:
-            return False
         if "state." in chain or "ctx." in chain:
             return any(keys) or ".state." in chain or ".ctx." in chain or chain.startswith(("state.", "ctx."))
         return any(keys) if keys else False

@@ -13,7 +13,7 @@ from evenkeel.audit.effects.implicit import LAZY, implicit_calls, reads_along
 from evenkeel.audit.effects.latest import answers
 from evenkeel.audit.effects.queries import Queries
 from evenkeel.audit.effects.resolve import Resolver
-from evenkeel.audit.effects.results import is_steady
+from evenkeel.audit.effects.results import root_of
 from evenkeel.audit.effects.sketches import MAX_TARGETS, Sketch, Sketches
 from evenkeel.audit.effects.statements import key_of
 from evenkeel.audit.effects.types import UNKNOWN, Type, text_of
@@ -96,28 +96,29 @@ class Linker:
         local = self.resolver.local_names(function_id)
         own = Tables({}, {})
         for index, call in enumerate(function.calls):
-            steady = is_steady(call, local)
-            table = (self._steady if steady else own)[call.awaited]
+            root = root_of(call.callee)
+            is_local = root in local
+            table = (own if is_local else self._steady)[call.awaited]
             link = table.get(call.callee, NOT_ASKED) if call.receiver < 0 and not call.keys else NOT_ASKED
             if link is NOT_ASKED or (link is not None and link.targets and call.parent >= 0):
-                link = self._link(function_id, function, index, steady, table)
+                link = self._link(function_id, function, index, root if is_local else "", table)
             elif link is not None:
                 link = _numbered(index, link)
             if link is not None:
                 found.append(link)
         return found
 
-    def _link(self, function_id: int, function: Function, index: int, steady: bool, table: Table) -> Link | None:  # noqa: FBT001
-        """What a call is; None when nothing is known of it. `steady`: see `results.is_steady`. Where it is the same for all
-        that call the same there, it is put into the table."""
+    def _link(self, function_id: int, function: Function, index: int, local: str, table: Table) -> Link | None:
+        """What a call is; None when nothing is known of it. `local`: see `Results.call_at`. Where it is the same for all that
+        call the same there, it is put into the table."""
         call = function.calls[index]
-        callee, result = self.resolver.call_at(function_id, index, call, steady=steady)
+        callee, result, everywhere = self.resolver.call_at(function_id, index, call, local)
         guessed = -1 if callee.name else self.callees.guess(call)
         sketch = self.sketches.of(callee)
         if not sketch.settled or guessed >= 0 or self._is_special(function_id, function, call, sketch):
             return self._whole_link(function_id, function, index, (callee, result), guessed)
         link = sketch.link(index, result)
-        if self.resolver.is_everywhere(function_id, call, steady=steady):
+        if everywhere:
             table[call.callee] = link
         return link
 

@@ -64,11 +64,11 @@ class Resolver:
         self.lineage, self.type_parameters = lineages.lineage, lineages.type_parameters
         self.bindings_of, self.substitute = lineages.bindings_of, lineages.substitute
         self.call, self.result_of, self.returned = results.call, results.result_of, results.returned
-        self.call_at, self.is_everywhere = results.call_at, results.is_everywhere
+        self.call_at = results.call_at
         self.gives_awaitable = results.gives_awaitable
         self._results = results
         self.owner = symbols.owner
-        self.kept = Kept(self)
+        self.kept, self._keeps = Kept(self), bool(symbols.kept)
         most, held = REMEMBERED_NAMES, symbols.held
         self._dotted: Remembered[str, Type] = latest_answers(most, held=held)
         self._module_names: Remembered[tuple[int, str], Type] = latest_answers(most, held=held)
@@ -165,6 +165,8 @@ class Resolver:
     def _find_name(self, function_id: int, name: str, position: int) -> tuple[Type, bool]:
         """What a name means at a position of a function, and whether it means the same at all positions."""
         place = self.symbols.places[function_id]
+        if name not in self.local_names(function_id):
+            return self._find_global(place.file, name), True
         first = self.symbols.first_id[place.file]
         index = place.index
         while index > 0:
@@ -175,10 +177,13 @@ class Resolver:
                 return self.bound(first + index, bindings, position), True
             position = END  # a closure runs later than the code around it
             index = max(self.symbols.parents[first + index], 0)
-        found = self.module_name(place.file, name)
+        return self._find_global(place.file, name), True
+
+    def _find_global(self, file: int, name: str) -> Type:
+        found = self.module_name(file, name)
         if found.name:
-            return found, True
-        return Type(f"lib:{name}") if self.library.has_builtin(name) else UNKNOWN, True
+            return found
+        return Type(f"lib:{name}") if self.library.has_builtin(name) else UNKNOWN
 
     def _bound_before(self, function_id: int, name: str, bindings: list[Binding], position: int) -> Type:
         """What one of several bindings of a name gives it at a position: the same until the next one."""
@@ -242,7 +247,7 @@ class Resolver:
         if self.nesting > MAX_DEPTH:
             return self.cut()
         root, dot, rest = chain.partition(".")
-        concerned = self.kept.concerns(chain, keys)
+        concerned = self._keeps and self.kept.concerns(chain, keys)
         known = None if concerned or root[-1:] == "]" else self._names.get((function_id, root))
         if known is not None and dot:
             known = self._walks.get((known, rest)) if known.name else UNKNOWN

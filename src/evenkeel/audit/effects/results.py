@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from evenkeel.audit.effects.bindings import MAX_DEPTH
@@ -15,19 +14,15 @@ from evenkeel.audit.model.facts import Call, Function, Value
 if TYPE_CHECKING:
     from evenkeel.audit.effects.resolve import Resolver
 
-Answers = dict[int, tuple[Type, Type]]  # number of a call -> what it calls, and the type of what that gives
+# What a call calls, the type of what that gives, and whether that is known to be the same everywhere in the file, or in the
+# function where what is called begins with a name of the function's.
+Resolved = tuple[Type, Type, bool]
+Answers = dict[int, Resolved]  # by number of the call
 Place = tuple[int, str, bool]  # file, or -1 - function id; what is called there, and whether that is awaited
-NOWHERE: Place = (-1, "", False)
 
 REMEMBERED_CALLS = 16_384
-BEING_ASKED = (PENDING, PENDING)
+BEING_ASKED: Resolved = (PENDING, PENDING, False)
 GENERATOR_MANAGERS = frozenset({"contextlib.contextmanager", "contextlib.asynccontextmanager"})
-
-
-def is_steady(call: Call, local: Collection[str]) -> bool:
-    """Whether a call calls the same wherever in the file it stands: what it calls begins with a name of the file's top level
-    or of the language. `local`: the names that are bound around it."""
-    return call.receiver < 0 and not call.keys and root_of(call.callee) not in local
 
 
 def root_of(callee: str) -> str:
@@ -42,33 +37,39 @@ class Results:
         self._resolver = resolver
         symbols = resolver.symbols
         self._calls: Remembered[int, Answers] = latest_answers(REMEMBERED_FUNCTIONS, held=symbols.held)
-        self._everywhere: dict[Place, tuple[Type, Type]] = answers(REMEMBERED_CALLS, held=symbols.held)
+        self._everywhere: dict[Place, Resolved] = answers(REMEMBERED_CALLS, held=symbols.held)
         self._returns: dict[int, Type] = {}
+        self._fixed: dict[Type, Type | None] = answers(REMEMBERED_CALLS, held=symbols.held)
         self._doubtful: list[tuple[Answers, int]] = []
 
     def forget(self) -> None:
         """Drop what was answered before callers were asked what they pass."""
         self._calls.clear()
         self._returns.clear()
+        self._fixed.clear()
         self._resolver.kept.forget()
 
     def forget_names(self) -> None:
         """Drop what names mean everywhere: more is known of parameters or relationships."""
         self._everywhere.clear()
+        self._fixed.clear()
 
-    def call(self, function_id: int, index: int) -> tuple[Type, Type]:
+    def call(self, function_id: int, index: int) -> Resolved:
         """What call number `index` of a function calls, and the type of its result."""
         known = self._of(function_id).get(index)
         if known is None:
             call = self._resolver.symbols.function(function_id).calls[index]
-            return self._ask(function_id, index, call, is_steady(call, self._resolver.local_names(function_id)))
+            root = root_of(call.callee)
+            steady = root not in self._resolver.local_names(function_id)
+            return self._ask(function_id, index, call, root if not steady else "")
         if known is BEING_ASKED:
             self._resolver.cuts += 1
         return known
 
-    def call_at(self, function_id: int, index: int, call: Call, *, steady: bool) -> tuple[Type, Type]:
-        """`call`, for who has the call at hand and knows whether it is steady."""
-        return self._of(function_id).get(index) or self._ask(function_id, index, call, steady)
+    def call_at(self, function_id: int, index: int, call: Call, local: str) -> Resolved:
+        """`call`, for who has the call at hand. `local`: the name that it begins with, where the function or one around it
+        binds that; "" where that means the same in the whole file."""
+        return self._of(function_id).get(index) or self._ask(function_id, index, call, local)
 
     def _of(self, function_id: int) -> Answers:
         calls = self._calls.get(function_id)
@@ -76,49 +77,49 @@ class Results:
             calls = self._calls[function_id] = {}
         return calls
 
-    def _ask(self, function_id: int, index: int, call: Call, steady: bool) -> tuple[Type, Type]:  # noqa: FBT001
-        calls = self._of(function_id)
-        place = self._place(function_id, call, steady)
-        found = self._everywhere.get(place)
-        if found is not None:
-            calls[index] = found
-            return found
-        cuts = self._resolver.cuts
+    def _ask(self, function_id: int, index: int, call: Call, local: str) -> Resolved:
+        calls, resolver = self._of(function_id), self._resolver
+        place: Place | None = None
+        if call.receiver < 0 and not call.keys:
+            where = -1 - function_id if local else resolver.symbols.places[function_id].file
+            place = (where, call.callee, call.awaited)
+            found = self._everywhere.get(place)
+            if found is not None:
+                calls[index] = found
+                return found
+        cuts = resolver.cuts
         calls[index] = BEING_ASKED
         known = calls[index] = self._resolve_call(function_id, call)
-        if cuts != self._resolver.cuts:
+        if cuts != resolver.cuts:
+            known = calls[index] = (known[0], known[1], False)
             self._doubtful.append((calls, index))
-        elif self._is_fixed(function_id, call, steady) and self._hangs_on_no_argument(known[0]):
-            self._everywhere[place] = known
-        if self._doubtful and not self._resolver.nesting:
+        elif known[2]:
+            if place is not None and (not local or resolver.is_fixed(function_id, local)):
+                self._everywhere[place] = known
+            else:
+                known = calls[index] = (known[0], known[1], False)
+        if self._doubtful and not resolver.nesting:
             self._doubt()
         return known
 
-    def is_everywhere(self, function_id: int, call: Call, *, steady: bool) -> bool:
-        """Whether what a call gives is known to be the same everywhere in the file, or in the function where it begins with a
-        name of the function's."""
-        return self._place(function_id, call, steady) in self._everywhere
+    def fixed_result(self, callee: Type) -> Type | None:
+        """What all calls of this give; None where that hangs on what they are given."""
+        known = self._fixed.get(callee, PENDING)
+        if known is PENDING:
+            cuts = self._resolver.cuts
+            known = self._find_fixed(callee)
+            if cuts == self._resolver.cuts:
+                self._fixed[callee] = known
+        return known
 
-    def _place(self, function_id: int, call: Call, steady: bool) -> Place:  # noqa: FBT001
-        if call.receiver >= 0 or call.keys:
-            return NOWHERE
-        where = self._resolver.symbols.places[function_id].file if steady else -1 - function_id
-        return where, call.callee, call.awaited
-
-    def _is_fixed(self, function_id: int, call: Call, steady: bool) -> bool:  # noqa: FBT001
-        """Whether the name that a call begins with means the same at all of its place."""
-        if call.receiver >= 0 or call.keys or call.callee == "super":
-            return False
-        return steady or self._resolver.is_fixed(function_id, root_of(call.callee))
-
-    def _hangs_on_no_argument(self, callee: Type) -> bool:
-        """Whether all calls of this give the same."""
+    def _find_fixed(self, callee: Type) -> Type | None:
         kind, _, rest = callee.name.partition(":")
         if kind in {"lib", "bound"}:
-            return self._resolver.library.known_result(rest, callee.args) is not None
+            return self._resolver.library.known_result(rest, callee.args)
         if kind == "def":
-            return not _has_variables(self.returned(int(rest), callee.args))
-        return kind in {"", "type", "module"}
+            found = self.returned(int(rest), callee.args)
+            return None if _has_variables(found) else found
+        return self.result_of(callee) if kind in {"", "type", "module"} else None
 
     def _doubt(self) -> None:
         """Once the outermost question is answered, forget what was answered inside a circle: asked anew, more is known."""
@@ -126,17 +127,18 @@ class Results:
             calls.pop(index, None)
         self._doubtful.clear()
 
-    def _resolve_call(self, function_id: int, call: Call) -> tuple[Type, Type]:
+    def _resolve_call(self, function_id: int, call: Call) -> Resolved:
         if call.callee == "super":
             owner = self._method_owner(function_id)
-            return UNKNOWN, Type("super", (Type(owner.name),)) if owner else UNKNOWN
+            return UNKNOWN, Type("super", (Type(owner.name),)) if owner else UNKNOWN, False
         callee = self._resolver.chain(function_id, call.callee, call.receiver, call.position, call.keys)
         if not callee.name and "." in call.callee:
             callee = self.conventional(call)
-        result = self.result_of(callee, function_id, call)
+        fixed = self.fixed_result(callee)
+        result = fixed if fixed is not None else self.result_of(callee, function_id, call)
         if call.awaited and self.gives_awaitable(callee):
             result = self._resolver.library.awaited(result)
-        return callee, result
+        return callee, result, fixed is not None
 
     def gives_awaitable(self, callee: Type) -> bool:
         """Whether `await` is asked of what the call gives, not of a coroutine function, whose result is not awaited."""
