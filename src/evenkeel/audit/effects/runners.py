@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from evenkeel.audit.effects.callees import Callees
 from evenkeel.audit.effects.catalogue import CallSpec
 from evenkeel.audit.effects.resolve import Resolver
-from evenkeel.audit.model.facts import Argument, Call, Function, Value
+from evenkeel.audit.effects.types import UNKNOWN, parse_type
+from evenkeel.audit.model.facts import Argument, Call, Function, Parameter, Value
 from evenkeel.audit.model.flow import loops_around
 from evenkeel.audit.model.index import CallMode
 
 MAX_DEPTH = 8
+PLAIN_DATA = frozenset({"str", "bytes", "int", "float", "bool", "complex", "dict", "Dict", "None"})
+RESOURCES = frozenset({"session", "connection", "cursor", "transaction", "engine"})  # roles of what is used, not run
 
 
 class Runners:
@@ -78,7 +82,7 @@ class Runners:
 
     def _read(self, function_id: int, depth: int) -> dict[str, CallMode]:
         function = self._resolver.symbols.function(function_id)
-        names = {each.name for each in function.parameters} - {"self", "cls"}
+        names = {each.name for each in function.parameters if self._may_be_run(function_id, each)}
         found: dict[str, CallMode] = {}
         for index, call in enumerate(function.calls) if names else ():
             if call.callee in names:
@@ -87,6 +91,14 @@ class Runners:
                 for name, mode in self._through(function_id, function, index, names, depth):
                     found.setdefault(name, mode)
         return found
+
+    def _may_be_run(self, function_id: int, parameter: Parameter) -> bool:
+        """Whether a parameter may hold something that can be run: no session, text or number can."""
+        text = parameter.annotation
+        if parameter.name in {"self", "cls"} or (text and is_plain_data(text)):
+            return False
+        declared = self._resolver.annotations.resolve(function_id, text) if text else UNKNOWN
+        return self._resolver.library.type_spec(declared.name).role not in RESOURCES
 
     def _through(
         self, function_id: int, function: Function, index: int, names: set[str], depth: int
@@ -127,6 +139,15 @@ class Runners:
                 mode = self.of(target, depth + 1).get(parameter)
                 if mode is not None:
                     yield name, mode
+
+
+@lru_cache(maxsize=4_096)
+def is_plain_data(annotation: str) -> bool:
+    """Whether an annotation names nothing but built-in values: `str`, `int | None`, `dict[str, Any]`."""
+    head, inner = parse_type(annotation)
+    if head == "|" or head.rpartition(".")[2] in {"Optional", "Union"}:
+        return all(is_plain_data(each) for each in inner)
+    return head in PLAIN_DATA
 
 
 def passed(target: Function, call: Call, parameter: str) -> Value | None:

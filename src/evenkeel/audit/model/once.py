@@ -85,7 +85,7 @@ def _classes(function: Function) -> set[str]:
 def _remembered(function: Function, block: Block) -> Region | None:
     """`if key not in cache: cache[key] = load(key)`, and `found = cache.get(key); if found is not None: return found`."""
     text = block.subject.text if block.subject is not None else ""
-    member = MEMBER.match(text)
+    member = MEMBER.match(text) if " in " in text else None
     missing, present = MISSING.match(text), PRESENT.match(text)
     absent = member[1] is not None if member is not None else missing is not None
     if member is not None:
