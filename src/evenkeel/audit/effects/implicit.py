@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
-
-import msgspec
 
 from evenkeel.audit.effects.class_views import view_reads
 from evenkeel.audit.effects.library import made_effects
+from evenkeel.audit.effects.reads import Implicit, implied_call, reads
 from evenkeel.audit.effects.serialisers import serialised_reads
 from evenkeel.audit.effects.types import UNKNOWN, Type, parse_type, split_top
 from evenkeel.audit.model.effects import Effect
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
 
 INJECTORS = frozenset({"Depends", "Security", "Provide", "Inject", "FromDishka"})
 LAZY = "orm.relationship"  # library name of a read that loads a relationship
-
-Implicit = tuple[Call, Link]
 
 
 def implicit_calls(linker: Linker, function_id: int, function: Function, links: Sequence[Link]) -> list[Implicit]:
@@ -42,8 +39,9 @@ def _all(linker: Linker, function_id: int, function: Function, links: Sequence[L
             found.extend(_managed(linker, function_id, block, index))
         elif block.kind in {"for", "comprehension"}:
             found.extend(_iterated(linker, function_id, block, index))
-    _read(linker, function_id, function, found)
-    found.extend(_set(linker, function_id, function))
+    found.extend(reads(linker, function_id, function))
+    if linker.members.setters:
+        found.extend(_set(linker, function_id, function))
     if function.is_async:
         found.extend(_awaited(linker, function_id, function))
     found.extend(serialised_reads(linker, function_id, function, links))
@@ -56,10 +54,6 @@ def _numbered(link: Link, index: int) -> Link:
         index, link.library, link.targets, link.effects, link.mode, link.runs, link.receiver, link.result, link.query,
         link.certain, link.implicit, link.key,
     )  # fmt: skip
-
-
-def _call(text: str, line: int, position: int, block: int, end_line: int = 0) -> Call:
-    return Call(text, -1, line, end_line or line, 0, position, block)
 
 
 def _injected(linker: Linker, function_id: int, function: Function) -> Iterator[Implicit]:
@@ -78,7 +72,7 @@ def _injected(linker: Linker, function_id: int, function: Function) -> Iterator[
         if not described.targets:
             continue
         sync = not linker.symbols.function(described.targets[0]).is_async
-        call = _call(f"<inject> {name}", function.line, -1, 0)
+        call = implied_call(f"<inject> {name}", function.line, -1, 0)
         targets = tuple(described.targets)
         yield (
             call,
@@ -154,7 +148,7 @@ def _managed(linker: Linker, function_id: int, block: Block, index: int) -> Iter
         targets = _special_targets(linker, manager, (special,))
         effects = _manager_effects(linker, manager, kind, is_async=block.is_async)
         if targets or effects:
-            call = _call(f"<{kind}> {block.subject.text}", line, position, index)
+            call = implied_call(f"<{kind}> {block.subject.text}", line, position, index)
             yield call, Link(0, targets=targets, effects=effects, implicit=kind, receiver=str(manager))
 
 
@@ -183,7 +177,7 @@ def _iterated(linker: Linker, function_id: int, block: Block, index: int) -> Ite
     effects = linker.library.lazy_effects(holder, awaited=block.is_async)
     if effects:
         outer = max(_parent(linker, function_id, index), 0)
-        call = _call(f"<iterate> {block.subject.text}", block.line, block.start, outer)
+        call = implied_call(f"<iterate> {block.subject.text}", block.line, block.start, outer)
         yield (
             call,
             Link(0, library=holder.name, effects=effects, implicit="iterate", receiver=str(holder), result="list"),
@@ -197,7 +191,7 @@ def _awaited(linker: Linker, function_id: int, function: Function) -> Iterator[I
         effects = linker.library.awaited_effects(holder)
         if effects:
             link = Link(0, library=holder.name, effects=effects, implicit="evaluate", receiver=str(holder))
-            yield _call(f"<await> {value.text}", line, position, block), link
+            yield implied_call(f"<await> {value.text}", line, position, block), link
 
 
 def _awaited_names(function: Function) -> Iterator[tuple[Value, int, int, int]]:
@@ -217,86 +211,16 @@ def _parent(linker: Linker, function_id: int, block: int) -> int:
     return linker.symbols.function(function_id).blocks[block].parent
 
 
-def _read(linker: Linker, function_id: int, function: Function, found: list[Implicit]) -> None:
-    """Adds the reads of chains, and of what the callees of calls hang on."""
-    for read in function.reads:
-        if "." in read.chain:
-            at = (read.line, read.position, read.block)
-            found.extend(_along(linker, function_id, read.chain, read.receiver, at))
-    for call in function.calls:
-        holder = call.callee.rpartition(".")[0]
-        if "." in holder:
-            at = (call.line, call.position - 1, call.block)
-            found.extend(_along(linker, function_id, holder, call.receiver, at))
-
-
-def _along(
-    linker: Linker, function_id: int, chain: str, receiver: int, at: tuple[int, int, int]
-) -> Iterable[Implicit]:
-    """Properties, effectful attributes and lazy relationships on the way of a chain."""
-    root, _, rest = chain.partition(".")
-    holder = linker.resolver.chain(function_id, root, receiver, at[1])
-    reads = linker.reads_along(holder, rest) if holder.name else ()
-    return _reads_at(chain, reads, at) if reads else ()
-
-
-def _reads_at(
-    chain: str, reads: Sequence[tuple[int, Link]], at: tuple[int, int, int]
-) -> Iterator[Implicit]:
-    for number, link in reads:
-        read = ".".join(chain.split(".")[: number + 1])
-        yield _call(f"<read> {read}", at[0], at[1], at[2]), link
-
-
-def reads_along(linker: Linker, holder: Type, chain: str) -> Iterator[tuple[int, Link]]:
-    """What reading a chain of attributes of a value does: number of the attribute, from 1, and the link of reading it."""
-    segments = chain.split(".")
-    for number, segment in enumerate(segments, start=1):
-        link = _attribute_link(linker, holder, segment.partition("[")[0])
-        if link is not None:
-            yield number, link
-        holder = linker.resolver.walk(holder, segment)
-        if not holder.name:
-            return
-
-
-def _attribute_link(linker: Linker, holder: Type, name: str) -> Link | None:
-    if holder.name == "union":
-        return _merged([each for of in holder.args if (each := _attribute_link(linker, of, name)) is not None])
-    if holder.name == "type" or ":" in holder.name:
-        return None
-    member = linker.resolver.member(holder, name)
-    if member.name.startswith("def:"):
-        function_id = int(member.name[4:])
-        if not linker.resolver.is_property(function_id):
-            return None
-        result = str(linker.resolver.returned(function_id, (holder,)))
-        return Link(0, targets=(function_id,), implicit="read", receiver=str(holder), result=result)
-    for ancestor in linker.resolver.lineage(holder):
-        spec = linker.library.attribute(ancestor, name)
-        if spec is not None and spec.effects:
-            effects = made_effects(spec.effects, "", blocking=spec.blocking)
-            return Link(0, library=f"{ancestor.name}.{name}", effects=effects, implicit="read", receiver=str(holder))
-    return linker.relation_link(holder, name)
-
-
-def _merged(links: list[Link]) -> Link | None:
-    """What reading an attribute does where the holder may be one of several types: any of it."""
-    if not links:
-        return None
-    targets = dict.fromkeys(target for each in links for target in each.targets)
-    effects = dict.fromkeys(effect for each in links for effect in each.effects)
-    return msgspec.structs.replace(links[0], targets=tuple(targets), effects=tuple(effects))
-
-
 def _set(linker: Linker, function_id: int, function: Function) -> Iterator[Implicit]:
     for assignment in function.assignments:
         for target in assignment.targets:
             if "." not in target or target.endswith("[]"):
                 continue
             holder, _, name = target.rpartition(".")
+            if name not in linker.members.setters:
+                continue
             owner = linker.resolver.chain(function_id, holder, -1, assignment.position) if holder else UNKNOWN
             setter = linker.resolver.member(owner, f"{name}=") if owner.name in linker.symbols.classes else UNKNOWN
             if setter.name.startswith("def:"):
-                call = _call(f"<set> {target}", assignment.line, assignment.position, assignment.block)
+                call = implied_call(f"<set> {target}", assignment.line, assignment.position, assignment.block)
                 yield call, Link(0, targets=(int(setter.name[4:]),), implicit="set", receiver=str(owner))

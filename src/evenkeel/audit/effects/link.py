@@ -9,9 +9,10 @@ from evenkeel.audit.effects.callees import REMEMBERED, Callees
 from evenkeel.audit.effects.catalogue import CallSpec
 from evenkeel.audit.effects.consequences import LibraryEffects
 from evenkeel.audit.effects.handover import Handover
-from evenkeel.audit.effects.implicit import LAZY, implicit_calls, reads_along
+from evenkeel.audit.effects.implicit import LAZY, implicit_calls
 from evenkeel.audit.effects.latest import answers
 from evenkeel.audit.effects.queries import Queries
+from evenkeel.audit.effects.reads import member_names, reads_along, tells
 from evenkeel.audit.effects.resolve import Resolver
 from evenkeel.audit.effects.results import root_of
 from evenkeel.audit.effects.sketches import MAX_TARGETS, Sketch, Sketches
@@ -54,6 +55,8 @@ class Linker:
         self.effects = LibraryEffects(resolver, self.queries)
         self.sketches = Sketches(self.handover, self.effects, entities)
         self.entities = entities
+        self.members = member_names(resolver, entities)
+        self._telling: dict[str, bool] = answers(REMEMBERED, held=self.symbols.held)
         self._reads: dict[tuple[Type, str], tuple[tuple[int, Link], ...]] = answers(REMEMBERED, held=self.symbols.held)
         self.dependencies: dict[tuple[int, str], str] = answers(REMEMBERED, held=self.symbols.held)  # see `implicit`
         self._steady = Tables({}, {})  # calls that are the same everywhere in the file at hand
@@ -173,8 +176,15 @@ class Linker:
         key = self.library.argument(call, spec.key, spec) if spec is not None and spec.key >= 0 else None
         return key.text if key is not None else key_of(query)
 
+    def tells(self, chain: str) -> bool:
+        """Whether reading a chain of attributes may do anything."""
+        known = self._telling.get(chain)
+        if known is None:
+            known = self._telling[chain] = tells(chain, self.members.read)
+        return known
+
     def reads_along(self, holder: Type, chain: str) -> tuple[tuple[int, Link], ...]:
-        """What reading a chain of attributes of a value does, see `implicit.reads_along`."""
+        """What reading a chain of attributes of a value does, see `reads.reads_along`."""
         key = (holder, chain)
         known = self._reads.get(key)
         if known is None:

@@ -86,7 +86,7 @@ class Sketches:
 
     def _runs_arguments(self, described: Described) -> bool:
         """Whether one of the functions that are called runs what it is given."""
-        return any([bool(self._handover.runners.of(each)) for each in described.targets])
+        return any(map(self._handover.runners.of, described.targets))
 
     def variables(self, described: Described) -> tuple[tuple[str, str], ...]:
         """How the receiver binds the type variables of the class that a target belongs to, and which entity it is.
