@@ -139,7 +139,9 @@ class Bindings:
         position = assignment.position
         if assignment.annotation:
             value = self._resolver.annotations.declared(
-                function_id, assignment.annotation, lambda: self._resolver.value(function_id, assignment.value, position)
+                function_id,
+                assignment.annotation,
+                lambda: self._resolver.value(function_id, assignment.value, position),
             )
         else:
             value = self._resolver.value(function_id, assignment.value, position)

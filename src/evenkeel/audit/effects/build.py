@@ -19,10 +19,10 @@ from evenkeel.audit.effects.lifetimes import kept_parts, lasting_classes
 from evenkeel.audit.effects.link import Linker
 from evenkeel.audit.effects.linked import Emit, FileLinks, Functions, Linked, Names, Surroundings
 from evenkeel.audit.effects.overrides import overrides
+from evenkeel.audit.effects.passing import Known
 from evenkeel.audit.effects.per_element import is_per_element, learn_elements
 from evenkeel.audit.effects.resolve import Resolver
 from evenkeel.audit.effects.spreading import spread
-from evenkeel.audit.effects.passing import Known
 from evenkeel.audit.effects.summary import summarise
 from evenkeel.audit.effects.symbols import Symbols
 from evenkeel.audit.effects.types import Type

@@ -59,10 +59,11 @@ def passed_on(
 
 
 def _may_pass_text(scene: Scene, call: Call, statements: Mapping[str, str]) -> bool:
-    values = [each.value for each in call.arguments]
-    return any([each.kind == "string" or (each.kind == "name" and each.text in scene.texts) for each in values]) or (
-        bool(statements) and any(each.text.endswith("[]") for each in values)
-    )
+    for each in call.arguments:
+        value = each.value
+        if value.kind == "string" or (value.kind == "name" and value.text in scene.texts):
+            return True
+    return bool(statements) and any(each.value.text.endswith("[]") for each in call.arguments)
 
 
 def _outer_names(function_id: int, function: Function, project: Known) -> Taints:

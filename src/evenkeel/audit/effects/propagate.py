@@ -87,29 +87,30 @@ def _spread_effects(functions: Sequence[Standing], summaries: Sequence[Summary],
         for own in summary.effects:
             how = (own.spawned, own.looped, own.column, own.kept, own.guard, own.statement)
             found.offer(summary.id, own.effect, own.line, -1, 0, how)
-    queue, offer = found.queue, found.offer
+    queue = found.queue
     while queue:
         callee, reached = queue.popleft()
-        kind, depth, is_async = reached.effect.kind, reached.depth + 1, functions[callee].is_async
+        kind, is_async = reached.effect.kind, functions[callee].is_async
         for caller, edge in callers.get(callee, ()):
             if reached.statement < 0 and found.is_full(caller, kind):
                 continue
             guard: Guard | None = edge.guard
             if reached.guard:
                 guard = _guard_of_caller(edge, reached.guard, summaries[caller].defaults)
-            if guard is None:
-                continue
-            effect = _as_heard(reached.effect, edge, is_async=is_async)
-            spawned = reached.spawned or edge.mode == "spawn"
-            looped, kept = reached.looped or edge.looped, reached.kept or edge.kept
-            if reached.statement < 0:
-                offer(caller, effect, edge.line, callee, depth, (spawned, looped, edge.column, kept, guard, -1))
-                continue
-            stated_effects, statement = _stated(effect, edge, reached.statement)
-            for each in stated_effects:
-                offer(caller, each, edge.line, callee, depth, (spawned, looped, edge.column, kept, guard, statement))
+            if guard is not None:
+                _tell(found, caller, edge, reached, guard, _as_heard(reached.effect, edge, is_async=is_async))
     for function_id, table in found.tables.items():
         functions[function_id].reaches = tuple(table.values())
+
+
+def _tell(found: _Found, caller: int, edge: Edge, reached: Reached, guard: Guard, effect: Effect) -> None:
+    """Let a caller know what its callee reaches; `effect` and `guard` are as the caller sees them."""
+    spawned = reached.spawned or edge.mode == "spawn"
+    looped, kept = reached.looped or edge.looped, reached.kept or edge.kept
+    effects, statement = ((effect,), -1) if reached.statement < 0 else _stated(effect, edge, reached.statement)
+    for each in effects:
+        how = (spawned, looped, edge.column, kept, guard, statement)
+        found.offer(caller, each, edge.line, edge.callee, reached.depth + 1, how)
 
 
 def _as_heard(effect: Effect, edge: Edge, *, is_async: bool) -> Effect:

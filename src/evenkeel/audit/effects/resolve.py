@@ -21,19 +21,9 @@ from evenkeel.audit.effects.members import Members
 from evenkeel.audit.effects.results import Results
 from evenkeel.audit.effects.scopes import Binding, Scopes
 from evenkeel.audit.effects.symbols import Symbols
-from evenkeel.audit.effects.types import NONE, PENDING, UNKNOWN, Type, class_object, first_known
+from evenkeel.audit.effects.types import LITERALS, NONE, PENDING, UNKNOWN, Type, class_object, first_known
 from evenkeel.audit.model.facts import Value
 
-LITERALS = {
-    "string": Type("str"),
-    "bytes": Type("bytes"),
-    "number": Type("int"),
-    "list": Type("list"),
-    "set": Type("set"),
-    "dict": Type("dict"),
-    "tuple": Type("tuple"),
-    "comprehension": Type("list"),
-}
 REMEMBERED_NAMES = 16_384
 END = 1 << 60  # a position after everything
 COLLECTIONS = frozenset({"list", "set", "comprehension"})

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from evenkeel.audit.effects.bindings import MAX_DEPTH
 from evenkeel.audit.effects.expressions import Arguments
+from evenkeel.audit.effects.generics import bind, gives_own_kind, has_variables, replaced
 from evenkeel.audit.effects.latest import Remembered, answers, latest_answers
 from evenkeel.audit.effects.symbols import REMEMBERED_FUNCTIONS, ClassSymbol
 from evenkeel.audit.effects.types import MANAGER, PENDING, UNKNOWN, Type, element_of, first_known
@@ -118,7 +119,7 @@ class Results:
             return self._resolver.library.known_result(rest, callee.args)
         if kind == "def":
             found = self.returned(int(rest), callee.args)
-            return None if _has_variables(found) else found
+            return None if has_variables(found) else found
         return self.result_of(callee) if kind in {"", "type", "module"} else None
 
     def _doubt(self) -> None:
@@ -249,9 +250,9 @@ class Results:
         function = self._resolver.symbols.function(function_id)
         if base is not None and function.parameters and function.parameters[0].annotation:
             declared = self._resolver.annotations.resolve(function_id, function.parameters[0].annotation)
-            self._match(declared.args[0] if declared.name == "type" else declared, receiver, mapping)
-        if base is not None and base.name != receiver.name and _gives_own_kind(function):
-            result = _replaced(result, owner.name, receiver)
+            bind(declared.args[0] if declared.name == "type" else declared, receiver, mapping)
+        if base is not None and base.name != receiver.name and gives_own_kind(function):
+            result = replaced(result, owner.name, receiver)
         return self._resolver.substitute(result, mapping)
 
     def _read_return(self, function_id: int) -> Type:
@@ -276,7 +277,7 @@ class Results:
 
     def _with_arguments(self, target: int, result: Type, function_id: int, call: Call | None) -> Type:
         """Bind a function's own type variables from the arguments: `get(model: type[T]) -> T`."""
-        if call is None or not _has_variables(result):
+        if call is None or not has_variables(result):
             return result
         mapping: dict[str, Type] = {}
         parameters = [
@@ -289,32 +290,5 @@ class Results:
             parameter = named[0] if named else parameters[position] if position < len(parameters) else None
             if parameter is not None and parameter.annotation:
                 declared = self._resolver.annotations.resolve(target, parameter.annotation)
-                self._match(declared, self._resolver.value(function_id, argument.value, call.position), mapping)
+                bind(declared, self._resolver.value(function_id, argument.value, call.position), mapping)
         return self._resolver.substitute(result, mapping)
-
-    def _match(self, declared: Type, given: Type, mapping: dict[str, Type]) -> None:
-        if declared.name.startswith("var:"):
-            mapping.setdefault(declared.name[4:], given)
-        elif declared.name == given.name:
-            for left, right in zip(declared.args, given.args, strict=False):
-                self._match(left, right, mapping)
-
-
-def _has_variables(of: Type) -> bool:
-    return of.name.startswith("var:") or any([_has_variables(each) for each in of.args])
-
-
-def _gives_own_kind(function: Function) -> bool:
-    """Whether what a method gives is of the class it is called on, not of the one that defines it."""
-    if function.returns:
-        return False
-    own = {function.parameters[0].name} if function.parameters else set()
-    return any(each.chain == "classmethod" for each in function.decorators) or all(
-        each.value.text in own for each in function.exits if each.kind == "return"
-    )
-
-
-def _replaced(type_: Type, name: str, by: Type) -> Type:
-    if type_.name == name:
-        return by
-    return type_._replace(args=tuple(_replaced(each, name, by) for each in type_.args))

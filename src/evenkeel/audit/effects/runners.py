@@ -87,7 +87,7 @@ class Runners:
         for index, call in enumerate(function.calls) if names else ():
             if call.callee in names:
                 found.setdefault(call.callee, "")
-            elif any([_named(each.value, function, names) for each in call.arguments]):
+            elif any(_named(each.value, function, names) for each in call.arguments):
                 for name, mode in self._through(function_id, function, index, names, depth):
                     found.setdefault(name, mode)
         return found

@@ -35,6 +35,16 @@ UNKNOWN = Type("")
 PENDING = Type("")  # UNKNOWN for now: what stands for an answer while it is looked for
 MANAGER = "contextlib._GeneratorContextManager"  # what a `@contextmanager` function gives; args[0] is what it yields
 NONE = Type("None")
+LITERALS = {
+    "string": Type("str"),
+    "bytes": Type("bytes"),
+    "number": Type("int"),
+    "list": Type("list"),
+    "set": Type("set"),
+    "dict": Type("dict"),
+    "tuple": Type("tuple"),
+    "comprehension": Type("list"),
+}
 
 
 def text_of(of: Type) -> str:
