@@ -43,7 +43,7 @@ class FunctionView:
 
     def holds(self, *texts: str, any_case: bool = False) -> bool:
         """Whether one of the texts stands anywhere in its facts: quick, before anything is decoded."""
-        encoded = bytes(self.module.outline.functions[self.number])
+        encoded = self.module.codes[self.number]
         where = encoded.lower() if any_case else encoded
         return any(each.encode() in where for each in texts)
 
@@ -195,6 +195,12 @@ class FunctionView:
     def types(self) -> dict[str, str]:
         """Types of parameters and variables, where known."""
         return dict(self.linked.types)
+
+    @FoundOnce
+    def knows_entities(self) -> bool:
+        """Whether one of its variables is known to be an entity; nothing is decoded for it."""
+        entities = self.module.index.entities
+        return any(type_ in entities for _, type_ in self.linked.types)
 
     def role_of(self, type_text: str) -> str:
         """What kind of thing a type is: session, connection, transaction, entity, ...; "" when nothing says so."""

@@ -35,6 +35,11 @@ class Load(NamedTuple):
     literals: tuple[str, ...] = ()
 
 
+def may_load_twice(function: FunctionView) -> bool:
+    """Whether a load may give what is at hand already: another load's row, or an entity's. Nothing is decoded for it."""
+    return function.count_marked(GETS) > 1 or bool(function.mask & GETS and function.knows_entities)
+
+
 @once_a_function
 def loads_of(function: FunctionView) -> Iterator[Load]:
     """Every load by key of a function, in evaluation order; but by an element, whose index the facts do not tell."""
@@ -64,8 +69,7 @@ def _direct(call: CallView) -> Iterator[Load]:
     written = call.fact if call.link.implicit == "" else None
     if read is None or written is None or not is_single(call.function.fact, written, call.link):
         return
-    names = set(call.function.types) | {t for a in call.function.fact.assignments for t in a.targets}
-    names.update(each.name for each in call.function.fact.parameters)
+    names = _names(call.function)
     chains = key_chains(written, call.link)
     key = tuple(each for each in chains if each.partition(".")[0] in names and not each.startswith("self."))
     if key:
@@ -80,6 +84,15 @@ def _direct(call: CallView) -> Iterator[Load]:
             is_unique(call.link),
             (call.step,),
         )
+
+
+@once_a_function
+def _names(function: FunctionView) -> Iterator[str]:
+    """What may vary: its variables and parameters."""
+    yield from function.types
+    for each in function.fact.assignments:
+        yield from each.targets
+    yield from (each.name for each in function.fact.parameters)
 
 
 Key = tuple[tuple[str, ...], tuple[str, ...]]  # what varies, and literals

@@ -60,6 +60,8 @@ STATED = mask_of(  # what a statement may turn out to do, once it is known
 
 def mask_of_link(link: Link) -> int:
     """What a call has itself, in tasks of their own too, and its marks."""
+    if not (link.effects or link.mode or link.implicit or link.bounded or "[" in link.result or link.applied >= 0):
+        return 0 if link.library != LAZY_READ else LAZY | READS
     mask = MODES.get(link.mode, 0) | MANAGING.get(link.implicit, 0)
     for effect in link.effects:
         mask |= BITS[effect.kind] | OWN.get(effect.kind, 0) | (BLOCKS if effect.blocking else 0)

@@ -60,7 +60,7 @@ def is_inside(function: FunctionView, call: CallView, loop: Block) -> bool:
 
 def _assigned(function: FunctionView) -> Iterator[Step]:
     """`job.progress = n` in a loop over something else, where `job` is an entity."""
-    if not _holds_rows(function):
+    if not function.knows_entities:
         return
     blocks = function.fact.blocks
     for fact in function.fact.assignments:
@@ -79,12 +79,6 @@ def _assigned(function: FunctionView) -> Iterator[Step]:
                 call = sent or next((c for c in function.calls if c.fact.position > fact.position), None)
                 if call is not None:
                     yield Step(call, entity.name.rpartition(".")[2], column, loop, fact.position, fact.line)
-
-
-def _holds_rows(function: FunctionView) -> bool:
-    """Whether anything in it is known to be an entity."""
-    entities = function.module.index.entities
-    return any(type_ in entities for _, type_ in function.linked.types)
 
 
 def _made_in(function: FunctionView, name: str, loop: Block) -> bool:

@@ -5,24 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import get_args
 
-from evenkeel.audit.model.facts import BlockKind, Call, Function
+from evenkeel.audit.model.facts import Assignment, BlockKind, Call, Function
 from evenkeel.audit.model.flow import loop_numbers
 from evenkeel.audit.model.index import Link
 
 STANDS: dict[str, int] = {kind: 1 << number for number, kind in enumerate(get_args(BlockKind))}
 LOOPS = STANDS["for"] | STANDS["while"] | STANDS["comprehension"]
 PLAIN_WITH = 1 << 16  # a `with` that is no `async with`
+GATHERS = 1 << 18  # adds to what a name holds: `x += y`, `x = x + y`
 YIELDS = 1 << 17  # a generator
 
 
 def shape_of(function: Function) -> int:
-    """Which kinds of blocks stand in a function, and what it is."""
+    """Which kinds of blocks stand in a function, and what else can be told of it so shortly."""
     shape = YIELDS if function.is_generator else 0
     for block in function.blocks:
         shape |= STANDS[block.kind]
         if block.kind == "with" and not block.is_async:
             shape |= PLAIN_WITH
-    return shape
+    return shape | GATHERS if any(map(_gathers, function.assignments)) else shape
+
+
+def _gathers(assignment: Assignment) -> bool:
+    return assignment.operator == "+=" or (assignment.value.kind == "other" and " + " in assignment.value.text)
 
 
 def looped_calls(function: Function, implicit: Sequence[Call], links: Iterable[Link]) -> tuple[int, ...]:

@@ -53,6 +53,11 @@ class ModuleView:
         """The file's facts, its functions still encoded."""
         return _decode_outline(self.encoded)
 
+    @FoundOnce
+    def codes(self) -> tuple[bytes, ...]:
+        """The facts of each function as they are stored, to look for texts in."""
+        return tuple(map(bytes, self.outline.functions))
+
     def holds(self, *texts: str) -> bool:
         """Whether one of the texts stands anywhere in the facts of the file: quick, before anything is decoded."""
         return any(each.encode() in self.encoded for each in texts)
@@ -153,6 +158,7 @@ class ModuleView:
         for function in self.opened:
             function.forget()
         self.opened = []
+        self.__dict__.pop("codes", None)
 
     def entity(self, type_text: str) -> Entity | None:
         """The persistent class a type text names."""
@@ -176,6 +182,7 @@ def mark_ahead(held: Mapping[str, ModuleView]) -> None:
     for module in held.values():
         if module.kind != "generated":
             for function in module.functions:
+                function.info  # noqa: B018
                 function.mask  # noqa: B018 - decodes what is known of the functions that its links lead to
                 function.looped_mask  # noqa: B018
 

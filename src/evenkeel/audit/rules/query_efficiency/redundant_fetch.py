@@ -136,9 +136,8 @@ from evenkeel.audit.model.accesses import short_entity
 from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.finding import Confidence, Finding, Severity, Step
 from evenkeel.audit.model.held import Held, held_before, is_on_purpose
-from evenkeel.audit.model.loads import Load, loads_of
+from evenkeel.audit.model.loads import Load, loads_of, may_load_twice
 from evenkeel.audit.model.loops import per_element
-from evenkeel.audit.model.masks import GETS
 from evenkeel.audit.model.rule import Rule
 from evenkeel.audit.model.view import FunctionView, ModuleView
 
@@ -153,7 +152,7 @@ RULE = Rule(
 def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     """One finding for each call that loads a row which is at hand already."""
     del context
-    for function in module.functions_marked(GETS):
+    for function in filter(may_load_twice, module.functions):
         seen: set[int] = set()
         loads = loads_of(function)
         for load in loads:

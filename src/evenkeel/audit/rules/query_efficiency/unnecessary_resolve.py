@@ -98,8 +98,7 @@ from evenkeel.audit.model.accesses import short_entity
 from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.finding import Finding, Severity
 from evenkeel.audit.model.held import Held, held_before, is_on_purpose
-from evenkeel.audit.model.loads import Load, loads_of
-from evenkeel.audit.model.masks import GETS
+from evenkeel.audit.model.loads import Load, loads_of, may_load_twice
 from evenkeel.audit.model.rule import Rule
 from evenkeel.audit.model.view import FunctionView, ModuleView
 
@@ -114,7 +113,7 @@ RULE = Rule(
 def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     """One finding for each call that selects columns of an object that the function holds."""
     del context
-    for function in module.functions_marked(GETS):
+    for function in filter(may_load_twice, module.functions):
         loads = loads_of(function)
         lines: set[int] = set()
         for load in loads:

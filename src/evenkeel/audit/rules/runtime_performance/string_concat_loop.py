@@ -107,7 +107,7 @@ from evenkeel.audit.model.loops import loop_kind
 from evenkeel.audit.model.origins import root_of
 from evenkeel.audit.model.places import at_assignment
 from evenkeel.audit.model.rule import Rule
-from evenkeel.audit.model.shapes import STANDS
+from evenkeel.audit.model.shapes import GATHERS, STANDS
 from evenkeel.audit.model.view import FunctionView, ModuleView
 
 RULE = Rule(title="A string grown piece by piece in a loop", severity="MEDIUM", facts=frozenset({"assignments"}))
@@ -128,7 +128,7 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     """One finding for each `+=` that copies what a loop has gathered so far."""
     del context
     for function in module.functions_shaped(LOOPS):
-        for assignment in function.fact.assignments if function.holds("+=", " + ") else ():
+        for assignment in function.fact.assignments if function.shape & GATHERS else ():
             if _grows(assignment):
                 yield from _judge(function, assignment)
 

@@ -173,7 +173,7 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     del context
     for function in module.functions_shaped(BRANCHES):
         queues = function.does("enqueue")
-        if not queues and not (function.shape & STANDS["if"] and function.holds("len(")):
+        if not queues and not (function.shape & STANDS["if"] and _measures(function)):
             continue
         for index, block in enumerate(function.fact.blocks):
             puts = _puts_answered_by(function, index, block)
@@ -183,6 +183,11 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
             fallback = _fallback(function, index, puts, worked) if puts else None
             if fallback is not None:
                 yield _finding(function, puts[0], *fallback)
+
+
+def _measures(function: FunctionView) -> bool:
+    """Whether it asks how long something is."""
+    return any(each.library == "len" for each in function.linked.links)
 
 
 def _puts_answered_by(function: FunctionView, index: int, block: Block) -> list[CallView]:
