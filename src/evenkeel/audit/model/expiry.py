@@ -50,7 +50,7 @@ def sweeps(function: FunctionView) -> Iterator[Sweep]:
     """Removals of expired rows that a function makes besides its own write."""
     if not function.mask & STORING or BACKGROUND.search(_last_name(function)):
         return
-    for call in function.calls_linked(partial(_may_sweep, index=function.module.index)):
+    for call in function.calls_fitting(DELETING, partial(_may_sweep, index=function.module.index)):
         reach = _expired_delete(call)
         if reach is None or _now_and_then(call):
             continue

@@ -104,26 +104,24 @@ class FunctionView:
         return {each.call: each for each in self.linked.links}
 
     @FoundOnce
-    def _masks(self) -> tuple[tuple[int, int], ...]:
-        """(index, mask) of each call that has or reaches anything."""
+    def _masks(self) -> tuple[tuple[Link, int], ...]:
+        """The link and the mask of each call that has or reaches anything."""
         index = self.module.index
         found = [
-            (call, mask | mask_of_callees(link, index) if link is not None else mask)
-            for call, mask, link in self.own_masks
+            (link, mask | mask_of_callees(link, index) if link.targets or link.runs else mask)
+            for link, mask in self.own_masks
         ]
         return tuple([each for each in found if each[1]])
 
     @FoundOnce
-    def own_masks(self) -> tuple[tuple[int, int, Link | None], ...]:
-        """(index, mask of what it does itself, its link if it leads to functions of the project) of each call of which more
-        than its name is known."""
+    def own_masks(self) -> tuple[tuple[Link, int], ...]:
+        """The link and the mask of what it does itself of each call of which more than its name is known."""
         looped = frozenset(self.linked.looped)
-        found: list[tuple[int, int, Link | None]] = []
+        found: list[tuple[Link, int]] = []
         for link in self.linked.links:
             mask = mask_of_link(link)
-            leads = link if link.targets or link.runs else None
-            if mask or leads is not None:
-                found.append((link.call, mask | LOOPED if link.call in looped else mask, leads))
+            if mask or link.targets or link.runs:
+                found.append((link, mask | LOOPED if link.call in looped else mask))
         return tuple(found)
 
     @FoundOnce
@@ -149,13 +147,13 @@ class FunctionView:
         return self.linked.shape
 
     @FoundOnce
-    def _acting(self) -> tuple[tuple[int, int], ...]:
+    def _acting(self) -> tuple[tuple[Link, int], ...]:
         """`_masks` in evaluation order: the order of calls as they are numbered, but for implicit ones."""
         if not self.linked.implicit:
             return self._masks
         written = [each.position for each in self.fact.calls]
         positions = (*written, *(each.position for each in self.linked.implicit))
-        return tuple(sorted(self._masks, key=lambda each: (positions[each[0]], each[0])))
+        return tuple(sorted(self._masks, key=lambda each: (positions[each[0].call], each[0].call)))
 
     def calls_reaching(self, *kinds: EffectKind) -> tuple[CallView, ...]:
         """The calls in evaluation order that may have or reach one of these kinds, in tasks of their own too: all others
@@ -170,6 +168,10 @@ class FunctionView:
         """How many calls `calls_marked` gives; nothing is decoded for it."""
         return sum(1 for _, mask in self._masks if mask & marks) if self.mask & marks else 0
 
+    def links_marked(self, marks: int) -> list[Link]:
+        """The links of the calls that `calls_marked` gives; nothing is decoded for it."""
+        return [link for link, mask in self._masks if mask & marks] if self.mask & marks else []
+
     def calls_repeating(self, *kinds: EffectKind) -> tuple[CallView, ...]:
         """Those of `calls_reaching` that a loop repeats."""
         marks = mask_of(*kinds)
@@ -180,8 +182,15 @@ class FunctionView:
         if not (self.mask & marks and self.mask & also):
             return ()
         known, view = self._calls, self._view
-        marked = [index for index, mask in self._acting if mask & marks and mask & also]
+        marked = [link.call for link, mask in self._acting if mask & marks and mask & also]
         return tuple([known.get(index) or view(index) for index in marked])
+
+    def calls_fitting(self, marks: int, fits: Callable[[Link], bool]) -> list[CallView]:
+        """Those of `calls_marked` whose links fit; what does not is never decoded."""
+        if not self.mask & marks:
+            return []
+        fitting = [self._view(link.call) for link, mask in self._masks if mask & marks and fits(link)]
+        return sorted(fitting, key=_in_order)
 
     def calls_linked(self, fits: Callable[[Link], bool]) -> list[CallView]:
         """The calls in evaluation order whose links fit."""
@@ -211,14 +220,15 @@ class FunctionView:
         marks = mask_of(*kinds)
         if not self.mask & marks:
             return iter(())
-        marked = [self._view(call) for call, mask, _ in self.own_masks if mask & marks]
+        marked = [self._view(link.call) for link, mask in self.own_masks if mask & marks]
         return (each for each in sorted(marked, key=_in_order) if each.has(*kinds))
 
     def does(self, *kinds: EffectKind) -> bool:
         """Whether one of its calls itself has an effect of these kinds: quick, before anything is decoded."""
-        if not self.mask & mask_of(*kinds):
+        marks = mask_of(*kinds)
+        if not self.mask & marks:
             return False
-        return any(each.kind in kinds for link in self.linked.links for each in link.effects)
+        return any(each.kind in kinds for link, mask in self.own_masks if mask & marks for each in link.effects)
 
     def blocks_around(self, block: int, *kinds: str) -> tuple[Block, ...]:
         """Enclosing blocks of these kinds, innermost first."""

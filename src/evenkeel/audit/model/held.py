@@ -110,8 +110,10 @@ def _is_same_statement(first: Load, second: Load) -> bool:
 
 def _same_row(first: Load, second: Load) -> str:
     """The reason in words when both give the same row, else ""."""
+    if not same_entity(first, second):
+        return ""
     same_statement = _is_same_statement(first, second)
-    if not same_entity(first, second) or not (same_statement or (second.unique and not first.partial)):
+    if not (same_statement or (second.unique and not first.partial)):
         return ""
     function = second.call.function
     start, end = first.call.fact.position, second.call.fact.position

@@ -62,11 +62,10 @@ def queue_reads(module: ModuleView) -> Iterator[QueueRead]:
 def _over_methods(module: ModuleView) -> Iterator[QueueRead]:
     """A class whose one method reads what is due and whose other method marks a row by its key alone."""
     for functions in _classes_that_update(module):
-        if not any(map(_makes_queries, functions)):
-            continue
-        calls = [call for function in functions for call in function.calls]
-        reads = [(call, entity) for call in calls if (entity := _selected_pending(call))]
-        if reads and any(map(_claims, calls)):
+        steps = [call for function in functions for call in _query_steps(function)]
+        reads = [(call, entity) for call in steps if (entity := _selected_pending(call))]
+        calls = [call for function in functions for call in function.calls] if reads else []
+        if any(map(_claims, calls)):
             continue
         for read, entity in reads[:1]:
             mark = next((each for each in calls if _marks_by_key(each, entity, read)), None)
@@ -74,10 +73,9 @@ def _over_methods(module: ModuleView) -> Iterator[QueueRead]:
                 yield QueueRead(read, mark, entity)
 
 
-def _makes_queries(function: FunctionView) -> bool:
-    """Whether a step of a query is made in it, told before its code is decoded."""
-    roles = function.module.index.roles
-    return any(roles.get(each.result.partition("[")[0]) == "query" for each in function.linked.links if each.result)
+def _query_steps(function: FunctionView) -> list[CallView]:
+    """The calls that give a query."""
+    return function.calls_linked(lambda link: function.role_of(link.result) == "query")
 
 
 def _classes_that_update(module: ModuleView) -> Iterator[list[FunctionView]]:
@@ -127,7 +125,7 @@ def _may_read_queue(function: FunctionView) -> bool:
     if function.mask & GIVEN:
         return True
     index = function.module.index
-    for link in function.linked.links:
+    for link in function.links_marked(READS):
         if is_pending(link.query) or (link.implicit == "iterate" and link.effects and not link.query):
             return True
         if any(mask_of_function(each, index) & READS for each in link.targets):

@@ -9,9 +9,10 @@ from typing import NamedTuple
 from evenkeel.audit.model.accesses import KINDS, Access, access
 from evenkeel.audit.model.answers import once_a_number
 from evenkeel.audit.model.facts import Block
+from evenkeel.audit.model.index import FunctionInfo
 from evenkeel.audit.model.loop_data import bound_call, flows_into, inside, loop_data
 from evenkeel.audit.model.loops import leaves_after, loop_kind, loops_of
-from evenkeel.audit.model.masks import mask_of, mask_of_function
+from evenkeel.audit.model.masks import mask_of
 from evenkeel.audit.model.shapes import STANDS
 from evenkeel.audit.model.view import CallView, FunctionView
 
@@ -29,6 +30,8 @@ TELLS = frozenset({"publish", "broadcast", "emit", "send", "put_nowait", "notify
 LISTENERS = re.compile(r"(^|[._])(bus|hub|broadcast\w*|listeners?|subscribers?|fan_?out|ring|streams?)$", re.IGNORECASE)
 OF_STREAMS = re.compile(r"stream|chunk|token|delta", re.IGNORECASE)  # tables of bits
 WRITES = mask_of("db-write")
+REMEMBERED = 1_024
+_writers: dict[int, tuple[FunctionInfo, bool]] = {}  # what callees write is asked by each of their callers
 ROWS = frozenset({"read", "find-or-insert", "refresh"})
 
 
@@ -137,20 +140,29 @@ def _may_write_bits(function: FunctionView) -> bool:
     """Whether a table of bits may be written in it: told before its code is decoded."""
     if not function.mask & WRITES:
         return False
-    index = function.module.index
-    for link in function.linked.links:
-        details = [each.detail for each in link.effects if each.kind == "db-write"]
-        for target in (*link.targets, *link.runs):
-            if mask_of_function(target, index) & WRITES:
-                for each in index.functions[target].reaches:
-                    if each.statement >= 0:
-                        return True  # what its caller names
-                    if each.effect.kind == "db-write":
-                        details.append(each.effect.detail)
-                details += [bound for _, bound in link.variables]
-        if any(map(OF_STREAMS.search, details)):
+    functions = function.module.index.functions
+    for link in function.links_marked(WRITES):
+        if any(each.kind == "db-write" and OF_STREAMS.search(each.detail) for each in link.effects):
+            return True
+        if any(OF_STREAMS.search(bound) for _, bound in link.variables):
+            return True
+        if any(_writes_bits(functions[each]) for each in (*link.targets, *link.runs)):
             return True
     return False
+
+
+def _writes_bits(info: FunctionInfo) -> bool:
+    """Whether a callee may write to such a table, or runs a statement that its caller names."""
+    known = _writers.get(info.id)
+    if known is None or known[0] is not info:
+        if len(_writers) >= REMEMBERED:
+            _writers.clear()
+        found = any(
+            each.statement >= 0 or (each.effect.kind == "db-write" and OF_STREAMS.search(each.effect.detail))
+            for each in info.reaches
+        )
+        known = _writers[info.id] = (info, found)
+    return known[1]
 
 
 def _told_at_once(function: FunctionView) -> Iterator[EventWrite]:

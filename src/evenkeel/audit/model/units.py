@@ -15,6 +15,7 @@ REPEATABLE = re.compile(
     r"(^|_)(ensure|upsert|\w+_or_(get|create|update|insert|add|restore|reactivate))"
     r"|^_*(get|find|load|fetch|lookup|resolve)_"
 )  # done again, it changes nothing; a lookup that makes what it misses
+WRITING = mask_of(*WRITES, "db-write")
 COMMITS, ENDING = mask_of("commit"), mask_of("commit", "db-write")
 AUTOCOMMIT = ("django.", "tortoise.", "peewee.")  # outside a transaction block each write commits by itself
 
@@ -34,7 +35,7 @@ class CommittedUnit:
 def committed_units(function: FunctionView, least: int = 1) -> tuple[CommittedUnit, ...]:
     """Every unit of a function in order, () when it cannot have `least`; writes inside one explicit transaction are not
     units."""
-    if _most_endings(function) < least:
+    if function.count_marked(WRITING) < least or _most_endings(function) < least:
         return ()
     ending = [each for each in function.calls_marked(ENDING) if _commits(each) or _autocommits(each)]
     if len(ending) < least:
@@ -46,8 +47,8 @@ def committed_units(function: FunctionView, least: int = 1) -> tuple[CommittedUn
 
 def _most_endings(function: FunctionView) -> int:
     """How many calls may end a unit, at the most: told before its code is decoded."""
-    by_itself = (each for each in function.linked.links if each.effects and each.library.startswith(AUTOCOMMIT))
-    return function.count_marked(COMMITS) + sum(1 for _ in by_itself)
+    by_itself = [each for each in function.links_marked(ENDING) if each.library.startswith(AUTOCOMMIT)]
+    return function.count_marked(COMMITS) + len(by_itself)
 
 
 def _units(function: FunctionView, counts: Callable[[CallView], bool]) -> Iterator[CommittedUnit]:

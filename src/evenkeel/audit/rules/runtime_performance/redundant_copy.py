@@ -94,6 +94,7 @@ from evenkeel.audit.model.copies import READERS, has_plain_elements, is_local, i
 from evenkeel.audit.model.facts import Value
 from evenkeel.audit.model.finding import Confidence, Finding
 from evenkeel.audit.model.index import Link
+from evenkeel.audit.model.masks import mask_of
 from evenkeel.audit.model.once import runs_once
 from evenkeel.audit.model.origins import root_of
 from evenkeel.audit.model.rule import Rule
@@ -101,6 +102,7 @@ from evenkeel.audit.model.view import CallView, FunctionView, ModuleView
 
 RULE = Rule(title="A copy of what is only read", severity="MEDIUM", needs=frozenset({"copy"}))
 
+COPIES = mask_of("copy")
 COPIERS = frozenset({"deepcopy", "copy", "model_copy"})
 CONTAINERS = frozenset({"list", "dict", "set"})  # copy when they are given one of their kind, else convert
 CONSUMERS = frozenset({"any", "all", "set", "frozenset", "sorted", "tuple", "list", "sum", "min", "max"})
@@ -119,7 +121,7 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     del context
     for function in module.functions_reaching(*RULE.needs):
         if not runs_once(function.info):
-            for call in function.calls_linked(partial(_may_copy, function)):
+            for call in function.calls_fitting(COPIES, partial(_may_copy, function)):
                 copied = _copy(function, call)
                 confidence = _is_redundant(function, copied) if copied is not None else None
                 if copied is not None and confidence is not None:

@@ -101,7 +101,7 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     for function in module.functions_reaching("commit"):
         if ends_with_process(function.info):
             continue  # what is not committed by then is rolled back with the connection
-        if not kept and not any(map(_acquires, function.linked.links)):
+        if not kept and not any(map(_acquires, function.links_marked(ACQUIRES))):
             continue
         reported: set[str] = set()
         for call in function.calls_with("commit"):
@@ -118,7 +118,7 @@ def _kept_sessions(module: ModuleView) -> set[tuple[str, str]]:
     """(class or "", chain) of sessions that the module's code acquires and keeps: globals and attributes of `self`."""
     found = set()
     for function in module.functions_marked(ACQUIRES):
-        if not any(map(_acquires, function.linked.links)):
+        if not any(map(_acquires, function.links_marked(ACQUIRES))):
             continue
         owner = function.fact.qualname.rpartition(".")[0]
         for assignment in function.fact.assignments:

@@ -114,7 +114,7 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
             continue  # what a module keeps lives as long as the process
         if ends_with_process(function.info):
             continue
-        for call in function.calls_linked(partial(_may_acquire, function)):
+        for call in function.calls_fitting(ACQUIRES | OPENS_CLIENT, partial(_may_acquire, function)):
             if _acquires(call) or _opens_client(call):
                 found = lifetime(call)
                 if found.ending in {"never", "on success only"} and not _is_plain_iteration(function, call):
