@@ -18,6 +18,7 @@ from evenkeel.audit.model.finding import Finding
 from evenkeel.audit.model.names import local_name
 
 _FILE = re.compile(r"[\w./\\-]*[\w-]\.(?:pyi?|rs|tsx?|jsx?|mjs|cjs|go|sql)\b(?::\d+)*")
+_SUFFIXES = (".py", ".rs", ".ts", ".js", ".mjs", ".cjs", ".go", ".sql")  # one stands in all that `_FILE` matches
 _DOTTED = re.compile(r"(?:\w+\.)+(?=[\w<])")
 _NUMBER = re.compile(r"\d+")
 _SPAN = re.compile(r"`([^`]+)`")
@@ -55,7 +56,7 @@ def _free_name(base: str, used: set[str], ordinals: Counter[str]) -> str:
 
 def normalised(issue: str) -> str:
     """The facts that the issue names: its code spans, or all of it when there are none."""
-    text = _FILE.sub("", issue)
+    text = _FILE.sub("", issue) if any(each in issue for each in _SUFFIXES) else issue
     spans = _SPAN.findall(text)
     if spans:
         return " ".join(_unformatted(each) for each in spans)
@@ -65,4 +66,8 @@ def normalised(issue: str) -> str:
 def _unformatted(code: str) -> str:
     """Code as no formatter can change it."""
     tight = "".join(code.split()).replace("'", '"')
-    return _NUMBER.sub("#", _DOTTED.sub("", _TRAILING_COMMA.sub("", tight)))[:_SPAN_LENGTH]
+    if "," in tight:
+        tight = _TRAILING_COMMA.sub("", tight)
+    if "." in tight:
+        tight = _DOTTED.sub("", tight)
+    return _NUMBER.sub("#", tight)[:_SPAN_LENGTH]

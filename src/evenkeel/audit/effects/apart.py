@@ -17,16 +17,17 @@ from evenkeel.audit.effects.build import (
     LONGEST_LINK_S,
     NONE_NAMED,
     PARALLEL_FROM,
+    ROWS_AT_ONCE,
     SourceFile,
     assembled,
+    finish,
     index_of,
     link,
-    shared,
     sources_of,
 )
 from evenkeel.audit.effects.catalogue import Catalogue
 from evenkeel.audit.effects.linked import FileLinks, Functions, Linked, Names, Surroundings
-from evenkeel.audit.effects.spreading import spread
+from evenkeel.audit.effects.spreading import Spread, spread
 from evenkeel.audit.model.index import Index, function_table
 from evenkeel.audit.model.tables import Blobs
 from evenkeel.kernel.forks import Answer, Send, can_fork, run_forked
@@ -45,7 +46,8 @@ NOTHING_ELSE = Meanwhile()
 
 _decode_part = msgspec.msgpack.Decoder(FileLinks | Functions).decode
 _decode_surroundings = msgspec.msgpack.Decoder(Surroundings).decode
-_decode_kinds = msgspec.msgpack.Decoder(list[frozenset[str]]).decode
+_decode_rows = msgspec.msgpack.Decoder(list[bytes]).decode
+_decode_spread = msgspec.msgpack.Decoder(Spread).decode
 
 
 def build_index_apart(
@@ -92,17 +94,34 @@ def _propagated(names: Names, facts: Blobs, linked: Linked, first: Answer, meanw
     answer = run_forked(
         [partial(_spread, names, linked)],
         timeout_s=LONGEST_LINK_S,
-        on_part=lambda _, row: functions.append(row),
+        on_part=lambda _, part: _take(part, functions, index),
         meanwhile=lambda: meanwhile.propagating(index),
     )[0]
     if answer.error:
         functions = Blobs()
-        index.kinds = shared(spread(names, linked, functions.append))
+        finish(index, spread(names, linked, functions.append))
         index.functions = function_table(functions)
     else:
-        index.kinds = shared(_decode_kinds(answer.result))
+        finish(index, _decode_spread(answer.result))
     return index
 
 
+def _take(part: bytes, functions: Blobs, index: Index) -> None:
+    for row in _decode_rows(part):
+        functions.append(row)
+    index.functions.look_ahead()  # every worker will ask for them, and this process would only wait
+
+
 def _spread(names: Names, linked: Linked, send: Send) -> bytes:
-    return msgspec.msgpack.encode(spread(names, linked, send))
+    rows: list[bytes] = []
+    encode = msgspec.msgpack.Encoder().encode
+
+    def take(row: bytes) -> None:
+        rows.append(row)
+        if len(rows) >= ROWS_AT_ONCE:
+            send(encode(rows))
+            rows.clear()
+
+    found = spread(names, linked, take)
+    send(encode(rows))
+    return encode(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
@@ -22,7 +23,7 @@ from evenkeel.audit.effects.overrides import overrides
 from evenkeel.audit.effects.passing import Known
 from evenkeel.audit.effects.per_element import is_per_element, learn_elements
 from evenkeel.audit.effects.resolve import Resolver
-from evenkeel.audit.effects.spreading import spread
+from evenkeel.audit.effects.spreading import Spread, spread
 from evenkeel.audit.effects.summary import summarise
 from evenkeel.audit.effects.symbols import Symbols
 from evenkeel.audit.effects.types import Type
@@ -71,7 +72,7 @@ def index_of(names: Names, facts: Blobs, catalogue: Catalogue, jobs: int, statem
     surroundings = link(names, facts, catalogue, jobs, statements, linked.add)
     functions = Blobs()
     index = assembled(names, facts, linked, surroundings, functions)
-    index.kinds = shared(spread(names, linked, functions.append))
+    finish(index, spread(names, linked, functions.append))
     return index
 
 
@@ -116,6 +117,12 @@ def assembled(
         statements=surroundings.statements,
         mentions=b"".join(each.mentions for each in results),
     )
+
+
+def finish(index: Index, found: Spread) -> None:
+    """Fill in what propagation has found beside the rows of functions."""
+    index.kinds = shared(found.kinds)
+    index.masks = array("Q", found.masks)
 
 
 def shared(kinds: Iterable[frozenset[str]]) -> list[frozenset[str]]:

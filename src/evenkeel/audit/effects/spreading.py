@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
@@ -12,14 +13,22 @@ from evenkeel.audit.effects.propagate import propagate
 from evenkeel.audit.effects.standing import Standing
 from evenkeel.audit.effects.summary import Summary
 from evenkeel.audit.model.index import FunctionInfo
+from evenkeel.audit.model.masks import KNOWN, mask_of_info
 from evenkeel.audit.model.packing import unpack
 
 _decode_info = msgspec.msgpack.Decoder(FunctionInfo).decode
 _decode_summaries = msgspec.msgpack.Decoder(list[Summary]).decode
 
 
-def spread(names: Names, linked: Linked, take: Callable[[bytes], None]) -> list[frozenset[str]]:
-    """Propagate. Gives each encoded FunctionInfo, in order, to `take`; answers with the effect kinds of each file."""
+class Spread(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What propagation tells beside the finished rows."""
+
+    kinds: list[frozenset[str]]  # of effects, of each file
+    masks: bytes  # of each function, see model/masks.py: unsigned 64-bit integers
+
+
+def spread(names: Names, linked: Linked, take: Callable[[bytes], None]) -> Spread:
+    """Propagate. Gives each encoded FunctionInfo, in order, to `take`."""
     files = linked.files
     functions = [_standing(_decode_info(each)) for each in linked.functions]
     summaries = [each for file in files for each in _decode_summaries(unpack(file.summaries))]
@@ -28,11 +37,13 @@ def spread(names: Names, linked: Linked, take: Callable[[bytes], None]) -> list[
     del summaries
     numbers = {path: number for number, (path, _) in enumerate(names)}
     kinds = [set(each.local_kinds) for each in files]
+    masks = array("Q")
     encode = msgspec.msgpack.Encoder().encode
     for info in _finished(linked, functions):
-        kinds[numbers[info.file]].update(each.effect.kind for each in info.reaches)
+        kinds[numbers[info.file]].update([each.effect.kind for each in info.reaches])
+        masks.append(KNOWN | mask_of_info(info))
         take(encode(info))
-    return [frozenset(each) for each in kinds]
+    return Spread([frozenset(each) for each in kinds], masks.tobytes())
 
 
 def _standing(info: FunctionInfo) -> Standing:

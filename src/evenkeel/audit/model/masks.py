@@ -92,11 +92,12 @@ def mask_of_function(function: int, index: Index) -> int:
         index.masks.frombytes(bytes(8 * len(index.functions)))
     mask = index.masks[function]
     if not mask:
-        mask = index.masks[function] = KNOWN | _mask_of_info(index.functions[function])
+        mask = index.masks[function] = KNOWN | mask_of_info(index.functions[function])
     return mask & ~KNOWN
 
 
-def _mask_of_info(info: FunctionInfo) -> int:
+def mask_of_info(info: FunctionInfo) -> int:
+    """The same, from what is known of the function."""
     mask = READS | GETS if info.fetches else 0
     for reached in info.reaches:
         mask |= BITS[reached.effect.kind]

@@ -79,6 +79,11 @@ class Table(Sequence[Row], Generic[Row]):
     def __len__(self) -> int:
         return len(self.blobs)
 
+    def look_ahead(self) -> None:
+        """Decode the rows that were added since, as far as all are remembered."""
+        for number in range(len(self._known), min(len(self.blobs), DECODED_ROWS)):
+            self[number]
+
     @overload
     def __getitem__(self, number: int) -> Row: ...
 

@@ -182,8 +182,7 @@ def mark_ahead(held: Mapping[str, ModuleView]) -> None:
     for module in held.values():
         if module.kind != "generated":
             for function in module.functions:
-                function.info  # noqa: B018
-                function.mask  # noqa: B018 - decodes what is known of the functions that its links lead to
+                function.mask  # noqa: B018 - and the marks of the functions that its links lead to
                 function.looped_mask  # noqa: B018
 
 

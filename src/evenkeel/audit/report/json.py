@@ -19,7 +19,10 @@ def render(result: AuditResult) -> str:
 
 def indented(value: Any) -> str:
     """JSON text of plain data. Lone surrogates (file names that are not UTF-8) are written as escapes."""
-    encoded = msgspec.json.encode(_encodable(value))
+    try:
+        encoded = msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        encoded = msgspec.json.encode(_encodable(value))
     return msgspec.json.format(encoded, indent=2).decode() + "\n"
 
 

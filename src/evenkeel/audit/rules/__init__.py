@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import pkgutil
+from functools import lru_cache
 from pathlib import Path
 
 from evenkeel.audit.model.finding import CATEGORIES
@@ -30,8 +31,9 @@ def all_rules() -> tuple[Rule, ...]:
     return tuple(rule for category, _, _ in CATEGORIES for rule in rules_of(category))
 
 
-def _names(category: str) -> list[str]:
-    return sorted(each.name for each in pkgutil.iter_modules([str(Path(__file__).parent / _package(category))]))
+@lru_cache(maxsize=8)
+def _names(category: str) -> tuple[str, ...]:
+    return tuple(sorted(each.name for each in pkgutil.iter_modules([str(Path(__file__).parent / _package(category))])))
 
 
 def _package(category: str) -> str:
