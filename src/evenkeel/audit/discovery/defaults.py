@@ -75,7 +75,8 @@ def fall_back(expression: str) -> str:
 def _declared(name: str, text: str) -> str:
     if name not in text:
         return ""
-    for match in re.finditer(rf"\b{name}[ \t]*(?::[^=\n]+)?=(?!=)[ \t]*(?P<value>[^\n]+)", text):
+    # the pattern starts with plain text, so that the search can skip ahead
+    for match in re.finditer(rf"{name}(?<!\w{name})[ \t]*(?::[^=\n]+)?=(?!=)[ \t]*(?P<value>[^\n]+)", text):
         whole = _WHOLE.match(match["value"])
         literal = _unquoted(whole["literal"]) if whole else fall_back(text[match.start("value") : match.end() + 300])
         if literal:

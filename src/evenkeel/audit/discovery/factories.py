@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from evenkeel.audit.discovery.pythontext import Page
 
-_IMPORT = re.compile(r"^[ \t]*from[ \t]+(?P<module>[\w.]+)[ \t]+import[ \t]+(?P<names>\([^)]*\)|[^\n]*)", re.MULTILINE)
+# after a line end, which is searched faster than the start of a line
+_IMPORT = re.compile(r"\n[ \t]*from[ \t]+(?P<module>[\w.]+)[ \t]+import[ \t]+(?P<names>\([^)]*\)|[^\n]*)")
 _NAME = re.compile(r"(?P<name>\w+|\*)(?:\s+as\s+(?P<alias>\w+))?")
 _OWNER = re.compile(r"(?P<root>\w+)(?:\.\w+)*\.$")
 
@@ -70,7 +71,7 @@ def _imported(page: Page) -> dict[str, str]:
     """Local name -> factory, for what is imported from a library; a star import brings all in."""
     found: dict[str, str] = {}
     known = vocabulary()
-    for match in _IMPORT.finditer(page.text):
+    for match in _IMPORT.finditer(f"\n{page.text}"):
         if match["module"].partition(".")[0] not in known.libraries:
             continue
         for each in _NAME.finditer(match["names"]):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import bisect
 import functools
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from evenkeel.audit.discovery.tree import line_at
 from evenkeel.audit.model.profile import Source
@@ -13,15 +14,18 @@ from evenkeel.audit.model.profile import Source
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# A bare character class is searched several times faster than alternatives with optional prefixes.
-_TOKEN = re.compile("[\"'#]")
+_PREFIX_LETTERS = frozenset("rRbBfFuU")
 _PREFIX = re.compile(r"(?<!\w)[rRbBfFuU]{1,2}$")
-_ENDS = {
-    '"""': re.compile(r'(?:[^"\\]|\\.|"(?!""))*+(?:"""|\Z)', re.DOTALL),
-    "'''": re.compile(r"(?:[^'\\]|\\.|'(?!''))*+(?:'''|\Z)", re.DOTALL),
-    '"': re.compile(r'(?:[^"\\\n]|\\.)*+(?:"|\n|\Z)', re.DOTALL),
-    "'": re.compile(r"(?:[^'\\\n]|\\.)*+(?:'|\n|\Z)", re.DOTALL),
-}
+# A comment or a string literal. What cannot end a literal is passed over in runs; one that is never closed ends with its line or,
+# between three quotes, with the text, which is also where a last lone backslash stands.
+_TOKEN = re.compile(
+    r"#[^\n]*+"
+    r'|"""[^"\\]*+(?:(?:\\.|"(?!""))[^"\\]*+)*+(?:"""|\\?\Z)'
+    r"|'''[^'\\]*+(?:(?:\\.|'(?!''))[^'\\]*+)*+(?:'''|\\?\Z)"
+    r'|"[^"\\\n]*+(?:\\.[^"\\\n]*+)*+(?:"|\n|\\?\Z)'
+    r"|'[^'\\\n]*+(?:\\.[^'\\\n]*+)*+(?:'|\n|\\?\Z)",
+    re.DOTALL,
+)
 _KEYWORD = re.compile(r"\s*(?P<name>\w+)\s*=(?!=)\s*")
 _NOT_LINE_END = re.compile(r"[^\n]")
 _NOT_BLANK = re.compile(r"\s*")
@@ -29,8 +33,7 @@ _OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
 CALL_LIMIT = 20_000  # characters of one argument list; what is longer is no engine configuration
 
 
-@dataclass(frozen=True, slots=True)
-class Literal:
+class Literal(NamedTuple):
     """A string literal: where it stands, and the positions of its text between the quotes."""
 
     start: int
@@ -38,6 +41,42 @@ class Literal:
     text_start: int
     text_end: int
     prefix: str
+
+
+class _Tokens:
+    """The literals of a text, and the spans of what is no code (comments, and texts of literals), as far as anyone asked."""
+
+    def __init__(self, text: str) -> None:
+        self.literals: list[Literal] = []
+        self.spans: list[tuple[int, int]] = []
+        self._text = text
+        self._left = _TOKEN.finditer(text)
+
+    def read(self, position: int) -> Self:
+        """Reads on until a token ends behind a position."""
+        text = self._text
+        while not self.spans or self.spans[-1][1] <= position:
+            match = next(self._left, None)
+            if match is None:
+                break
+            start, end = match.span()
+            quote = text[start]
+            if quote == "#":
+                self.spans.append((start, end))
+                continue
+            width = 3 if text.startswith(quote * 3, start) else 1
+            inside = start + width, max(end - width, start + width)
+            self.literals.append(Literal(start, end, *inside, _prefix(text, start)))
+            self.spans.append(inside)
+        return self
+
+
+def _prefix(text: str, start: int) -> str:
+    """The letters that belong to a literal whose quotes open at `start`."""
+    if text[start - 1 : start] not in _PREFIX_LETTERS:
+        return ""
+    found = _PREFIX.search(text[max(0, start - 3) : start])
+    return found[0] if found else ""
 
 
 @dataclass(frozen=True)
@@ -49,17 +88,17 @@ class Page:
 
     @functools.cached_property
     def mask(self) -> str:
-        """`masked(text)`."""
-        return _masked(self.text, *self._tokens)
+        """The text with comments and the insides of strings blanked: same length, same lines, only structure left."""
+        return _masked(self.text, self._tokens.read(len(self.text)).spans)
 
     @property
     def literals(self) -> list[Literal]:
-        """`literals(text)` without the comments."""
-        return self._tokens[0]
+        """Every string literal, in order."""
+        return self._tokens.read(len(self.text)).literals
 
     @functools.cached_property
-    def _tokens(self) -> tuple[list[Literal], list[tuple[int, int]]]:
-        return literals(self.text)
+    def _tokens(self) -> _Tokens:
+        return _Tokens(self.text)
 
     def source(self, position: int) -> Source:
         """File and line of a position."""
@@ -79,8 +118,16 @@ class Page:
         return arguments(self.text, self.mask, opening)
 
     def is_code(self, position: int) -> bool:
-        """Whether the character there is neither blank nor inside a comment or string."""
-        return not self.mask[position].isspace()
+        """Whether the character there is neither blank nor inside a comment or string; nothing after it is looked at."""
+        if self.text[position].isspace():
+            return False
+        spans = self._tokens.read(position).spans
+        before = bisect.bisect(spans, position, key=_start) - 1
+        return before < 0 or spans[before][1] <= position
+
+
+def _start(span: tuple[int, int]) -> int:
+    return span[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,34 +140,12 @@ class Given:
     end: int = 0
 
 
-def literals(text: str) -> tuple[list[Literal], list[tuple[int, int]]]:
-    """String literals of a Python text, and the spans of its comments, in order."""
-    found: list[Literal] = []
-    comments: list[tuple[int, int]] = []
-    position = 0
-    while match := _TOKEN.search(text, position):
-        start = match.start()
-        if match[0] == "#":
-            position = text.find("\n", start)
-            position = len(text) if position < 0 else position
-            comments.append((start, position))
-            continue
-        quote = match[0] * 3 if text.startswith(match[0] * 3, start) else match[0]
-        end = _ENDS[quote].match(text, start + len(quote))
-        position = end.end() if end else len(text)
-        text_end = max(position - len(quote), start + len(quote))
-        prefix = _PREFIX.search(text[max(0, start - 3) : start])
-        found.append(Literal(start, position, start + len(quote), text_end, prefix[0] if prefix else ""))
-    return found, comments
-
-
 def masked(text: str) -> str:
-    """The text with comments and the insides of strings blanked: same length, same lines, only structure left."""
-    return _masked(text, *literals(text))
+    """The mask of a text that is no page."""
+    return Page("", text).mask
 
 
-def _masked(text: str, strings: list[Literal], comments: list[tuple[int, int]]) -> str:
-    spans = sorted([*((each.text_start, each.text_end) for each in strings), *comments])
+def _masked(text: str, spans: list[tuple[int, int]]) -> str:
     pieces: list[str] = []
     last = 0
     for start, end in spans:
