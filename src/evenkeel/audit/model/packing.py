@@ -12,6 +12,7 @@ from evenkeel.audit.model.tables import Blobs
 
 ZLIB = b"x"  # what `pack` gives begins with it; as MessagePack that would be the number 120, and tables are arrays
 PLAIN_SOURCE_BYTES = 6_500_000  # some 170,000 lines: up to there facts are not packed
+FILE_BYTES = 1_000  # that each file counts for beside its own: a project of very many small ones is a large one
 SHARE = 3  # of its size that a table of facts has when packed: a third
 
 
@@ -26,6 +27,7 @@ def unpack(packed: bytes) -> bytes:
 
 
 def packed_size(tables: Blobs) -> int:
-    """About how many bytes encoded tables take when packed, whether they are or not."""
+    """About how many bytes encoded facts take when packed, whether they are or not, and what each file takes beside them."""
     sizes = ((tables.first(number), tables.size_of(number)) for number in range(len(tables)))
-    return sum(size if first == ZLIB[0] else size // SHARE for first, size in sizes)
+    packed = sum(size if first == ZLIB[0] else size // SHARE for first, size in sizes)
+    return packed + len(tables) * FILE_BYTES // SHARE

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from evenkeel.audit.model.finding import Gap
-from evenkeel.audit.model.packing import PLAIN_SOURCE_BYTES, pack
+from evenkeel.audit.model.packing import FILE_BYTES, PLAIN_SOURCE_BYTES, pack
 from evenkeel.audit.source.cache import FactsCache, Record, Seen, digest
 from evenkeel.audit.source.classify import FileKind, is_generated
 from evenkeel.audit.source.decoding import is_binary, to_utf8
@@ -113,7 +113,7 @@ def _fresh(
     files: Sequence[AuditedFile], missing: list[int], jobs: int, meanwhile: Iterable[object]
 ) -> Iterator[tuple[int, Reading]]:
     """Reads what the cache does not have; a few files here, more in processes."""
-    packed = sum(each.size for each in files) > PLAIN_SOURCE_BYTES
+    packed = sum(each.size + FILE_BYTES for each in files) > PLAIN_SOURCE_BYTES
     if len(missing) < FEW_FILES:
         with without_collection():
             for number in missing:
