@@ -7,12 +7,12 @@ import gc
 import importlib
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
 from evenkeel import __version__
 from evenkeel.audit import arguments as audit
+from evenkeel.kernel.collection import without_collection
 from evenkeel.kernel.errors import EvenkeelError, outcome_of
 from evenkeel.prove import arguments as prove
 from evenkeel.serve.commands import add_commands as add_serve
@@ -34,7 +34,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     try:
         module, _, function = arguments.run.partition(":")
-        status = getattr(importlib.import_module(module), function)(arguments)
+        with without_collection():
+            loaded = importlib.import_module(module)
+        status = getattr(loaded, function)(arguments)
     except KeyboardInterrupt:
         return _stop("interrupted; nothing was finished.", INTERRUPTED)
     except EvenkeelError as error:
@@ -62,6 +64,8 @@ def _stop(message: str, status: int) -> int:
 
 
 def _crash(error: Exception) -> str:
+    import traceback  # noqa: PLC0415 - a run that does not crash needs none
+
     if os.environ.get("EVENKEEL_DEBUG"):
         traceback.print_exc()
     where = traceback.extract_tb(error.__traceback__)[-1]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,6 +113,8 @@ def _start(root: Path, revision: str) -> str:
 
 
 def _git(root: Path, *arguments: str, check: bool = True) -> bytes:
+    import subprocess  # noqa: PLC0415 - most runs start no program
+
     # fsmonitor names a program to run, and an audited tree may bring its own configuration
     command = ["git", "-c", "core.quotePath=false", "-c", "core.fsmonitor=false", *arguments]
     environment = {**os.environ, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}

@@ -11,11 +11,13 @@ import difflib
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-
-import pathspec
+from typing import TYPE_CHECKING
 
 from evenkeel.audit.model.finding import Finding, Remark
 from evenkeel.audit.model.result import CategoryResult, Notice, Suppressed
+
+if TYPE_CHECKING:
+    import pathspec
 
 FORM = "Write `evenkeel: ignore[slug] reason`, or `evenkeel: ignore-file[slug] reason` for the whole file."
 _DIRECTIVE = re.compile(r"(?P<verb>ignore(?:-file)?)(?:\s*\[(?P<slugs>[^\]]*)\])?(?P<reason>.*)")
@@ -72,9 +74,15 @@ def build_suppressions(
             directives.setdefault(remark.file, []).append(directive)
     return Suppressions(
         {file: tuple(sorted(each, key=lambda one: (one.whole_file, one.line))) for file, each in directives.items()},
-        tuple((pattern, pathspec.GitIgnoreSpec.from_lines([pattern]), slugs) for pattern, slugs in per_file.items()),
+        tuple((pattern, _spec(pattern), slugs) for pattern, slugs in per_file.items()),
         tuple(notices),
     )
+
+
+def _spec(pattern: str) -> pathspec.GitIgnoreSpec:
+    import pathspec  # noqa: PLC0415 - most projects have no such patterns
+
+    return pathspec.GitIgnoreSpec.from_lines([pattern])
 
 
 def notices(

@@ -15,7 +15,7 @@ from evenkeel.audit.commands.watching import watch
 from evenkeel.audit.model.finding import CATEGORIES, SEVERITIES
 from evenkeel.audit.model.result import AuditResult
 from evenkeel.audit.pipeline import Progress, audit, checked_root
-from evenkeel.audit.report import json, plan, profile
+from evenkeel.audit.report import json, profile
 from evenkeel.audit.report.completion import TRACKER_ITEM
 from evenkeel.audit.report.formats import SHOWS_RULES, SUFFIXES, Material, build_material, render
 from evenkeel.audit.rules import all_rules
@@ -54,7 +54,7 @@ def _audited(arguments: argparse.Namespace) -> int:
     for path, chosen in outputs:
         write_file(path, render(chosen, material))
     for path in plans_beside(arguments.output) if arguments.plan else ():
-        write_file(path, plan.render(result, name=material.name, language=options.settings.lang))
+        write_file(path, _plan(result, material))
     _printed(result, "terminal" if outputs else form, material, quiet=arguments.quiet)
     if arguments.tracker != "none" and not arguments.dry_run:
         _tell_missing_task(result)
@@ -143,9 +143,15 @@ def _outputs(paths: Sequence[Path], form: str | None) -> list[tuple[Path, str]]:
     return found
 
 
+def _plan(result: AuditResult, material: Material) -> str:
+    from evenkeel.audit.report import plan  # noqa: PLC0415 - few runs are asked for it
+
+    return plan.render(result, name=material.name, language=material.say.language)
+
+
 def _printed(result: AuditResult, form: str, material: Material, *, quiet: bool) -> None:
     if form == "plan":
-        print_text(plan.render(result, name=material.name, language=material.say.language))
+        print_text(_plan(result, material))
     elif form != "terminal":
         print_text(render(form, material), trusted=form == "github")
     elif not quiet:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from evenkeel.audit.report import concise, full, github, gitlab, html, json, markdown, sarif
+from evenkeel.audit.report import concise, full, github, gitlab, json, markdown, sarif
 from evenkeel.audit.report.material import Material, build_material
 
 __all__ = ["RENDERERS", "SUFFIXES", "Material", "build_material", "render"]
@@ -16,12 +16,18 @@ def _terminal(material: Material) -> str:
     return terminal.render(material.result, name=material.name, say=material.say)
 
 
+def _html(material: Material) -> str:
+    from evenkeel.audit.report import html  # noqa: PLC0415 - the others need no page
+
+    return html.render(material)
+
+
 RENDERERS: Mapping[str, Callable[[Material], str]] = {
     "terminal": _terminal,
     "concise": concise.render,
     "full": full.render,
     "markdown": lambda material: markdown.render(material.result, material.say),
-    "html": html.render,
+    "html": _html,
     "json": lambda material: json.render(material.original),
     "sarif": sarif.render,
     "github": github.render,

@@ -16,7 +16,6 @@ from urllib.parse import quote, urlsplit
 
 from evenkeel.audit.model.briefing import BUILT_IN
 from evenkeel.audit.model.settings import ResearchSettings, ServerSettings
-from evenkeel.audit.research.answers import Cache
 from evenkeel.audit.research.handbook import Handbook
 from evenkeel.audit.research.provider import Answers, Provider
 from evenkeel.kernel.errors import ConfigurationError
@@ -114,6 +113,8 @@ def _over_mcp(name: str, settings: ResearchSettings, caller: Caller) -> Provider
         opening = mcp.http(server.url, {"Authorization": f"Bearer {key}"} if key else {}, settings.deadline)
     identity = " ".join([name, *server.command, server.url])
     target = mcp.Target(name, identity, opening, LIBRARY_PAGES if name == "context7" else "")
+    from evenkeel.audit.research.answers import Cache  # noqa: PLC0415 - loaded where servers are asked
+
     cache = Cache(caller.cache, caller.today, settings.max_age_days) if caller.cache else None
     return mcp.McpProvider(target, caller.today, settings.deadline, cache)
 

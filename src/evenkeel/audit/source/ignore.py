@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pathspec
-from pathspec.patterns.gitignore import GitIgnorePatternError
+if TYPE_CHECKING:
+    import pathspec
+
 
 MAX_BYTES = 1_000_000  # no one writes a larger .gitignore
 
@@ -54,10 +56,15 @@ def read_ignore(folder: str, base: str) -> Ignore | None:
 
 def compiled(lines: list[str], base: str = "") -> Ignore | None:
     """Patterns of one file; None when there are none. Lines that git would refuse are passed over."""
+    if not lines:
+        return None
+    from pathspec import GitIgnoreSpec  # noqa: PLC0415 - takes as long to load as to walk a thousand files
+    from pathspec.patterns.gitignore import GitIgnorePatternError  # noqa: PLC0415
+
     try:
-        spec = pathspec.GitIgnoreSpec.from_lines(lines)
+        spec = GitIgnoreSpec.from_lines(lines)
     except GitIgnorePatternError:
-        spec = pathspec.GitIgnoreSpec.from_lines([line for line in lines if _is_valid(line)])
+        spec = GitIgnoreSpec.from_lines([line for line in lines if _is_valid(line)])
     names: list[str] = []
     paths: list[str] = []
     for pattern in spec.patterns:
@@ -75,8 +82,11 @@ def compiled(lines: list[str], base: str = "") -> Ignore | None:
 
 
 def _is_valid(line: str) -> bool:
+    from pathspec import GitIgnoreSpec  # noqa: PLC0415
+    from pathspec.patterns.gitignore import GitIgnorePatternError  # noqa: PLC0415
+
     try:
-        pathspec.GitIgnoreSpec.from_lines([line])
+        GitIgnoreSpec.from_lines([line])
     except GitIgnorePatternError:
         return False
     return True

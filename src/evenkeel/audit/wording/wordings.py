@@ -22,7 +22,6 @@ _SPAN = re.compile(r"`([^`]+)`")
 _AFTER_PUNCTUATION = re.compile(
     r"(?<=[\uff08\uff09\u3001\u3002\uff0c\uff1a\uff1b]) +"
 )  # wide punctuation is its own space
-_WIDE = re.compile(r"[\u4e00-\u9fff]")  # characters, not punctuation
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +122,18 @@ def _said(wording: Wording, message: str, rule: str) -> str | None:
     return None
 
 
+def _is_wide(character: str) -> bool:
+    """Whether it is a Chinese character, and no punctuation; "" is none."""
+    return "\u4e00" <= character <= "\u9fff"
+
+
 def spaced(text: str) -> str:
     """Chinese with one space between it and code, wherever a template or a hole has left it out."""
     parts = _SPAN.split(text)
     for number in range(1, len(parts), 2):
         before, after = parts[number - 1].rstrip(" "), parts[number + 1].lstrip(" ")
-        parts[number - 1] = before + (" " if _WIDE.search(before[-1:]) else parts[number - 1][len(before) :])
+        parts[number - 1] = before + (" " if _is_wide(before[-1:]) else parts[number - 1][len(before) :])
         gap = parts[number + 1][: len(parts[number + 1]) - len(after)]
-        parts[number + 1] = (" " if _WIDE.search(after[:1]) else gap) + after
+        parts[number + 1] = (" " if _is_wide(after[:1]) else gap) + after
     parts[::2] = [_AFTER_PUNCTUATION.sub("", part) for part in parts[::2]]
     return "".join(f"`{part}`" if number % 2 else part for number, part in enumerate(parts)).strip()
