@@ -129,7 +129,7 @@ class Annotations:
         found = self._resolver.chain(enclosing, head, -1, 1 << 60)
         if found.name == "type":
             given = self._arguments(function_id, arguments, depth)
-            return found.args[0]._replace(args=given) if given else found.args[0]
+            return Type(found.args[0].name, given) if given else found.args[0]
         kind, _, rest = found.name.partition(":")
         if kind == "lib":
             return Type(rest, self._arguments(function_id, arguments, depth))

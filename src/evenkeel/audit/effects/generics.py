@@ -24,7 +24,7 @@ def replaced(type_: Type, name: str, by: Type) -> Type:
     """The type with another in place of the class of that name."""
     if type_.name == name:
         return by
-    return type_._replace(args=tuple(replaced(each, name, by) for each in type_.args))
+    return Type(type_.name, tuple(replaced(each, name, by) for each in type_.args))
 
 
 def gives_own_kind(function: Function) -> bool:

@@ -81,7 +81,7 @@ class Members:
             return class_object(Type(nested.name))
         found = self.found_in(self._resolver.lineage(of), of, attribute)
         if found.name.startswith(("def:", "bound:")):
-            return found._replace(args=(class_object(of), *found.args[1:]))
+            return Type(found.name, (class_object(of), *found.args[1:]))
         return found
 
     def found_in(self, lineage: tuple[Type, ...], receiver: Type, attribute: str) -> Type:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import NamedTuple
+
+import msgspec
 
 from evenkeel.audit.effects.latest import Remembered, latest_answers
 from evenkeel.audit.effects.symbols import REMEMBERED_FUNCTIONS, Symbols
 from evenkeel.audit.model.facts import Assignment, Block, Function, Parameter
 
 
-class Binding(NamedTuple):
+class Binding(msgspec.Struct, frozen=True, gc=False):
     """One place that gives a local name its meaning."""
 
     position: int

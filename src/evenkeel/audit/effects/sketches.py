@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import msgspec
 
 from evenkeel.audit.effects.callees import REMEMBERED, Described
 from evenkeel.audit.effects.catalogue import CallSpec
@@ -16,7 +16,7 @@ from evenkeel.audit.model.index import CallMode, Entity, Link
 MAX_TARGETS = 8
 
 
-class Sketch(NamedTuple):
+class Sketch(msgspec.Struct, frozen=True):
     """One callee. The fields from `library` on are those of the links of its calls."""
 
     described: Described  # to be read only

@@ -53,8 +53,7 @@ _encode = msgspec.msgpack.Encoder().encode
 EMPTY = Body()
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True, gc=False):
     """Function or class number `index` of file number `file`."""
 
     file: int
