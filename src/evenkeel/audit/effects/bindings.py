@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from evenkeel.audit.effects.scopes import Binding
@@ -25,7 +26,7 @@ class Bindings:
     def __init__(self, resolver: Resolver) -> None:
         self._resolver = resolver
 
-    def bound(self, function_id: int, bindings: list[Binding], position: int) -> Type:
+    def bound(self, function_id: int, bindings: Sequence[Binding], position: int) -> Type:
         if len(bindings) == 1:
             found = self.guarded(function_id, bindings[0])
             return found if found.name and found != NONE else UNKNOWN

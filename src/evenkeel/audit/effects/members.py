@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from evenkeel.audit.effects.latest import answers
 from evenkeel.audit.effects.scopes import Binding
 from evenkeel.audit.effects.symbols import ClassSymbol
 from evenkeel.audit.effects.types import MANAGER, NONE, UNKNOWN, Type, class_object, element_of, first_known, value_of
@@ -11,6 +12,7 @@ from evenkeel.audit.effects.types import MANAGER, NONE, UNKNOWN, Type, class_obj
 if TYPE_CHECKING:
     from evenkeel.audit.effects.resolve import Resolver
 
+REMEMBERED_DECORATORS = 4_096
 PROPERTIES = frozenset({"property", "cached_property", "hybrid_property", "functools.cached_property"})
 
 
@@ -19,6 +21,12 @@ class Members:
 
     def __init__(self, resolver: Resolver) -> None:
         self._resolver = resolver
+        held = resolver.symbols.held
+        self._decorators: dict[tuple[int, str], str] = answers(REMEMBERED_DECORATORS, held=held)  # by function around
+
+    def forget_names(self) -> None:
+        """Drop what decorators stand for: more is known of parameters or relationships."""
+        self._decorators.clear()
 
     def read(self, holder: Type, attribute: str) -> Type:
         """The value of an attribute: like `member`, but a property gives what it returns."""
@@ -67,6 +75,24 @@ class Members:
             if spec is not None and spec.type:
                 return Type(spec.type)
         return UNKNOWN
+
+    def decorator(self, function_id: int, chain: str) -> str:
+        """The full name of a decorator: a library's dotted name, or a project function's qualified name."""
+        key = (self._resolver.enclosing(function_id), chain)
+        known = self._decorators.get(key)
+        if known is None:
+            cuts = self._resolver.cuts
+            known = self._find_decorator(*key)
+            if cuts == self._resolver.cuts:
+                self._decorators[key] = known
+        return known
+
+    def _find_decorator(self, enclosing: int, chain: str) -> str:
+        found = self._resolver.chain(enclosing, chain, -1, 1 << 60)
+        kind, _, rest = found.name.partition(":")
+        if kind in {"lib", "bound"}:
+            return rest
+        return self._resolver.symbols.qualified(int(rest)) if kind == "def" else chain
 
     def _module_member(self, module: str, attribute: str) -> Type:
         file = self._resolver.symbols.by_module.get(module)

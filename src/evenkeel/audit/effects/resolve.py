@@ -7,7 +7,7 @@ the place of use. Nothing here knows a library or a project by name: libraries a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from evenkeel.audit.effects.annotations import Annotations
 from evenkeel.audit.effects.bindings import MAX_DEPTH, Bindings
@@ -20,7 +20,7 @@ from evenkeel.audit.effects.lineages import Lineages
 from evenkeel.audit.effects.members import Members
 from evenkeel.audit.effects.results import Results
 from evenkeel.audit.effects.scopes import Binding, Scopes
-from evenkeel.audit.effects.symbols import Symbols
+from evenkeel.audit.effects.symbols import Place, Symbols
 from evenkeel.audit.effects.types import LITERALS, NONE, PENDING, UNKNOWN, Type, class_object, first_known
 from evenkeel.audit.model.facts import Value
 
@@ -49,7 +49,7 @@ class Resolver:
         bindings, members, lineages, results = Bindings(self), Members(self), Lineages(self), Results(self)
         self.bound, self.guarded, self.injected = bindings.bound, bindings.guarded, bindings.injected
         self.member, self.read, self.is_property = members.member, members.read, members.is_property
-        self.decorated = members.decorated
+        self.decorated, self.decorator, self._members = members.decorated, members.decorator, members
         self.subscripted, self.iterated, self.entered = members.subscripted, members.iterated, members.entered
         self.lineage, self.type_parameters = lineages.lineage, lineages.type_parameters
         self.bindings_of, self.substitute = lineages.bindings_of, lineages.substitute
@@ -75,6 +75,7 @@ class Resolver:
         """Drop what names and chains mean: more is known of parameters or relationships."""
         self._names.clear()
         self._bound.clear()
+        self._members.forget_names()
         self._walks.clear()
         self._results.forget_names()
 
@@ -142,9 +143,12 @@ class Resolver:
         known = self._names.get(key)
         if known is not None:
             return known
-        cuts = self.cuts
-        found, steady = self._find_name(function_id, name, position)
-        if steady and cuts == self.cuts:
+        place, cuts = self.symbols.places[function_id], self.cuts
+        bindings = self.scope(function_id).get(name, ()) if place.index else ()
+        if len(bindings) > 1:
+            return self._bound_before(function_id, name, bindings, position)
+        found = self._find_name(function_id, name, place, position)
+        if cuts == self.cuts:
             self._names[key] = found
         return found
 
@@ -152,22 +156,19 @@ class Resolver:
         """Whether a name of a function is known to mean the same at all positions."""
         return (function_id, name) in self._names
 
-    def _find_name(self, function_id: int, name: str, position: int) -> tuple[Type, bool]:
-        """What a name means at a position of a function, and whether it means the same at all positions."""
-        place = self.symbols.places[function_id]
+    def _find_name(self, function_id: int, name: str, place: Place, position: int) -> Type:
+        """What a name means that a function itself binds once at the most."""
         if name not in self.local_names(function_id):
-            return self._find_global(place.file, name), True
+            return self._find_global(place.file, name)
         first = self.symbols.first_id[place.file]
         index = place.index
         while index > 0:
             bindings = self.scope(first + index).get(name)
             if bindings:
-                if len(bindings) > 1 and index == place.index:
-                    return self._bound_before(function_id, name, bindings, position), False
-                return self.bound(first + index, bindings, position), True
+                return self.bound(first + index, bindings, position)
             position = END  # a closure runs later than the code around it
             index = max(self.symbols.parents[first + index], 0)
-        return self._find_global(place.file, name), True
+        return self._find_global(place.file, name)
 
     def _find_global(self, file: int, name: str) -> Type:
         found = self.module_name(file, name)
@@ -175,7 +176,7 @@ class Resolver:
             return found
         return Type(f"lib:{name}") if self.library.has_builtin(name) else UNKNOWN
 
-    def _bound_before(self, function_id: int, name: str, bindings: list[Binding], position: int) -> Type:
+    def _bound_before(self, function_id: int, name: str, bindings: Sequence[Binding], position: int) -> Type:
         """What one of several bindings of a name gives it at a position: the same until the next one."""
         key = (function_id, name, len([each for each in bindings if each.position < position]))
         known = self._bound.get(key)
@@ -191,23 +192,14 @@ class Resolver:
         place = self.symbols.places[function_id]
         return self.symbols.first_id[place.file] + max(self.symbols.parents[function_id], 0)
 
-    def decorator(self, function_id: int, chain: str) -> str:
-        """The full name of a decorator: a library's dotted name, or a project function's qualified name."""
-        found = self.chain(self.enclosing(function_id), chain, -1, 1 << 60)
-        kind, _, rest = found.name.partition(":")
-        if kind in {"lib", "bound"}:
-            return rest
-        if kind == "def":
-            return self.symbols.qualified(int(rest))
-        return chain
-
     def value(self, function_id: int, value: Value, position: int) -> Type:
         """The type of an expression; UNKNOWN when nothing tells."""
         if value.kind == "call":
             return self.call(function_id, value.call)[1] if value.call >= 0 else UNKNOWN
         if value.kind == "name":
             text = value.text.removesuffix("[]") if value.size >= 0 else value.text  # a slice is of the same type
-            found = self.chain(function_id, text, value.call, position, _last_key(value))
+            keys = _last_key(value) if value.names and value.text[-1:] == "]" else ()
+            found = self.chain(function_id, text, value.call, position, keys)
             return self.library.awaited(found) if value.awaited else found
         if value.kind == "either":
             return self._either(function_id, value, position)

@@ -51,7 +51,12 @@ LITERALS = {
 
 def text_of(of: Type) -> str:
     """`str(of)`, sooner for the many that have no arguments."""
-    return str(of) if of.args else of.name
+    return _written(of) if of.args else of.name
+
+
+@lru_cache(maxsize=16_384)
+def _written(of: Type) -> str:
+    return str(of)
 
 
 def class_object(of: Type) -> Type:
