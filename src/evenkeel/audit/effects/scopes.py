@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 
 import msgspec
 
 from evenkeel.audit.effects.latest import Remembered, latest_answers
 from evenkeel.audit.effects.symbols import REMEMBERED_FUNCTIONS, Symbols
 from evenkeel.audit.model.facts import Assignment, Block, Function, Parameter
+
+BINDING_BLOCKS = {"for": "loop", "comprehension": "loop", "with": "with"}
 
 
 class Binding(msgspec.Struct, frozen=True, gc=False):
@@ -54,29 +56,30 @@ class Scopes:
         place = self.symbols.places[function_id]
         function = self.symbols.function(function_id)
         names: dict[str, list[Binding]] = {}
-        for name, binding in self._bindings(function_id, function):
-            names.setdefault(name, []).append(binding)
+        for index, parameter in enumerate(function.parameters):
+            names.setdefault(parameter.name, []).append(Binding(-1, "parameter", parameter, index))
+        for name, target in self.symbols.modules[place.file].local_imports.get(place.index, {}).items():
+            names.setdefault(name, []).append(Binding(-1, "import", target))
+        _add_bindings(function, names)
         for name in function.globals:
             names.pop(name, None)
         if place.index:
             for name, nested in self.symbols.nested.get(function_id, ()):
                 names.setdefault(name, []).append(Binding(-1, "nested", nested))
         for bindings in names.values():
-            bindings.sort(key=lambda each: each.position)
+            if len(bindings) > 1:
+                bindings.sort(key=lambda each: each.position)
         return names
 
-    def _bindings(self, function_id: int, function: Function) -> Iterator[tuple[str, Binding]]:
-        place = self.symbols.places[function_id]
-        for index, parameter in enumerate(function.parameters):
-            yield parameter.name, Binding(-1, "parameter", parameter, index)
-        for name, target in self.symbols.modules[place.file].local_imports.get(place.index, {}).items():
-            yield name, Binding(-1, "import", target)
-        for assignment in function.assignments:
-            if assignment.operator in {"=", ":="}:
-                for item, target in enumerate(assignment.targets):
-                    yield target, Binding(assignment.position, "assign", assignment, item)
-        for block in function.blocks:
-            kind = {"for": "loop", "comprehension": "loop", "with": "with"}.get(block.kind)
-            if kind:
-                for item, target in enumerate(block.targets):
-                    yield target, Binding(block.start, kind, block, item)
+
+def _add_bindings(function: Function, names: dict[str, list[Binding]]) -> None:
+    """Assignments, loops and `with`."""
+    for assignment in function.assignments:
+        if assignment.operator in {"=", ":="}:
+            for item, target in enumerate(assignment.targets):
+                names.setdefault(target, []).append(Binding(assignment.position, "assign", assignment, item))
+    for block in function.blocks:
+        if block.targets and block.kind in BINDING_BLOCKS:
+            kind = BINDING_BLOCKS[block.kind]
+            for item, target in enumerate(block.targets):
+                names.setdefault(target, []).append(Binding(block.start, kind, block, item))

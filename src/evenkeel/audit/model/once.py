@@ -88,17 +88,17 @@ def _remembered(function: Function, block: Block) -> Region | None:
     member = MEMBER.match(text) if " in " in text else None
     missing, present = MISSING.match(text), PRESENT.match(text)
     absent = member[1] is not None if member is not None else missing is not None
-    if member is not None:
-        stores = {member[2]}
-    else:
-        name = next((each for match in (missing, present) if match for each in match.groups() if each), "")
-        stores = _looked_up_in(function, name, block.start)
     if absent:
         region = (block.start, block.end)
     elif (member is not None or present is not None) and block.exits and block.parent >= 0:
         region = (block.end, function.blocks[block.parent].end)
     else:
         return None
+    if member is not None:
+        stores = {member[2]}
+    else:
+        name = next((each for match in (missing, present) if match for each in match.groups() if each), "")
+        stores = _looked_up_in(function, name, block.start)
     return region if any(_stores(function, store, region) for store in stores) else None
 
 
