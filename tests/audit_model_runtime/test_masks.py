@@ -65,6 +65,7 @@ def test_what_a_loop_repeats_is_told_before_code_is_decoded(files: dict[str, str
             assert not repeated or function in function.module.functions_repeating(kind)
         kinds = {each.kind for each in function.fact.blocks}
         assert bool(function.shape & shapes.YIELDS) == function.fact.is_generator
+        assert bool(function.shape & shapes.METHOD) == (function.fact.owner >= 0)
         assert {kind for kind, bit in shapes.STANDS.items() if function.shape & bit} == kinds
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from evenkeel.audit.model.answers import once_a_number
 from evenkeel.audit.model.index import FunctionInfo
 from evenkeel.audit.model.masks import CLIENT, OPENS_CLIENT
-from evenkeel.audit.model.shapes import YIELDS
+from evenkeel.audit.model.shapes import RETURNS, YIELDS
 from evenkeel.audit.model.view import CallView, FunctionView
 
 DEEPEST = 3  # helpers that hand on what another helper has opened
@@ -32,7 +32,13 @@ def _hands_out(call: CallView, target: FunctionInfo, depth: int) -> bool:
     if target.is_property or not any(not each.kept for each in reaches):
         return False
     view = call.function.module.function(target)
-    return view is not None and not view.linked.cached and not view.shape & YIELDS and _gives_client(view, depth)
+    return (
+        view is not None
+        and not view.linked.cached
+        and bool(view.shape & RETURNS)
+        and not view.shape & YIELDS
+        and _gives_client(view, depth)
+    )
 
 
 @once_a_number

@@ -17,6 +17,7 @@ from evenkeel.audit.model.lazy_loads import (
     origin_of_iterable,
 )
 from evenkeel.audit.model.loop_data import bound_call
+from evenkeel.audit.model.shapes import STANDS
 from evenkeel.audit.model.uses import condition_of, element_attributes, places_of, values_of
 from evenkeel.audit.model.view import CallView, FunctionView
 
@@ -53,6 +54,13 @@ class Excess(NamedTuple):
     costly: bool
     certain: bool
     is_relation: bool = False  # of an object from elsewhere, which may have it loaded along
+
+
+def may_exceed(function: FunctionView) -> bool:
+    """Whether it goes through something, counts something, or loads all of something: told before its code is decoded."""
+    if function.shape & (STANDS["for"] | STANDS["comprehension"]) or function.does("db-load-all"):
+        return True
+    return any(each.library in {"len", "list"} for each in function.linked.links)
 
 
 def excesses(function: FunctionView) -> Iterator[Excess]:

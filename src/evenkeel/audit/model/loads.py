@@ -37,7 +37,7 @@ class Load(NamedTuple):
 
 def may_load_twice(function: FunctionView) -> bool:
     """Whether a load may give what is at hand already: another load's row, or an entity's. Nothing is decoded for it."""
-    return function.count_marked(GETS) > 1 or bool(function.mask & GETS and function.knows_entities)
+    return bool(function.mask & GETS) and (function.knows_entities or function.count_marked(GETS) > 1)
 
 
 @once_a_function

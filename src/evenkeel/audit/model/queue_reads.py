@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
+from evenkeel.audit.model.effects import EffectKind
 from evenkeel.audit.model.facts import Block
 from evenkeel.audit.model.handed import handed_sql
+from evenkeel.audit.model.index import Link
 from evenkeel.audit.model.lazy_loads import chain_steps
-from evenkeel.audit.model.masks import GIVEN, READS, UPDATES_ITSELF, mask_of_function
+from evenkeel.audit.model.masks import GIVEN, READS, UPDATES_ITSELF, mask_of, mask_of_function
+from evenkeel.audit.model.shapes import METHOD
 from evenkeel.audit.model.sql import counts
 from evenkeel.audit.model.view import CallView, FunctionView, ModuleView
 
@@ -37,6 +40,8 @@ CLAIMS = re.compile(
 )
 ASKS = re.compile(r"(^|_)(pending|due|queued|unsent|undelivered|waiting|unprocessed|scheduled|ready|backlog|todo)(_|$)")
 HANDLERS = re.compile(r"(^|_)(handler|sender|callback|processor|deliver(er)?|send|handle|process|func|fn)$")
+MARKS: tuple[EffectKind, ...] = ("db-update", "db-delete", "commit", "db-flush")
+MARKING = mask_of(*MARKS)
 DEEPEST = 4  # calls between the one that asks and the statement
 SETS = re.compile(
     r"\b\w*(?:status|state|processed|sent|delivered|done|completed|handled|locked|claimed|started)\w*\s*=",
@@ -75,16 +80,24 @@ def _over_methods(module: ModuleView) -> Iterator[QueueRead]:
 
 def _query_steps(function: FunctionView) -> list[CallView]:
     """The calls that give a query."""
-    return function.calls_linked(lambda link: function.role_of(link.result) == "query")
+    return function.calls_linked(partial(_gives_query, function))
+
+
+def _gives_query(function: FunctionView, link: Link) -> bool:
+    return bool(link.result) and function.role_of(link.result) == "query"
 
 
 def _classes_that_update(module: ModuleView) -> Iterator[list[FunctionView]]:
-    """The methods of each class one of whose methods updates rows itself."""
+    """The methods of each class that makes queries and one of whose methods updates rows itself."""
     updating = module.functions_marked(UPDATES_ITSELF)
-    classes = {each.name.rpartition(".")[0] for each in updating if each.fact.owner >= 0}
+    classes = {each.name.rpartition(".")[0] for each in updating if each.shape & METHOD}
+    found = [each for each in module.functions_shaped(METHOD) if each.name.rpartition(".")[0] in classes]
+    asking = {
+        each.name.rpartition(".")[0] for each in found if any(map(partial(_gives_query, each), each.linked.links))
+    }
     methods: dict[int, list[FunctionView]] = {}
-    for function in module.functions if classes else ():
-        if function.name.rpartition(".")[0] in classes and function.fact.owner >= 0:
+    for function in found:
+        if function.name.rpartition(".")[0] in asking:
             methods.setdefault(function.fact.owner, []).append(function)
     yield from methods.values()
 
@@ -122,6 +135,8 @@ def _in_one_function(module: ModuleView) -> Iterator[QueueRead]:
 
 def _may_read_queue(function: FunctionView) -> bool:
     """Whether something in it may select rows that wait, told before its code is decoded."""
+    if not function.mask & MARKING:
+        return False  # nothing in it marks what was read
     if function.mask & GIVEN:
         return True
     index = function.module.index
@@ -197,7 +212,7 @@ def _mark(function: FunctionView, read: CallView) -> CallView | None:
     """The first later call that writes, when the rows are worked on before: something external, or a function of ours."""
     later = [each for each in function.calls if each.follows(read) and each is not read]
     works = [each for each in later if _is_work(each)]
-    marks = [each for each in later if each.reaches("db-update", "db-delete", "commit", "db-flush", spawned=True)]
+    marks = [each for each in later if each.reaches(*MARKS, spawned=True)]
     if not works or not marks or not (_in_worker(function) or any(each.loops for each in works)):
         return None
     if marks[0].fact.position < works[0].fact.position and marks[0] is not works[0] and not _marks_late(marks[0], read):

@@ -13,21 +13,35 @@ STANDS: dict[str, int] = {kind: 1 << number for number, kind in enumerate(get_ar
 LOOPS = STANDS["for"] | STANDS["while"] | STANDS["comprehension"]
 PLAIN_WITH = 1 << 16  # a `with` that is no `async with`
 GATHERS = 1 << 18  # adds to what a name holds: `x += y`, `x = x + y`
+RETURNS = 1 << 19  # gives back what a call gave, or what a name holds
+FEEDS = 1 << 20  # makes a list by a comprehension to give it to a call
+METHOD = 1 << 21
 YIELDS = 1 << 17  # a generator
 
 
 def shape_of(function: Function) -> int:
     """Which kinds of blocks stand in a function, and what else can be told of it so shortly."""
-    shape = YIELDS if function.is_generator else 0
+    shape = (YIELDS if function.is_generator else 0) | (METHOD if function.owner >= 0 else 0)
     for block in function.blocks:
         shape |= STANDS[block.kind]
         if block.kind == "with" and not block.is_async:
             shape |= PLAIN_WITH
-    return shape | GATHERS if any(map(_gathers, function.assignments)) else shape
+    if any(map(_gathers, function.assignments)):
+        shape |= GATHERS
+    if any(each.kind == "return" and each.value.kind in {"call", "name"} for each in function.exits):
+        shape |= RETURNS
+    if shape & STANDS["comprehension"] and any(map(_feeds, function.calls)):
+        shape |= FEEDS
+    return shape
 
 
 def _gathers(assignment: Assignment) -> bool:
     return assignment.operator == "+=" or (assignment.value.kind == "other" and " + " in assignment.value.text)
+
+
+def _feeds(call: Call) -> bool:
+    first = call.arguments[0].value if call.arguments else None
+    return first is not None and first.kind == "comprehension" and first.text.startswith("[")
 
 
 def looped_calls(function: Function, implicit: Sequence[Call], links: Iterable[Link]) -> tuple[int, ...]:

@@ -111,7 +111,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from evenkeel.audit.model.context import ContextStore
-from evenkeel.audit.model.excess import Excess, excesses
+from evenkeel.audit.model.excess import Excess, excesses, may_exceed
 from evenkeel.audit.model.finding import Finding
 from evenkeel.audit.model.masks import READS_ITSELF
 from evenkeel.audit.model.rule import Rule
@@ -137,6 +137,8 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     """One finding for each load of which only a part is used."""
     del context
     for function in module.functions_marked(READS_ITSELF):
+        if not may_exceed(function):
+            continue
         lines: set[int] = set()
         for each in excesses(function):
             if each.line not in lines:

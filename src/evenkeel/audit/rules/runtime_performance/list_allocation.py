@@ -81,7 +81,7 @@ from evenkeel.audit.model.effects import EffectKind
 from evenkeel.audit.model.facts import Value
 from evenkeel.audit.model.finding import Finding
 from evenkeel.audit.model.rule import Rule
-from evenkeel.audit.model.shapes import STANDS
+from evenkeel.audit.model.shapes import FEEDS
 from evenkeel.audit.model.view import CallView, ModuleView
 
 RULE = Rule(title="A list built only to be consumed", severity="LOW", facts=frozenset({"calls"}))
@@ -123,9 +123,7 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     if module.kind in {"migration", "script"}:  # runs once
         return
     for function in module.functions[1:]:  # a module's own code runs once
-        if not (
-            function.shape & STANDS["comprehension"] or any(each.library in MAKERS for each in function.linked.links)
-        ):
+        if not (function.shape & FEEDS or any(each.library in MAKERS for each in function.linked.links)):
             continue
         for call in function.calls_of(CONSUMERS):
             instead = _instead(call)

@@ -121,13 +121,14 @@ from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.effects import EffectKind
 from evenkeel.audit.model.embedded import driver_of
 from evenkeel.audit.model.finding import Confidence, Finding
-from evenkeel.audit.model.masks import HOPS
+from evenkeel.audit.model.masks import HOPS, mask_of
 from evenkeel.audit.model.once import runs_once
 from evenkeel.audit.model.rule import Rule
 from evenkeel.audit.model.view import CallView, FunctionView, ModuleView, Reach
 
 STORAGE: tuple[EffectKind, ...] = ("db-read", "db-key-read", "db-write", "db-pending", "db-flush", "commit")
 
+STORES = mask_of(*STORAGE, "connect", "network")
 ROWS: tuple[EffectKind, ...] = ("db-read", "db-write", "db-pending")
 RULE = Rule(title="A thread hop per storage call", severity="HIGH", needs=frozenset({"offload"}))
 
@@ -174,7 +175,7 @@ def _database(context: ContextStore) -> str:
 def _hops(function: FunctionView) -> list[tuple[CallView, Reach]]:
     """Hops that carry little more than one storage call, each with the way to it."""
     found = []
-    for call in function.calls_marked(HOPS):
+    for call in function.calls_marked(HOPS, STORES):
         if call.link.implicit or _is_meant(call) or _is_chosen_elsewhere(call):
             continue
         reached = (

@@ -88,7 +88,7 @@ from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.effects import EffectKind
 from evenkeel.audit.model.facts import Block
 from evenkeel.audit.model.finding import Confidence, Finding, Step
-from evenkeel.audit.model.masks import mask_of
+from evenkeel.audit.model.masks import SPAWNS, mask_of
 from evenkeel.audit.model.regions import Region, ends_transaction, regions, touches_database
 from evenkeel.audit.model.rule import Rule
 from evenkeel.audit.model.shapes import YIELDS
@@ -275,9 +275,9 @@ def _is_streamed(function: FunctionView) -> bool:
 
 def _given_away(function: FunctionView) -> Iterator[Finding]:
     """`background_tasks.add_task(send, session)`, `create_task(work(session))`."""
-    for call in function.calls_reaching("spawn"):
-        if call.link.mode != "spawn" or not call.runs:
-            continue
+    if not any(function.role_of(type_) == "session" for _, type_ in function.linked.types):
+        return
+    for call in function.calls_fitting(SPAWNS, lambda link: link.mode == "spawn" and bool(link.runs)):
         given = next((each for each in call.fact.arguments if _is_session(function, each.value.text)), None)
         if given is not None:
             yield call.finding(
