@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Unpack
 
 import msgspec
 
-from evenkeel.audit.model.facts import BlockKind, Value
+from evenkeel.audit.model.facts import Block, BlockKind, Value
 from evenkeel.audit.source.python.drafts import (
     Details,
     Scope,
@@ -57,14 +57,20 @@ def fill(scope: Scope, body: Node | None, block: int) -> None:
     """Records the statements of a block that was opened before."""
     last = run(scope, body.named_children, block) if body is not None else ""
     if last:
-        _amend(scope, block, exits=True, breaks=last == "break_statement")
+        _leave(scope.blocks[block], breaks=last == "break_statement")
+
+
+def _leave(block: Block, *, breaks: bool) -> None:
+    msgspec.structs.force_setattr(block, "exits", True)  # not published yet
+    if breaks:
+        msgspec.structs.force_setattr(block, "breaks", True)
 
 
 def if_(scope: Scope, node: Node, block: int) -> None:
     """`if`, each `elif`, `else`."""
     subject = _field(scope, node, CONDITION, block)
     origin = _branch(scope, "if", block, node, node.child_by_field_id(CONSEQUENCE), subject=subject)
-    for each in node.children_by_field_id(ALTERNATIVE):
+    for each in node.children_by_field_id(ALTERNATIVE) if node.named_child_count > 2 else ():
         condition = _field(scope, each, CONDITION, block)
         body = each.child_by_field_id(CONSEQUENCE) or each.child_by_field_id(BODY)
         _branch(scope, "else", block, each, body, subject=condition, origin=origin)
@@ -208,7 +214,7 @@ def _branch(
 
 def _field(scope: Scope, node: Node, field: int, block: int) -> Value | None:
     found = node.child_by_field_id(field)
-    return None if found is None else evaluate(scope, found, block)
+    return None if found is None else scope.values[found.kind_id](scope, found, block)
 
 
 def _amend(scope: Scope, index: int, **changes: Value | bool) -> None:

@@ -35,6 +35,7 @@ WRAPPERS = frozenset({"await", "named_expression"})
 EITHER = frozenset({"boolean_operator", "conditional_expression"})
 CONSTANTS = ("None.", "True.", "False.")
 SPLATS = {LIST_SPLAT: "*", DICTIONARY_SPLAT: "**"}
+KEYED = frozenset({KEYWORD_ARGUMENT, *SPLATS})  # arguments with a keyword or stars
 
 
 def link(scope: Scope, node: Node, block: int) -> Chain:
@@ -194,11 +195,17 @@ def _call(scope: Scope, node: Node, last: Node, chain: Chain, block: int, keys: 
     """Records a call whose callee is the chain, and answers its number."""
     calls = scope.calls
     first = len(calls)
-    arguments: tuple[Argument, ...] = ()
+    arguments: list[Argument] = []
     if last.kind_id != ARGUMENT_LIST:  # a bare generator expression
-        arguments = (Argument("", evaluate(scope, last, block)),)
+        arguments.append(Argument("", evaluate(scope, last, block)))
     elif last.named_child_count:
-        arguments = tuple([argument(scope, each, block) for each in last.named_children if not each.is_extra])
+        values = scope.values
+        for each in last.named_children:
+            kind = each.kind_id
+            if kind in KEYED:
+                arguments.append(argument(scope, each, block))
+            elif not each.is_extra:
+                arguments.append(Argument("", values[kind](scope, each, block)))
     index = len(calls)
     if index > first:
         for inner in calls[first:]:
@@ -207,7 +214,8 @@ def _call(scope: Scope, node: Node, last: Node, chain: Chain, block: int, keys: 
     row, column = node.start_point
     callee, receiver = chain
     end_line, end = node.end_point[0] + 1, node.end_byte
-    calls.append(Call(callee, receiver, row + 1, end_line, column, end, block, arguments, False, -1, False, keys))
+    given = tuple(arguments)
+    calls.append(Call(callee, receiver, row + 1, end_line, column, end, block, given, False, -1, False, keys))
     return index
 
 

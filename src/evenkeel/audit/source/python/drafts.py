@@ -6,7 +6,7 @@ sorted by `position` without a sort: inner calls end before outer ones, receiver
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import msgspec
@@ -185,14 +185,16 @@ def real(file: FileDraft, text: str) -> str:
 def written(file: FileDraft, node: Node) -> str:
     """The node's text as written."""
     text = file.text[node.start_byte : node.end_byte]
-    return text if file.ascii else real(file, text)
+    return text if file.ascii or text.isascii() else real(file, text)
 
 
 def folded(file: FileDraft, node: Node, limit: int = EXCERPT_LENGTH) -> str:
     """The node's text with white space folded, cut at `limit` characters."""
-    start = node.start_byte
-    text = file.text[start : min(node.end_byte, start + limit + WINDOW_LENGTH)]
-    if not file.ascii:
+    start, end = node.start_byte, node.end_byte
+    if end - start > limit + WINDOW_LENGTH:
+        end = start + limit + WINDOW_LENGTH
+    text = file.text[start:end]
+    if not (file.ascii or text.isascii()):
         text = real(file, text)
     if "\n" in text or "  " in text:
         shorter = _on_one_line(text[: 2 * limit])
@@ -240,6 +242,9 @@ def evaluate(scope: Scope, node: Node, block: int) -> Value:
     return scope.values[node.kind_id](scope, node, block)
 
 
-def content(nodes: Iterable[Node]) -> list[Node]:
-    """The nodes without comments and line continuations, which tree-sitter puts between any two others."""
-    return [each for each in nodes if not each.is_extra]
+def content(nodes: list[Node]) -> list[Node]:
+    """The nodes without comments and line continuations, which tree-sitter puts between any two others; mostly, all of them."""
+    for each in nodes:
+        if each.is_extra:
+            return [one for one in nodes if not one.is_extra]
+    return nodes

@@ -113,7 +113,7 @@ def result(scope: Scope, node: Node, block: int) -> Value:
 
 def awaited(scope: Scope, node: Node, block: int) -> Value:
     """`await x`: what `x` is, awaited."""
-    operand = content(node.named_children)[-1]
+    operand = node.children[-1]
     if operand.kind_id != CALL:
         value = evaluate(scope, operand, block)
         if value.kind == "call":
@@ -121,14 +121,22 @@ def awaited(scope: Scope, node: Node, block: int) -> Value:
         return msgspec.structs.replace(value, awaited=True)
     names = scope.names
     mark = len(names)
-    number = called(scope, operand, block)
-    msgspec.structs.force_setattr(scope.calls[number], "awaited", True)
-    return Value("call", folded(scope.file, operand), number, True, names=since(names, mark))
+    call = awaited_call(scope, operand, block)
+    return Value("call", folded(scope.file, operand), call, True, names=since(names, mark))
+
+
+def awaited_call(scope: Scope, node: Node, block: int) -> int:
+    """Records a call that is awaited, and answers its number."""
+    call = called(scope, node, block)
+    msgspec.structs.force_setattr(scope.calls[call], "awaited", True)  # not published yet
+    return call
 
 
 def parenthesized(scope: Scope, node: Node, block: int) -> Value:
     """What is inside the parentheses."""
-    inner = content(node.named_children)
+    inner = node.named_children
+    if len(inner) > 1:
+        inner = content(inner)
     return evaluate(scope, inner[0], block) if len(inner) == 1 else other(scope, node, block)
 
 
@@ -159,8 +167,13 @@ def strings(scope: Scope, node: Node, block: int) -> Value:
 
 
 def number(scope: Scope, node: Node, _block: int) -> Value:
-    """A number literal."""
-    return Value("number", folded(scope.file, node))
+    """A number literal, made once a file."""
+    known = scope.file.plain
+    raw = scope.file.text[node.start_byte : node.end_byte]
+    value = known.get(raw)
+    if value is None:
+        value = known[raw] = Value("number", folded(scope.file, node))
+    return value
 
 
 def constant(scope: Scope, node: Node, _block: int) -> Value:
@@ -278,7 +291,13 @@ def bare(scope: Scope, node: Node, _block: int) -> None:
 
 def chain(scope: Scope, node: Node, block: int) -> None:
     """Records a chain whose value nobody asks for."""
-    load(scope, node, block)
+    if node.kind_id == CALL:
+        called(scope, node, block)
+    elif node.kind_id == ATTRIBUTE and (plainly := dotted(scope.file, node)) is not None:
+        scope.names.append(plainly.text)
+        add_read(scope, (plainly.text, -1), node, block)
+    else:
+        load(scope, node, block)
 
 
 def holes(scope: Scope, node: Node, block: int) -> None:
@@ -287,9 +306,13 @@ def holes(scope: Scope, node: Node, block: int) -> None:
         contents(scope, node, block)
 
 
-def through(scope: Scope, node: Node, block: int) -> None:
-    """Scans an expression that leaves a mark of its own: an awaited call, a lambda, a walrus."""
-    evaluate(scope, node, block)
+def awaiting(scope: Scope, node: Node, block: int) -> None:
+    """Records an `await` whose value nobody asks for."""
+    operand = node.children[-1]
+    if operand.kind_id == CALL:
+        awaited_call(scope, operand, block)
+    else:
+        evaluate(scope, node, block)
 
 
 def last(scope: Scope, node: Node, block: int) -> None:
@@ -307,7 +330,7 @@ SCANS: dict[str, Scan] = {
     **dict.fromkeys(LINKS, chain),
     "identifier": bare,
     "string": holes,
-    "await": through,
+    "await": awaiting,
     "keyword_argument": last,
 }
 VALUES: dict[str, Evaluate] = {

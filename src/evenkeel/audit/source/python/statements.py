@@ -9,8 +9,20 @@ import msgspec
 from evenkeel.audit.model.facts import Assignment, Import, Return, Value
 from evenkeel.audit.source.python.chains import called, key_of
 from evenkeel.audit.source.python.drafts import MisreadError, Scope, Statement, content, evaluate, folded, scan, written
-from evenkeel.audit.source.python.expressions import contents, nothing
-from evenkeel.audit.source.python.grammar import ASSIGNMENT, IDENTIFIER, LEFT, OPERATOR, RIGHT, SUBSCRIPT, TYPE
+from evenkeel.audit.source.python.expressions import awaited_call, contents, nothing
+from evenkeel.audit.source.python.grammar import (
+    ASSIGNMENT,
+    AUGMENTED_ASSIGNMENT,
+    AWAIT,
+    CALL,
+    IDENTIFIER,
+    LEFT,
+    OPERATOR,
+    PARENTHESES,
+    RIGHT,
+    SUBSCRIPT,
+    TYPE,
+)
 from evenkeel.audit.source.python.nested import NOTHING, targets
 from evenkeel.audit.source.python.parameters import annotation
 
@@ -24,14 +36,16 @@ STARRED = frozenset({"list_splat", "list_splat_pattern"})
 def expression(scope: Scope, node: Node, block: int) -> None:
     """A statement that is one expression; a call whose result nobody takes is discarded."""
     for each in node.named_children:
-        kind = each.type
-        if kind == "assignment":
+        kind = each.kind_id
+        if kind == ASSIGNMENT:
             assignment(scope, each, block)
-        elif kind == "augmented_assignment":
-            augmented(scope, each, block)
-        elif kind == "call":
+        elif kind == CALL:
             _discard(scope, called(scope, each, block))
-        elif kind in {"await", "parenthesized_expression"}:
+        elif kind == AWAIT and (operand := each.children[-1]).kind_id == CALL:
+            _discard(scope, awaited_call(scope, operand, block))
+        elif kind == AUGMENTED_ASSIGNMENT:
+            augmented(scope, each, block)
+        elif kind in {AWAIT, PARENTHESES}:
             value = evaluate(scope, each, block)
             if value.kind == "call":
                 _discard(scope, value.call)
@@ -45,6 +59,19 @@ def _discard(scope: Scope, call: int) -> None:
 
 def assignment(scope: Scope, node: Node, block: int) -> None:
     """`a = b = value`, `a: T = value`, `a: T`, `a, b = value`; `a, b = c, d` is one assignment for each pair."""
+    left, right = node.child_by_field_id(LEFT), node.child_by_field_id(RIGHT)
+    if left is None or left.kind_id != IDENTIFIER or (right is not None and right.kind_id == ASSIGNMENT):
+        _unpack(scope, node, block)
+        return
+    noted = ""
+    if right is None or node.named_child_count > 2:  # left and right are two
+        noted = annotation(scope.file, node.child_by_field_id(TYPE))
+    name = written(scope.file, left)
+    value = NOTHING if right is None else scope.values[right.kind_id](scope, right, block)
+    scope.sink.append(Assignment((name,), value, node.start_point[0] + 1, node.end_byte, block, "=", noted))
+
+
+def _unpack(scope: Scope, node: Node, block: int) -> None:
     lefts = []
     noted = ""
     right: Node | None = node
@@ -74,8 +101,6 @@ def _assign(scope: Scope, node: Node, block: int, sides: tuple[list[Node], Node 
 def _bound(scope: Scope, lefts: list[Node], block: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The targets, and the chains read in their subscripts."""
     scope.names.clear()
-    if len(lefts) == 1 and lefts[0].kind_id == IDENTIFIER:
-        return (written(scope.file, lefts[0]),), ()
     names = tuple([name for left in lefts for name in targets(scope, left, block)])
     read = dict.fromkeys(scope.names)
     scope.names.clear()
