@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from evenkeel.audit.effects.latest import Remembered, latest_answers
+from evenkeel.audit.effects.latest import Remembered, answers, latest_answers
 from evenkeel.audit.effects.types import (
     ITERATORS,
     MAPPINGS,
@@ -37,6 +37,7 @@ class Annotations:
         self._known: Remembered[tuple[int, int, str], Type] = latest_answers(
             REMEMBERED_ANNOTATIONS, held=resolver.symbols.held
         )
+        self._telling: dict[Type, bool] = answers(REMEMBERED_ANNOTATIONS, held=resolver.symbols.held)
         self._parameters: dict[str, tuple[str, ...]] = {}
 
     def resolve(self, function_id: int, text: str, depth: int = 0) -> Type:
@@ -59,6 +60,12 @@ class Annotations:
         return instead if self._says_something(instead) or not found.name else found
 
     def _says_something(self, type_: Type) -> bool:
+        known = self._telling.get(type_)
+        if known is None:
+            known = self._telling[type_] = self._is_known(type_)
+        return known
+
+    def _is_known(self, type_: Type) -> bool:
         if not type_.name:
             return False
         if type_.name == "union":

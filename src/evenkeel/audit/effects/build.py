@@ -131,10 +131,11 @@ def shared(kinds: Iterable[frozenset[str]]) -> list[frozenset[str]]:
     return [known.setdefault(each, each) for each in kinds]
 
 
-def _functions(resolver: Resolver, emit: Emit) -> tuple[Table[tuple[str, ...]], dict[int, int]]:
+def _functions(resolver: Resolver, emit: Emit) -> tuple[Sequence[tuple[str, ...]], dict[int, int]]:
     """Hands over what is known of each function before it is linked; answers with the parameters of each, and with the
     function around each that stands in one."""
     given, applied = Given(resolver), Applied(resolver)
+    held: list[tuple[str, ...]] = []
     parameters = Blobs()
     parents: dict[int, int] = {}
     symbols = resolver.symbols
@@ -145,7 +146,10 @@ def _functions(resolver: Resolver, emit: Emit) -> tuple[Table[tuple[str, ...]], 
         if around > 0:
             parents[function_id] = symbols.first_id[place.file] + around
         info = _info(resolver, given, applied, function_id)
-        parameters.append(encode(info.parameters))
+        if symbols.held:
+            held.append(info.parameters)
+        else:
+            parameters.append(encode(info.parameters))
         rows.append(encode(info))
         if len(rows) >= ROWS_AT_ONCE:
             emit(Functions(rows))
@@ -153,7 +157,7 @@ def _functions(resolver: Resolver, emit: Emit) -> tuple[Table[tuple[str, ...]], 
     emit(Functions(rows))
     given.learn()
     applied.learn()
-    return Table(parameters, msgspec.msgpack.Decoder(tuple[str, ...]).decode), parents
+    return held or Table(parameters, msgspec.msgpack.Decoder(tuple[str, ...]).decode), parents
 
 
 def _roles(resolver: Resolver) -> dict[str, str]:

@@ -30,12 +30,18 @@ class Expressions:
         """`selected`: query -> what it selects."""
         self._catalogue = catalogue
         self._selected = selected
+        self._constant: dict[str, Type] = {}  # expressions that hang on nothing: as many as the catalogue has
 
     def evaluate(
         self, text: str, receiver: Type, base_args: tuple[Type, ...], arguments: Arguments | None = None
     ) -> Type:
         """The type that an expression stands for, of a receiver whose library type has these arguments."""
-        return self._expression(parse_type(text), receiver, base_args, arguments)
+        if "$" in text:
+            return self._expression(parse_type(text), receiver, base_args, arguments)
+        known = self._constant.get(text)
+        if known is None:
+            known = self._constant[text] = self._expression(parse_type(text), receiver, base_args, arguments)
+        return known
 
     def _expression(
         self, expression: TypeExpression, receiver: Type, base_args: tuple[Type, ...], arguments: Arguments | None
