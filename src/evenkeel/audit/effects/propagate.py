@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
-from types import MappingProxyType
 
 from evenkeel.audit.effects.private_loops import mark_private_loops
 from evenkeel.audit.effects.standing import Standing
@@ -23,7 +22,6 @@ from evenkeel.audit.model.sql import stated
 
 MAX_DETAILS = 8  # distinct details kept per function and kind; more add nothing to a finding
 MAX_FETCH_DEPTH = 6
-NOTHING: Mapping[str, int] = MappingProxyType({})
 SERVED_ROLES: frozenset[Role] = frozenset({"handler", "websocket", "dependency"})
 HOT_ROLES: frozenset[Role] = SERVED_ROLES | {"consumer"}
 ENTRY_ORDER: tuple[Role, ...] = (
@@ -54,11 +52,8 @@ class _Found:
     def __init__(self) -> None:
         self.tables: dict[int, dict[Key, Reached]] = {}  # of the functions that reach anything
         self.queue: deque[tuple[int, Reached]] = deque()
-        self._counts: dict[int, dict[str, int]] = {}
-
-    def is_full(self, function_id: int, kind: str) -> bool:
-        """Whether a function reaches so much of one kind that no more is taken."""
-        return self._counts.get(function_id, NOTHING).get(kind, 0) >= MAX_DETAILS
+        self.full: set[tuple[int, str]] = set()  # functions that reach so much of one kind that no more is taken
+        self._counts: dict[tuple[int, str], int] = {}
 
     def offer(self, function_id: int, effect: Effect, line: int, following: int, depth: int, how: How) -> None:
         """Note that a function reaches an effect, unless it is known to, or reaches enough of that kind.
@@ -66,17 +61,13 @@ class _Found:
         `line`, `following`, `depth` and `how` are the rest of the `Reached` that is made of it."""
         spawned, looped, _, kept, guard, statement = how
         key = (effect.kind, effect.detail, effect.blocking, spawned, looped, kept, guard, statement)
-        table = self.tables.get(function_id)
-        if table is None:
-            table = self.tables[function_id] = {}
-            self._counts[function_id] = {}
-        elif key in table:
+        table = self.tables.setdefault(function_id, {})
+        of_kind = (function_id, effect.kind)
+        if key in table or of_kind in self.full:
             return
-        seen = self._counts[function_id]
-        count = seen.get(effect.kind, 0)
-        if count >= MAX_DETAILS:
-            return
-        seen[effect.kind] = count + 1
+        count = self._counts[of_kind] = self._counts.get(of_kind, 0) + 1
+        if count == MAX_DETAILS:
+            self.full.add(of_kind)
         reached = table[key] = Reached(effect, line, following, depth, *how)
         self.queue.append((function_id, reached))
 
@@ -87,12 +78,12 @@ def _spread_effects(functions: Sequence[Standing], summaries: Sequence[Summary],
         for own in summary.effects:
             how = (own.spawned, own.looped, own.column, own.kept, own.guard, own.statement)
             found.offer(summary.id, own.effect, own.line, -1, 0, how)
-    queue = found.queue
+    queue, full = found.queue, found.full
     while queue:
         callee, reached = queue.popleft()
         kind, is_async = reached.effect.kind, functions[callee].is_async
         for caller, edge in callers.get(callee, ()):
-            if reached.statement < 0 and found.is_full(caller, kind):
+            if reached.statement < 0 and (caller, kind) in full:
                 continue
             guard: Guard | None = edge.guard
             if reached.guard:
