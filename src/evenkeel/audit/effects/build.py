@@ -225,8 +225,9 @@ def _link_file(linker: Linker, known: Known, file: int) -> FileLinks:
         for function, each in zip(facts.functions, linked, strict=True)
         for entry in registered_entries(linker, function, each)
     )
-    local: set[str] = {effect.kind for each in linked for link in each.links for effect in link.effects}
-    if any(link.library == LAZY for each in linked for link in each.links):
+    links = [link for each in linked for link in each.links]
+    local: set[str] = {effect.kind for link in links if link.effects for effect in link.effects}
+    if LAZY in {link.library for link in links}:
         local.add("db-read")  # what a relationship may cost when it is read
     parts = kept_parts(linker.symbols, file, linked)
     encode, kept = msgspec.msgpack.encode, _as_is if linker.symbols.held else pack

@@ -217,12 +217,13 @@ class Library:
 
     def argument(self, call: Call, position: int, spec: CallSpec) -> Value | None:
         """Argument number `position`, given by position or by the name the spec has for it."""
-        positional = [each.value for each in call.arguments if not each.keyword]
-        if 0 <= position < len(positional):
-            return positional[position]
-        if 0 <= position < len(spec.parameters):
-            return keyword(call, spec.parameters[position])
-        return None
+        left = position
+        for each in call.arguments if position >= 0 else ():
+            if not each.keyword:
+                if not left:
+                    return each.value
+                left -= 1
+        return keyword(call, spec.parameters[position]) if 0 <= position < len(spec.parameters) else None
 
     def lazy_effects(self, holder: Type, *, awaited: bool = False) -> tuple[Effect, ...]:
         """What iterating over a value does, when it is a query that has not run yet; `async for` blocks nothing."""

@@ -147,7 +147,7 @@ class Resolver:
         bindings = self.scope(function_id).get(name, ()) if place.index else ()
         if len(bindings) > 1:
             return self._bound_before(function_id, name, bindings, position)
-        found = self._find_name(function_id, name, place, position)
+        found = self.bound(function_id, bindings, position) if bindings else self._find_name(function_id, name, place)
         if cuts == self.cuts:
             self._names[key] = found
         return found
@@ -156,18 +156,15 @@ class Resolver:
         """Whether a name of a function is known to mean the same at all positions."""
         return (function_id, name) in self._names
 
-    def _find_name(self, function_id: int, name: str, place: Place, position: int) -> Type:
-        """What a name means that a function itself binds once at the most."""
-        if name not in self.local_names(function_id):
-            return self._find_global(place.file, name)
-        first = self.symbols.first_id[place.file]
-        index = place.index
+    def _find_name(self, function_id: int, name: str, place: Place) -> Type:
+        """What a name means that a function itself does not bind."""
+        first, parents = function_id - place.index, self.symbols.parents
+        index = parents[function_id]
         while index > 0:
             bindings = self.scope(first + index).get(name)
             if bindings:
-                return self.bound(first + index, bindings, position)
-            position = END  # a closure runs later than the code around it
-            index = max(self.symbols.parents[first + index], 0)
+                return self.bound(first + index, bindings, END)  # a closure runs later than the code around it
+            index = parents[first + index]
         return self._find_global(place.file, name)
 
     def _find_global(self, file: int, name: str) -> Type:
@@ -229,7 +226,7 @@ class Resolver:
         if self.nesting > MAX_DEPTH:
             return self.cut()
         root, dot, rest = chain.partition(".")
-        concerned = self._keeps and self.kept.concerns(chain, keys)
+        concerned = self._keeps and ("." in chain or bool(keys)) and self.kept.concerns(chain, keys)
         known = None if concerned or root[-1:] == "]" else self._names.get((function_id, root))
         if known is not None and dot:
             known = self._walks.get((known, rest)) if known.name else UNKNOWN

@@ -57,12 +57,13 @@ class Results:
 
     def call(self, function_id: int, index: int) -> Resolved:
         """What call number `index` of a function calls, and the type of its result."""
-        known = self._of(function_id).get(index)
+        calls = self._of(function_id)
+        known = calls.get(index)
         if known is None:
             call = self._resolver.symbols.function(function_id).calls[index]
             root = root_of(call.callee)
             steady = root not in self._resolver.local_names(function_id)
-            return self._ask(function_id, index, call, root if not steady else "")
+            return self._ask(calls, function_id, index, call, root if not steady else "")
         if known is BEING_ASKED:
             self._resolver.cuts += 1
         return known
@@ -70,7 +71,8 @@ class Results:
     def call_at(self, function_id: int, index: int, call: Call, local: str) -> Resolved:
         """`call`, for who has the call at hand. `local`: the name that it begins with, where the function or one around it
         binds that; "" where that means the same in the whole file."""
-        return self._of(function_id).get(index) or self._ask(function_id, index, call, local)
+        calls = self._of(function_id)
+        return calls.get(index) or self._ask(calls, function_id, index, call, local)
 
     def _of(self, function_id: int) -> Answers:
         calls = self._calls.get(function_id)
@@ -78,8 +80,8 @@ class Results:
             calls = self._calls[function_id] = {}
         return calls
 
-    def _ask(self, function_id: int, index: int, call: Call, local: str) -> Resolved:
-        calls, resolver = self._of(function_id), self._resolver
+    def _ask(self, calls: Answers, function_id: int, index: int, call: Call, local: str) -> Resolved:
+        resolver = self._resolver
         place: Place | None = None
         if call.receiver < 0 and not call.keys:
             where = -1 - function_id if local else resolver.symbols.places[function_id].file

@@ -76,7 +76,7 @@ def summarise(function: Function, linked: LinkedFunction, project: Known) -> Sum
     """The summary of one linked function."""
     calls = (*function.calls, *linked.implicit)
     own = project.parameters[linked.id]
-    telling = [each for each in linked.links if each.targets or each.runs or any(_travels(e) for e in each.effects)]
+    telling = [each for each in linked.links if each.targets or each.runs or (each.effects and _tells(each))]
     effects, edges, fetches = _passed_on(function, linked, telling, project) if telling else ((), (), ())
     known = {link.call for link in linked.links if link.library or link.targets or link.runs}
     unresolved = len([each for each, call in enumerate(function.calls) if "." in call.callee and each not in known])
@@ -143,6 +143,10 @@ def _edges(
         yield Edge(
             target, call.line, call.column, link.mode, repeated, once=once, kept=kept, guard=guard, made_from=outer
         )
+
+
+def _tells(link: Link) -> bool:
+    return any(map(_travels, link.effects))
 
 
 def _travels(effect: Effect) -> bool:
