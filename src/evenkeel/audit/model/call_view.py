@@ -37,7 +37,7 @@ class CallView:
         self.index = index
         self.fact = fact
         self.link = link
-        self._reached: dict[tuple[EffectKind, ...], tuple[tuple[Reach, ...], tuple[Reach, ...]]] = {}
+        self._reached: dict[tuple[EffectKind, ...], tuple[tuple[Reach, ...], tuple[Reach, ...]]] | None = None
         self._loops: tuple[Block, ...] | None = None
         self._targets: tuple[FunctionInfo, ...] | None = None
 
@@ -161,6 +161,8 @@ class CallView:
         link = self.link
         if not (link.effects or link.targets or link.runs):
             return ()
+        if self._reached is None:
+            self._reached = {}
         known = self._reached.get(kinds)
         if known is None:
             found = tuple(self._find(kinds))

@@ -123,8 +123,9 @@ def growths(module: ModuleView, container: Container) -> Iterator[Growth]:
 
 def _growths_in(module: ModuleView, container: Container, names: tuple[str, ...]) -> Iterator[Growth]:
     elements = {f"{each}[]" for each in names}
+    owner = f".{container.owner}." if container.scope in {"class", "object"} else "."
     for function in module.functions[1:] if names else ():
-        if not function.holds(*names) or not _can_see(function, container, names):
+        if owner not in f".{function.name}" or not function.holds(*names) or not _can_see(function, container, names):
             continue
         for assignment in function.fact.assignments:
             if assignment.operator == "=" and elements.intersection(assignment.targets):

@@ -157,10 +157,12 @@ def same_entity(left: Load, right: Load) -> bool:
 def rebound_between(function: FunctionView, chain: str, start: int, end: int) -> bool:
     """Whether a name, or what hangs on it, is given another value between two positions."""
     root = chain.partition(".")[0]
+    between = [each for each in function.fact.assignments if start < each.position < end]
     assigned = any(
-        start < each.position < end and any(t == chain or t.partition(".")[0] == root for t in each.targets)
-        for each in function.fact.assignments
+        t == chain or t.partition(".")[0] == root
+        for each in between
         if root not in {"self", "cls"} or chain in each.targets
+        for t in each.targets
     )
     looped = any(start < each.start < end and root in each.targets for each in function.fact.blocks)
     return assigned or looped

@@ -156,7 +156,8 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
             if growth is not None and not may_shrink(module, container):
                 yield _grown(module, growth)
         yield from (_remembered(each) for each in endless_memos(module))
-        for function in module.functions if module.holds("functools") else ():
+        caching = any(each.target.partition(".")[0] == "functools" for each in module.outline.imports)
+        for function in module.functions if caching else ():
             decorator = _endless_cache(module, function)
             if decorator is not None:
                 yield _cached(function, decorator)
