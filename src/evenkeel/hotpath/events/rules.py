@@ -37,7 +37,7 @@ class BusRules:
     delivery_events: int = 256
     sweep_s: float = 30.0
     poll_s: float = 1.0
-    settle_s: float = 0.05
+    settle_s: float = 0.1
     settle_max_s: float = 1.0
     polling_s: float = 0.08
     envelope: Envelope = field(default_factory=JsonEnvelope)
