@@ -17,6 +17,7 @@ from evenkeel.hotpath.ports.leases import Lease
 from evenkeel.hotpath.ports.shares import Share
 from evenkeel.hotpath.ports.storage import Storage
 from evenkeel.kernel.errors import UnavailableError
+from evenkeel.kernel.loops import run_like
 
 ROUNDS_PER_LEASE = 3
 Applied = Callable[[Share, float, int], None]
@@ -93,7 +94,7 @@ class Keeper:
 
     def _run(self) -> None:
         try:
-            asyncio.run(self._work())
+            run_like(self._main, self._work())
         except BaseException as error:
             self._on_main(self._failed, error)
         finally:

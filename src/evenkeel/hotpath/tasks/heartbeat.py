@@ -19,6 +19,7 @@ from evenkeel.hotpath.tasks.beats import Findings, apply, beat, due
 from evenkeel.hotpath.tasks.jobs import HeldJobs
 from evenkeel.hotpath.tasks.metering import TaskMeter
 from evenkeel.kernel.clock import Clock
+from evenkeel.kernel.loops import run_like
 
 LOG = logging.getLogger(__name__)
 
@@ -75,7 +76,7 @@ class HeartbeatThread:
 
     def _main(self) -> None:
         try:
-            asyncio.run(self._run())
+            run_like(self._pulse.loop, self._run())
         except BaseException as error:  # handed to whoever waits for the thread
             if not self._ready.done():
                 self._ready.set_exception(error)
