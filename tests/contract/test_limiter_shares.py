@@ -22,7 +22,8 @@ async def test_renewals_do_not_hide_that_somebody_waits(place: Place) -> None:
             return (await other.claim("sessions", "other", wanted=2, keep=2, limit=2, ttl_s=60.0)).waiting
 
         await waited_for()
-        async with limited(place, lease_s=1.5) as (limiter, _):  # a machine that is busy elsewhere lets no share run out
+        # Long enough that no share runs out on a machine that is busy elsewhere.
+        async with limited(place, lease_s=1.5) as (limiter, _):
             waiting = asyncio.create_task(limiter.admit(ask("s", wait_s=15.0)))
             while not await waited_for():  # noqa: ASYNC110
                 await asyncio.sleep(0.001)
