@@ -161,7 +161,7 @@ from evenkeel.audit.model.invariant_queries import repeated_questions
 from evenkeel.audit.model.lazy_loads import LazyLoad, lazy_loads, managed_loading, reads_relation
 from evenkeel.audit.model.loop_data import flows_into
 from evenkeel.audit.model.loops import Repetition, per_element
-from evenkeel.audit.model.masks import LAZY_READ
+from evenkeel.audit.model.masks import APPLIED, LAZY, LAZY_READ
 from evenkeel.audit.model.repeats import Repeated, distinct_lines, loop_text, repeated_accesses, units_of_work
 from evenkeel.audit.model.rule import Rule
 from evenkeel.audit.model.view import FunctionView, ModuleView
@@ -173,6 +173,7 @@ RULE = Rule(
     facts=frozenset({"loops", "reads", "assignments"}),
 )
 KINDS = frozenset({"read", "refresh", "find-or-insert"})
+BESIDE_LOOPS = APPLIED | LAZY  # what needs no loop that is written
 PREFETCHED = "whether the query that gives the elements loads along what is read here"
 ONCE = "Load them all before the loop with one query ({how}) and look each one up in a dict."
 REFRESHED = (
@@ -189,7 +190,8 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     """One finding for each line on which a loop queries per element."""
     del context
     for function in module.functions_reaching(*RULE.needs):
-        yield from distinct_lines(_findings(function))
+        if function.linked.looped or function.mask & BESIDE_LOOPS:
+            yield from distinct_lines(_findings(function))
         if function.info.per_element:
             yield from distinct_lines(_serialised(function))
 
