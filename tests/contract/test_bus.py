@@ -74,6 +74,34 @@ async def test_resuming_from_a_cursor_misses_and_repeats_nothing(place: Place) -
             assert seen.ids[0] > have
 
 
+async def test_a_cursor_beyond_the_end_silences_nobody(place: Place) -> None:
+    """It was taken for the place where the session stands, and what the next run said was refused as older."""
+    async with instance(place) as here:
+        await say(await here.writer.begin("s", "user"), "one")
+        beyond = await here.bus.subscribe(Cursor("s", 1_000), "s")
+        assert (await read_to_end(beyond)).ids == []
+        reader = await here.bus.subscribe(None, "s")
+        reading = asyncio.create_task(read_until(reader, finished))
+        await say(await here.writer.begin("s", "user"), "two")
+        assert (await reading).text() == "two"
+
+
+async def test_a_reader_that_is_ahead_gets_what_is_behind_its_cursor_alone(place: Place) -> None:
+    """Another instance has shown it more than this one knows of: nothing is shown twice."""
+    async with instance(place) as here:
+        await say(await here.writer.begin("s", "user"), "one")  # ids 1 and 2
+        watcher = await here.bus.subscribe(Cursor("s", 0), "s")
+        ahead = await here.bus.subscribe(Cursor("s", 4), "s")
+        reading = [asyncio.create_task(read_until(each, lambda seen: 6 in seen.ids)) for each in (watcher, ahead)]
+        run = await here.writer.begin("s", "user")
+        for text in ("a", "b", "c", "d"):
+            await run.emit(note("progress", text=text))  # ids 3 to 6
+        await run.flush()
+        seen, short = await asyncio.gather(*reading)
+        assert (seen.ids[-4:], short.ids) == ([3, 4, 5, 6], [5, 6])
+        await run.emit(FINAL)
+
+
 async def test_a_slow_reader_loses_nothing_and_delays_nobody(place: Place) -> None:
     """Lesson d: deltas were dropped for a slow reader; visible text is never lost."""
     texts = [f"{n} " for n in range(150)]

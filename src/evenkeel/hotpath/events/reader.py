@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Protocol
 
 from evenkeel.hotpath.events.ring import Ring
 from evenkeel.hotpath.events.rules import BusRules
-from evenkeel.hotpath.ports.bus import Delivery, Event, Replayed, Settled
+from evenkeel.hotpath.ports.bus import Delivery, Event, Live, Replayed, Settled
 from evenkeel.hotpath.ports.stream_events import Cursor, HistoryLost, LossReason, Page
 
 
@@ -113,8 +114,13 @@ class RingReader:
         if position < ring.end:
             delivery = ring.after(position, self._source.rules.delivery_events)
             self._position = position + len(delivery.events)
-            return delivery
+            return delivery if delivery.events[0].event_id > self._at else self._beyond(delivery)
         return None if self._endless else self._settled()
+
+    def _beyond(self, delivery: Live | Replayed) -> Live | Replayed | None:
+        """What is behind the cursor of a reader that was ahead of the ring: another instance has shown it more."""
+        events = tuple(event for event in delivery.events if event.event_id > self._at)
+        return replace(delivery, events=events) if events else None
 
     def _settled(self) -> Settled | None:
         """Once per silence: nothing is at work, and everything was delivered."""
@@ -150,10 +156,11 @@ class RingReader:
         self._take(page)
         if page.more:
             return True
-        if ring.known and ring.readers > 1 and self._at > ring.last:
+        stored_to = min(self._at, page.last_id)  # a cursor may be ahead of all that is stored, or of all that was ever said
+        if ring.known and ring.readers > 1 and stored_to > ring.last:
             self._source.look(ring.session_id)  # others read this ring: let it catch up, rather than begin anew
             return False
-        ring.learn(self._at, page.epoch)
+        ring.learn(stored_to, page.epoch)
         self._at = max(self._at, min(settled_to, ring.last))
         self._position = ring.position_after(self._at)
         self._missed(ring)
