@@ -10,7 +10,7 @@ import pytest
 from evenkeel.hotpath.ports.bus import Delivery, Settled
 from evenkeel.hotpath.ports.stream_events import Cursor
 from tests.storages import Place
-from tests.streams import FINAL, delta, instance
+from tests.streams import FINAL, delta, instance, note, read_to_end, read_until
 
 
 async def test_a_run_that_began_while_storage_was_asked_is_not_taken_for_over(place: Place) -> None:
@@ -108,6 +108,18 @@ async def test_for_a_reader_that_stays_nobody_looks(place: Place) -> None:
                 await anext(subscription)
         await subscription.aclose()
     assert looks == 0
+
+
+async def test_a_resume_beside_a_watch_ends_though_the_queue_said_the_last_word(place: Place) -> None:
+    """`queue_finish` follows the end of a run: no event after it would make anybody ask."""
+    async with instance(place) as here:
+        watch = await here.bus.subscribe(Cursor("s", 0), "s", endless=True)
+        await (await here.writer.begin("s", "u")).emit(FINAL)
+        await here.writer.say("s", "u", note("queue_finish"))
+        async with asyncio.timeout(5):
+            assert (await read_until(watch, lambda seen: "queue_finish" in seen.kinds)).ids
+            resume = await here.bus.subscribe(Cursor("s", 0), "s")
+            assert (await read_to_end(resume)).kinds == ["final", "queue_finish"]
 
 
 def ends(delivery: Delivery) -> int:

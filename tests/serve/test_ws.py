@@ -194,7 +194,6 @@ MISTAKES = [
     ('{"type": "resume", "payload": {"after_event_id": 1}}', "SESSION_REQUIRED"),
     ('{"type": "resume", "session_id": "nobodys", "payload": {"after_event_id": 1}}', "SESSION_NOT_FOUND"),
     ('{"type": "resume", "session_id": "%s", "payload": {"after_event_id": 0}}', "AFTER_EVENT_ID_REQUIRED"),
-    ('{"type": "watch", "session_id": "%s"}', "AFTER_EVENT_ID_REQUIRED"),
     ('{"type": "cancel"}', "SESSION_REQUIRED"),
     ('{"type": "connect"}', "ALREADY_CONNECTED"),
 ]

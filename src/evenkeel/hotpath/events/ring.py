@@ -92,18 +92,22 @@ class Ring:
         elif event.event_id <= self.last:
             return False
         self._append(event)
+        self.busy = not event.terminal
         return True
 
     def relay(self, event: Event) -> None:
         """Take an event that was read from storage, where another instance put it."""
         if event.event_id > self.last:
             self._append(event)
+            if (
+                event.terminal
+            ):  # what comes after it may be of a run, or what the queue says of an end: whoever reads asks
+                self.busy = False
             self.settled_to = self.relayed_to = event.event_id
 
     def _append(self, event: Event) -> None:
         self.entries.append(event)
         self.last = event.event_id
-        self.busy = not event.terminal
         self.size_bytes += len(event.payload)
 
     def settled(self, event_id: int) -> None:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
 
 from evenkeel.hotpath.ports.agent_tasks import ClaimedTask, TaskStatus
 from evenkeel.hotpath.ports.bounded import MapRules
@@ -26,18 +24,20 @@ from evenkeel.serve.agent.narration import Narrator
 from evenkeel.serve.agent.orders import Order
 from evenkeel.serve.agent.questions import content_of, parts_of, title_of
 from evenkeel.serve.agent.recovery import Left, left_by
+from evenkeel.serve.agent.together import all_of, done
 from evenkeel.serve.agent.tools.kinds import Place
 from evenkeel.serve.agent.turn import Begun as Start
 from evenkeel.serve.agent.turn import take_turn
 from evenkeel.serve.ports.failures import RunFailedError
 from evenkeel.serve.ports.runs import Answer, Begun, Usage
 
-T = TypeVar("T")
 LOG = logging.getLogger(__name__)
 WAITING = 10_000
 """Sessions remembered as waiting for their user's answer: a hint for lists, such a session is idle."""
 REPORTED = 20
 """How far back the answer of a run is looked for: it is the newest of its rows."""
+HEARD_S = 0.5
+"""How long a run whose stream was taken waits to hear whether it was cancelled: the rollback path looks every 0.2 s."""
 STOPPED = frozenset({CancelledBy.USER, CancelledBy.ADMIN})
 
 
@@ -127,14 +127,14 @@ class Attempts:
         counting = parts.storage.sessions.next_round(turn.session_id, request.user_id, title_of(request))
         window = history.window(self._kit.settings.history.messages)
         if turn.hear is None:
-            run, user_round, before = await _all(self._begin(turn), counting, window)
+            run, user_round, before = await all_of(self._begin(turn), counting, window)
             asked = self._asked(turn, history, user_round)
-            await _all(history.add([("user", asked)]), _done(run))
+            await all_of(history.add([("user", asked)]), done(run))
             return run, user_round, (*before, asked), None
         # Read first, then open: whoever cancels once the stream is open ends it, and the caller must see that end.
-        subscription, user_round, before = await _all(parts.bus.subscribe(None, turn.session_id), counting, window)
+        subscription, user_round, before = await all_of(parts.bus.subscribe(None, turn.session_id), counting, window)
         asked = self._asked(turn, history, user_round)
-        run, _, _ = await _all(self._begin(turn), history.add([("user", asked)]), _done(subscription))
+        run, _, _ = await all_of(self._begin(turn), history.add([("user", asked)]), done(subscription))
         return run, user_round, (*before, asked), subscription
 
     async def _begin(self, turn: Turn) -> RunWriter:
@@ -163,8 +163,9 @@ class Attempts:
                 await self._stopped(turn, voice)
                 return "cancelled", ""
             raise
-        except FencedError:
-            return "cancelled", "superseded"  # whoever took the stream has said the last word
+        except FencedError:  # whoever took the stream has said the last word
+            await self._superseded(turn, token, voice)
+            return "cancelled", "superseded"
         except UnavailableError:
             raise  # the queue tries again, and the next attempt goes on from here
         except Exception as error:
@@ -207,14 +208,35 @@ class Attempts:
 
     async def _stopped(self, turn: Turn, voice: Narrator) -> None:
         """Keep what was shown, then say the last word, unless whoever cancelled has said it."""
-        text = "".join(voice.text)
-        if text:
-            meta = Meta(turn.task.task_id, voice.user_round, voice.model_round, stopped=True)
-            history = self._history(turn)
-            with suppress(EvenkeelError):
-                await history.add([(f"{voice.model_round}.answer", history.row("assistant", text, meta))])
+        voice.ended = True  # hearing of the cancel by another way, too, must not stop this
+        await self._keep_shown(turn, voice)
         with suppress(FencedError):
             await voice.stopped()
+
+    async def _superseded(self, turn: Turn, token: CancelToken, voice: Narrator) -> None:
+        """The stream was taken by a cancel that is heard of in a moment: then what was shown is kept. Or by a later
+        attempt: then nothing is, since that one goes on with the text.
+        """
+        voice.ended = True
+        try:
+            async with asyncio.timeout(HEARD_S):
+                await token.wait()
+        except TimeoutError:
+            pass
+        except asyncio.CancelledError:
+            if not turn.context.cancelled:
+                raise
+        if token.reason in STOPPED or turn.context.cancelled:
+            await self._keep_shown(turn, voice)
+
+    async def _keep_shown(self, turn: Turn, voice: Narrator) -> None:
+        text = "".join(voice.text)
+        if not text:
+            return
+        meta = Meta(turn.task.task_id, voice.user_round, voice.model_round, stopped=True)
+        history = self._history(turn)
+        with suppress(EvenkeelError):
+            await history.add([(f"{voice.model_round}.answer", history.row("assistant", text, meta))])
 
     async def _over(self, turn: Turn, kind: str, error: str) -> Outcome:
         """The outcome is the terminal event; of a queued run the queue says so too."""
@@ -238,35 +260,6 @@ class Attempts:
         rows = await self._history(turn).window(REPORTED)
         mine = [row for row in rows if row.role == "assistant" and row.meta.run == turn.task.task_id and row.content]
         return Answer(turn.session_id, mine[-1].content if mine else "", Usage(), "unknown")
-
-
-async def _all(*work: Awaitable[Any]) -> list[Any]:
-    """All at once. When one fails, or this is cancelled, what the others opened is closed; the first failure is raised."""
-    tasks = [asyncio.ensure_future(each) for each in work]
-    try:
-        await asyncio.wait(tasks)
-    except asyncio.CancelledError:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
-        await _closed(tasks)
-        raise
-    if any(task.exception() is not None for task in tasks):
-        await _closed(tasks)
-    return [task.result() for task in tasks]
-
-
-async def _closed(tasks: Sequence[asyncio.Future[Any]]) -> None:
-    for task in tasks:
-        if not task.cancelled() and task.exception() is None:
-            close = getattr(task.result(), "aclose", None) or getattr(task.result(), "close", None)
-            if close is not None:
-                with suppress(EvenkeelError):
-                    await close()
-
-
-async def _done(value: T) -> T:
-    return value
 
 
 def _told_caller(turn: Turn, error: EvenkeelError) -> bool:

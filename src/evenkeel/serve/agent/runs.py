@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -13,7 +13,7 @@ from structlog.contextvars import get_contextvars
 
 from evenkeel.hotpath.ports.agent_tasks import NewTask
 from evenkeel.hotpath.ports.bounded import MapRules
-from evenkeel.hotpath.ports.bus import Event, Live, Replayed, Settled
+from evenkeel.hotpath.ports.bus import Live, Replayed, Settled
 from evenkeel.hotpath.ports.cancellation import CancelledBy
 from evenkeel.hotpath.ports.errors import SessionBusyError, UnknownSessionError
 from evenkeel.hotpath.ports.event_writer import Draft
@@ -22,6 +22,7 @@ from evenkeel.hotpath.ports.sessions import NewSession
 from evenkeel.hotpath.ports.task_queue import TaskQueue
 from evenkeel.hotpath.ports.threads import ThreadStatus
 from evenkeel.kernel.errors import OverloadedError
+from evenkeel.serve.agent.answering import answer_of, inner_of
 from evenkeel.serve.agent.attempt import queue_data
 from evenkeel.serve.agent.describing import instructions, tools_of
 from evenkeel.serve.agent.kit import Kit, settings_for
@@ -32,10 +33,12 @@ from evenkeel.serve.agent.states import states
 from evenkeel.serve.agent.worker import Worker
 from evenkeel.serve.ports.failures import RunFailedError, RunRefusedError
 from evenkeel.serve.ports.requests import RunRequest
-from evenkeel.serve.ports.runs import Answer, Begun, Queued, RunState, Usage
+from evenkeel.serve.ports.runs import Answer, Begun, Queued, RunState
 
 ENDING_S = 2.0
 """How long a request waits for a run that has said its last word to let go of the session."""
+LETTING_GO_S = 0.5
+"""How long a cancel waits for the run to let go of the session; a tool may be slow to hear of it."""
 LOOK_S = 0.02
 KNOWN, KNOWN_S = 20_000, 600.0
 """Sessions whose owner need not be asked for again. One that was deleted meanwhile is noticed when its round begins."""
@@ -85,9 +88,9 @@ class AgentRuns:
                     continue
                 for event in delivery.events:
                     if event.kind == "a2ui":
-                        shown = _inner(event)
+                        shown = inner_of(event)
                     if event.terminal:
-                        return _answer(begun.session_id, event, shown)
+                        return answer_of(begun.session_id, event, shown)
         finally:
             await begun.subscription.aclose()
         raise RunFailedError("INTERNAL_ERROR", "The run ended without a last word.", hint="Ask again.")
@@ -104,6 +107,10 @@ class AgentRuns:
         # One that waits for the session hears at once.
         # evenkeel: ignore[n-write-loop, unbounded-spawn] the tasks of one session, which one user has put in line: few
         await asyncio.gather(*(self._queue.cancel(task) for task in tasks))
+        if here is not None:  # what it keeps of its answer stands before what is asked next
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LETTING_GO_S):
+                    await here.gone.wait()
         return report.signalled or report.woke or bool(tasks) or report.terminal_event is not None
 
     async def tools(self) -> Sequence[tuple[str, str]]:
@@ -278,19 +285,3 @@ def _forgotten(task: asyncio.Task[Begun | Queued]) -> None:
     if isinstance(answer, Begun):
         closing = asyncio.get_running_loop().create_task(answer.subscription.aclose())
         closing.add_done_callback(lambda _: None)
-
-
-def _inner(event: Event) -> dict[str, Any]:
-    inner: dict[str, Any] = msgspec.json.decode(event.payload)["data"]["data"]
-    return inner
-
-
-def _answer(session_id: str, event: Event, shown: Mapping[str, Any]) -> Answer:
-    data = _inner(event)
-    if event.kind == "error":
-        detail = data.get("detail", {})
-        raise RunFailedError(data["code"], data["message"], detail=detail if isinstance(detail, dict) else {})
-    usage = data.get("round_usage") or data.get("usage") or {}
-    extra = {name: data.get(name, shown.get(name)) for name in ("uid", "a2ui") if data.get(name, shown.get(name))}
-    total = Usage(*(int(usage.get(name, 0)) for name in ("input_tokens", "output_tokens", "total_tokens")))
-    return Answer(session_id, data["answer"], total, data["stop_reason"], extra)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from evenkeel.hotpath.ports.errors import NameTakenError
 from evenkeel.hotpath.ports.passwords import Attempt
@@ -49,6 +49,7 @@ class Accounts:
         self._users = parts.storage.users
         self._tokens = parts.storage.tokens
         self._passwords = parts.passwords
+        self._clock = parts.clock
         self._settings = settings
         self._callers = callers
         self._setup = ""
@@ -163,7 +164,7 @@ class Accounts:
         token = f"wund_{secrets.token_hex(16)}"
         await self._tokens.issue(token_hash(token), account.user_id, self._settings.token_ttl_s)
         await self._users.logged_in(account.user_id)
-        return LoggedIn(token, account)
+        return LoggedIn(token, replace(account, last_login_at=self._clock.wall_s()))
 
 
 def _check(name: str, password: str) -> None:

@@ -19,6 +19,7 @@ from evenkeel.serve.api.texts import language_of
 LOG = logging.getLogger(__name__)
 STATE = "evenkeel"
 OTHER = "other"
+HEAD = "evenkeel.head"
 
 
 class Front:
@@ -49,6 +50,9 @@ class Front:
     async def _http(self, scope: Scope, receive: Receive, send: Send, language: str) -> None:
         started = time.perf_counter()
         status = 0
+        method = scope["method"]
+        if method == "HEAD":  # the server leaves the body out, by its own scope
+            scope = {**scope, "method": "GET", HEAD: True}
 
         async def sending(message: Message) -> None:
             nonlocal status
@@ -60,19 +64,24 @@ class Front:
         try:
             await self._app(scope, receive, sending)
         except Exception:
-            LOG.exception("%s %s failed", scope["method"], scope["path"])
+            LOG.exception("%s %s failed", method, scope["path"])
             if status:
                 raise  # the answer had begun: all that is left is to cut it off
             await response_of(failure(500, language=language), scope[STATE]["trace_id"])(scope, receive, sending)
         finally:
             if "route" not in scope and (route := self._templates.get(scope.get("endpoint"))) is not None:
                 scope["route"] = route
-            self._meter.request(route_of(scope), scope["method"], status or 499, time.perf_counter() - started)
+            self._meter.request(route_of(scope), method, status or 499, time.perf_counter() - started)
 
 
 def language_in(scope: Scope) -> str:
     """The language of a request."""
     return str(scope.get(STATE, {}).get("language", "en-US"))
+
+
+def is_head(scope: Scope) -> bool:
+    """Whether a request that is answered as GET is a HEAD: nobody reads the body."""
+    return bool(scope.get(HEAD))
 
 
 def body_sender(scope: Scope, send: Send) -> Send:

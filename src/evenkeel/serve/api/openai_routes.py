@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -23,16 +25,15 @@ from evenkeel.kernel.errors import EvenkeelError, NotFoundError
 from evenkeel.serve.api.bodies import decoded, encoded
 from evenkeel.serve.api.callers import bearer_of
 from evenkeel.serve.api.desk import Desk
-from evenkeel.serve.api.failures import Failure, failure_of
+from evenkeel.serve.api.failures import failure, failure_of
 from evenkeel.serve.api.front import language_in
-from evenkeel.serve.api.openai_stream import CHANNEL, Completion, CompletionStream, usage_object
+from evenkeel.serve.api.openai_stream import CHANNEL, Completion, CompletionStream, refused, usage_object
 from evenkeel.serve.ports.failures import CodedError
 from evenkeel.serve.ports.identity import Identity
-from evenkeel.serve.ports.requests import RunRequest
+from evenkeel.serve.ports.requests import Attachment, RunRequest
 from evenkeel.serve.ports.runs import Begun, Queued
 
 ALIAS = "evenkeel"  # whatever model a request without one gets
-TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
 
 
 class CompletionMessage(msgspec.Struct, frozen=True):
@@ -47,6 +48,16 @@ class CompletionMessage(msgspec.Struct, frozen=True):
         if isinstance(self.content, list):
             return "\n".join(str(part.get("text", "")) for part in self.content if part.get("type") == "text")
         return self.content or ""
+
+    @property
+    def pictures(self) -> tuple[Attachment, ...]:
+        """The pictures of a message. Raises `CodedError` INVALID_REQUEST for one that is elsewhere: nothing is fetched."""
+        parts = self.content if isinstance(self.content, list) else []
+        named = [part.get("image_url") for part in parts if part.get("type") == "image_url"]
+        urls = [str(each.get("url", "")) if isinstance(each, dict) else "" for each in named]
+        if not all(url.startswith("data:image/") for url in urls):
+            raise CodedError("INVALID_REQUEST", "A picture must be a data URL: this server fetches none.")
+        return tuple(Attachment(content=url) for url in urls)
 
 
 class StreamOptions(msgspec.Struct, frozen=True):
@@ -65,6 +76,10 @@ class CompletionBody(msgspec.Struct, frozen=True):
     user: str | None = None
     tools: list[Any] | None = None
     n: int | None = None
+    temperature: float | None = None
+    max_tokens: int | None = None
+    max_completion_tokens: int | None = None
+    stop: str | tuple[str, ...] | None = None
     metadata: dict[str, str] | None = None
 
 
@@ -72,23 +87,45 @@ def openai_routes(desk: Desk) -> list[BaseRoute]:
     """Completions and the list of models."""
 
     async def completions(request: Request) -> Response:
-        try:
-            return await _completions(desk, request)
-        except EvenkeelError as error:
-            return _refused(failure_of(error, language_in(request.scope)))
+        return await _completions(desk, request)
 
     async def models(request: Request) -> Response:
-        try:
-            await _caller(desk, request, None)
-        except EvenkeelError as error:
-            return _refused(failure_of(error, language_in(request.scope)))
-        data = [{"id": name, "object": "model", "created": 0, "owned_by": "evenkeel"} for name in (*desk.models, ALIAS)]
-        return encoded({"object": "list", "data": data})
+        await _caller(desk, request, None)
+        return encoded({"object": "list", "data": [_model(name) for name in (*desk.models, ALIAS)]})
+
+    async def model(request: Request) -> Response:
+        await _caller(desk, request, None)
+        return encoded(_model(_known(desk, request.path_params["model"])))
 
     return [
-        Route("/v1/chat/completions", completions, methods=["POST"]),
-        Route("/v1/models", models, methods=["GET"]),
+        Route("/v1/chat/completions", _told(completions), methods=["POST"]),
+        Route("/v1/models", _told(models), methods=["GET"]),
+        Route("/v1/models/{model:path}", _told(model), methods=["GET"]),
     ]
+
+
+def _told(handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+    """Whatever goes wrong, in the shape that OpenAI's clients read."""
+
+    async def handle(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except EvenkeelError as error:
+            return refused(failure_of(error, language_in(request.scope)))
+        except HTTPException as error:  # a body that cannot be read
+            return refused(failure(error.status_code, str(error.detail or "")))
+
+    return handle
+
+
+def _model(name: str) -> dict[str, object]:
+    return {"id": name, "object": "model", "created": 0, "owned_by": "evenkeel"}
+
+
+def _known(desk: Desk, name: str) -> str:
+    if name not in {ALIAS, *desk.models}:
+        raise NotFoundError(f"There is no model {name!r}.", hint=f"Known: {', '.join(desk.models)}, {ALIAS}.")
+    return name
 
 
 async def _completions(desk: Desk, request: Request) -> Response:
@@ -100,10 +137,10 @@ async def _completions(desk: Desk, request: Request) -> Response:
     begun = await desk.runs.submit(run)
     if isinstance(begun, Queued):
         raise SessionBusyError(begun.session_id)
-    completion = Completion.begun(begun.session_id, body.model or ALIAS)
+    with_usage = body.stream_options is not None and body.stream_options.include_usage
+    completion = Completion.begun(begun.session_id, body.model or ALIAS, with_usage=with_usage)
     if body.stream:
-        with_usage = body.stream_options is not None and body.stream_options.include_usage
-        return CompletionStream(desk, user.user_id, begun, completion, with_usage=with_usage, asked_at=asked_at)
+        return CompletionStream(desk, user.user_id, begun, completion, asked_at=asked_at)
     return await _whole(desk, begun, completion)
 
 
@@ -129,13 +166,13 @@ async def _caller(desk: Desk, request: Request, named: str | None) -> Identity:
 async def _run(desk: Desk, user: Identity, body: CompletionBody) -> RunRequest:
     if body.tools:
         raise CodedError("INVALID_REQUEST", "Tools run on this server; a client cannot bring its own.")
-    if (body.n or 1) != 1:
+    if body.n not in {None, 1}:
         raise CodedError("INVALID_REQUEST", "There is one answer: leave n out.")
     spoken = [message for message in body.messages if message.role in {"user", "assistant"}]
     if not spoken or spoken[-1].role != "user" or not spoken[-1].text.strip():
         raise CodedError("INVALID_REQUEST", "The last message must be a user's, and not empty.")
-    if body.model not in {"", ALIAS, *desk.models}:
-        raise NotFoundError(f"There is no model {body.model!r}.", hint=f"Known: {', '.join(desk.models)}, {ALIAS}.")
+    named = _known(desk, body.model or ALIAS)
+    pictures = spoken[-1].pictures
     instructions = "\n\n".join(each.text for each in body.messages if each.role in {"system", "developer"})
     session_id = (body.metadata or {}).get("session_id", "").strip()
     if not session_id:
@@ -144,12 +181,23 @@ async def _run(desk: Desk, user: Identity, body: CompletionBody) -> RunRequest:
         user_id=user.user_id,
         question=spoken[-1].text,
         session_id=session_id,
-        model_name=body.model if body.model in desk.models else "",
+        model_name=named if named in desk.models else "",
         agent_prompt=instructions,
+        config_overrides=_sampling(body, named if named in desk.models else desk.models[0]),
+        attachments=pictures,
         allow_queue=False,
         is_admin=user.is_admin,
         registered=user.registered,
     )
+
+
+def _sampling(body: CompletionBody, model: str) -> dict[str, Any]:
+    """What the request wants of its model, as overrides of the agent's settings for this run."""
+    stop = (body.stop,) if isinstance(body.stop, str) else body.stop
+    most = body.max_tokens if body.max_completion_tokens is None else body.max_completion_tokens
+    wanted = {"temperature": body.temperature, "max_tokens": most, "stop": stop}
+    given = {name: value for name, value in wanted.items() if value is not None}
+    return {"models": {model: given}} if given else {}
 
 
 async def _session_with(desk: Desk, user: Identity, earlier: list[CompletionMessage]) -> str:
@@ -170,13 +218,3 @@ async def _session_with(desk: Desk, user: Identity, earlier: list[CompletionMess
     if messages:
         await storage.chat.append(messages)
     return session_id
-
-
-def _refused(found: Failure) -> Response:
-    """An error in the shape that OpenAI's clients read."""
-    kind = TYPES.get(found.status, "invalid_request_error" if found.status < 500 else "server_error")
-    error = {"message": found.message, "type": kind, "param": None, "code": found.code.lower()}
-    response = encoded({"error": error}, found.status)
-    if found.retry_after_s is not None:
-        response.headers["retry-after"] = str(max(1, round(found.retry_after_s)))
-    return response

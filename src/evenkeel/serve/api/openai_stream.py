@@ -16,13 +16,14 @@ from evenkeel.hotpath.ports.stream_events import HistoryLost
 from evenkeel.kernel.background import background
 from evenkeel.kernel.errors import EvenkeelError
 from evenkeel.serve.api.desk import Desk
-from evenkeel.serve.api.failures import failure_of, response_of
+from evenkeel.serve.api.failures import Failure, failure_of
 from evenkeel.serve.api.frames import DELTA, ending, fresh, inner_of
-from evenkeel.serve.api.front import language_in, trace_in
+from evenkeel.serve.api.front import language_in
 from evenkeel.serve.ports.runs import Begun, Usage
 
 CHANNEL = "openai"
 DONE = b"data: [DONE]\n\n"
+TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found_error", 429: "rate_limit_error"}
 Json = Mapping[str, Any]
 
 
@@ -33,11 +34,12 @@ class Completion:
     completion_id: str
     created: int
     model: str
+    with_usage: bool = False
 
     @classmethod
-    def begun(cls, session_id: str, model: str) -> Completion:
+    def begun(cls, session_id: str, model: str, *, with_usage: bool) -> Completion:
         """The answer of a run; its id names the session."""
-        return cls(f"chatcmpl-{session_id.removeprefix('sess_')}", int(time.time()), model)
+        return cls(f"chatcmpl-{session_id.removeprefix('sess_')}", int(time.time()), model, with_usage)
 
     def whole(self, choice: Json, usage: Json) -> Json:
         """A plain answer."""
@@ -46,7 +48,8 @@ class Completion:
     def chunk(self, delta: Json, finish: str | None = None) -> bytes:
         """One chunk of a stream."""
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
-        return _sse({**self._head("chat.completion.chunk"), "choices": [choice]})
+        empty: Json = {"usage": None} if self.with_usage else {}  # as OpenAI's own: the field, and nothing in it
+        return _sse({**self._head("chat.completion.chunk"), "choices": [choice], **empty})
 
     def usage(self, usage: Json) -> bytes:
         """The chunk that carries usage and no choice."""
@@ -65,21 +68,28 @@ def usage_object(usage: Usage) -> Json:
     }
 
 
+def refused(found: Failure) -> Response:
+    """An error in the shape that OpenAI's clients read."""
+    kind = TYPES.get(found.status, "invalid_request_error" if found.status < 500 else "server_error")
+    error = {"message": found.message, "type": kind, "param": None, "code": found.code.lower()}
+    headers = {"x-error-code": found.code}
+    if found.retry_after_s is not None:
+        headers["retry-after"] = str(max(1, round(found.retry_after_s)))
+    return Response(msgspec.json.encode({"error": error}), found.status, headers, "application/json")
+
+
 class CompletionStream(Response):
     """A run as chunks."""
 
     media_type = "text/event-stream"
 
-    def __init__(
-        self, desk: Desk, caller: str, begun: Begun, completion: Completion, *, with_usage: bool, asked_at: float
-    ) -> None:
+    def __init__(self, desk: Desk, caller: str, begun: Begun, completion: Completion, *, asked_at: float) -> None:
         super().__init__(headers={"cache-control": "no-store", "x-accel-buffering": "no"})
         del self.headers["content-length"]
         self._desk = desk
         self._caller = caller
         self._begun = begun
         self._completion = completion
-        self._with_usage = with_usage
         self._asked_at = asked_at
         self._ended = False
         self._shown = False
@@ -93,7 +103,7 @@ class CompletionStream(Response):
                         await send({"type": "http.response.body", "body": chunk, "more_body": True})
                 await send({"type": "http.response.body", "body": DONE, "more_body": False})
         except EvenkeelError as error:
-            await response_of(failure_of(error, language_in(scope)), trace_in(scope))(scope, receive, send)
+            await refused(failure_of(error, language_in(scope)))(scope, receive, send)
         finally:
             await self._begun.subscription.aclose()
             if not self._ended:
@@ -148,7 +158,7 @@ class CompletionStream(Response):
         if not self._shown and inner.get("answer"):
             yield self._completion.chunk({"content": inner["answer"]})
         yield self._completion.chunk({}, "stop")
-        if self._with_usage:
+        if self._completion.with_usage:
             usage = inner.get("usage") or {}
             tokens = (int(usage.get(name) or 0) for name in ("input_tokens", "output_tokens", "total_tokens"))
             yield self._completion.usage(usage_object(Usage(*tokens)))

@@ -84,7 +84,7 @@ def shown_messages(messages: Iterable[LoggedMessage]) -> list[dict[str, object]]
         reasoning = payload.get("reasoning_content")
         if reasoning:
             entry["reasoning"] = reasoning
-        panel = _meta(payload).get("question_panel")
+        panel = payload.get("questionPanel")
         if panel:
             entry["questionPanel"] = panel
         shown.append(entry)
@@ -102,8 +102,3 @@ def _payload(message: LoggedMessage) -> Mapping[str, Any]:
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _meta(payload: Mapping[str, Any]) -> Mapping[str, Any]:
-    meta = payload.get("meta")
-    return meta if isinstance(meta, dict) else {}

@@ -21,7 +21,7 @@ from evenkeel.kernel.errors import EvenkeelError
 from evenkeel.serve.api.desk import Desk
 from evenkeel.serve.api.failures import failure_of, response_of
 from evenkeel.serve.api.frames import KEEP_ALIVE, ending, fresh, lost_data, sse, sse_plain
-from evenkeel.serve.api.front import body_sender, language_in, trace_in
+from evenkeel.serve.api.front import body_sender, is_head, language_in, trace_in
 
 CHANNEL = "sse"
 HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
@@ -58,6 +58,9 @@ class EventStream(Response):
         try:
             with self._desk.streams.entered(CHANNEL, self._caller, self._asked_to_stop):
                 await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+                if is_head(scope):
+                    await send({"type": "http.response.body", "body": b"", "more_body": False})
+                    return
                 direct, pump = body_sender(scope, send), asyncio.current_task()
                 async with background(self._watch(receive, direct, pump), "evenkeel-sse-watch"):
                     await self._pump(direct)
@@ -92,9 +95,12 @@ class EventStream(Response):
                 self._desk.meter.first_event(CHANNEL, time.perf_counter() - asked_at)
                 asked_at = 0.0
             events = fresh(delivery, after_id)
+            last = next((event for event in events if event.terminal), None) if reading.own_run else None
+            if last is not None:  # what follows it in the session is not this run's: the next may have begun
+                events = events[: events.index(last) + 1]
             after_id = events[-1].event_id
             yield b"".join([reading.frame(event) for event in events]), len(events)
-            if reading.own_run and (last := _terminal(events)) is not None:
+            if last is not None:
                 self._desk.meter.run(CHANNEL, ending(last))
                 return
 
@@ -122,10 +128,6 @@ class EventStream(Response):
 
     def _asked_to_stop(self) -> None:
         """The process stops: a stream of a live run goes on to its end, which comes with the run's."""
-
-
-def _terminal(events: tuple[Event, ...]) -> Event | None:
-    return next((event for event in reversed(events) if event.terminal), None)
 
 
 class OneEvent(Response):

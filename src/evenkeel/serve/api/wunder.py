@@ -24,6 +24,14 @@ from evenkeel.serve.ports.runs import Answer, Begun, Queued
 PLAIN = "http"
 
 
+class WunderAttachment(msgspec.Struct, frozen=True):
+    """An attachment, as `POST /wunder` names its fields."""
+
+    name: str | None = None
+    content: str | None = None
+    content_type: str | None = None
+
+
 class WunderBody(msgspec.Struct, frozen=True):
     """The body of `POST /wunder`; keys that nobody knows are ignored, as clients send more than is read."""
 
@@ -39,7 +47,7 @@ class WunderBody(msgspec.Struct, frozen=True):
     language: str | None = None
     config_overrides: dict[str, Any] | None = None
     agent_prompt: str | None = None
-    attachments: tuple[Attachment, ...] | None = None
+    attachments: tuple[WunderAttachment, ...] | None = None
     allow_queue: bool = True
 
 
@@ -59,7 +67,9 @@ def request_of(body: WunderBody, target: Identity, language: str) -> RunRequest:
         language=body.language or language,
         config_overrides=body.config_overrides or {},
         agent_prompt=body.agent_prompt or "",
-        attachments=body.attachments or (),
+        attachments=tuple(
+            Attachment(each.name or "", each.content or "", each.content_type or "") for each in body.attachments or ()
+        ),
         allow_queue=body.allow_queue,
         is_admin=target.is_admin,
         registered=target.registered,

@@ -9,7 +9,7 @@ import msgspec
 NO_TOOLS = "__no_tools__"
 
 
-class Attachment(msgspec.Struct, frozen=True, forbid_unknown_fields=False):
+class Attachment(msgspec.Struct, frozen=True):
     """Text, or a data URL, that goes with a question."""
 
     name: str = ""

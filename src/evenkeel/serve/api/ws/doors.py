@@ -16,7 +16,7 @@ from evenkeel.serve.api.chat_streams import MessageBody, chat_run
 from evenkeel.serve.api.desk import Desk, operator_of
 from evenkeel.serve.api.failures import failure, failure_of, response_of
 from evenkeel.serve.api.front import language_in, trace_in
-from evenkeel.serve.api.ws.messages import Inbound, Place, SocketError, payload_as
+from evenkeel.serve.api.ws.messages import Inbound, Place, SocketError, payload_as, session_of
 from evenkeel.serve.api.ws.socket import Socket
 from evenkeel.serve.api.wunder import WunderBody, request_of
 from evenkeel.serve.ports.identity import Identity
@@ -56,8 +56,8 @@ class ChatDoor:
         """See `Door`."""
         start = payload_as(message, ChatStart)
         user = await self._still()
-        session_id = message.session_id or start.session_id or ""
-        if not session_id.strip():
+        session_id = session_of(message, start.session_id)
+        if not session_id:
             raise SocketError("SESSION_REQUIRED", "start needs a session_id.")
         if not start.content.strip():
             raise SocketError("QUESTION_REQUIRED", "The message is empty.")
@@ -97,7 +97,7 @@ class CoreDoor:
         if not start.question.strip():
             raise SocketError("QUESTION_REQUIRED", "The question is empty.")
         target = await self.desk.callers.target(self._user(start.user_id))
-        body = msgspec.structs.replace(start, session_id=message.session_id or start.session_id)
+        body = msgspec.structs.replace(start, session_id=session_of(message, start.session_id))
         run = request_of(body, target, language)
         return msgspec.structs.replace(run, request_id=f"req_{secrets.token_hex(16)}")
 

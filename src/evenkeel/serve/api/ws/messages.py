@@ -66,7 +66,7 @@ class Version(msgspec.Struct, frozen=True):
             low, high = (self.protocol_version if each is None else each for each in (low, high))
         low = PROTOCOL if low is None else low
         high = max(low, PROTOCOL) if high is None else high
-        if low > high or low < 0:
+        if low > high or low <= 0:
             raise SocketError("INVALID_PROTOCOL_RANGE", f"{low} to {high} is no range.", fatal=True)
         if not low <= PROTOCOL <= high:
             raise SocketError("PROTOCOL_MISMATCH", f"This server speaks version {PROTOCOL}.", fatal=True)
@@ -87,9 +87,14 @@ def read_message(text: str | None) -> Inbound:
     if text is None:
         raise SocketError("INVALID_JSON", "Messages are JSON texts, not bytes.")
     try:
-        return msgspec.json.decode(text, type=Inbound)
+        return msgspec.json.decode(text.removeprefix("\ufeff"), type=Inbound)
     except (msgspec.DecodeError, UnicodeError) as error:
         raise SocketError("INVALID_JSON", f"This is no message: {error}.", hint='Send {"type": "ping"}.') from None
+
+
+def session_of(message: Inbound, named: str | None) -> str:
+    """The session of the envelope, else that of the payload; a blank one counts as none."""
+    return next((each for each in (message.session_id, named) if each and each.strip()), "")
 
 
 def payload_as(message: Inbound, shape: type[T]) -> T:

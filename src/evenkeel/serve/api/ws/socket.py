@@ -21,7 +21,15 @@ from evenkeel.serve.api.desk import Desk
 from evenkeel.serve.api.failures import failure_of, new_trace_id
 from evenkeel.serve.api.frames import message
 from evenkeel.serve.api.front import language_in
-from evenkeel.serve.api.ws.messages import Inbound, Place, SocketError, Version, optional_payload, read_message
+from evenkeel.serve.api.ws.messages import (
+    Inbound,
+    Place,
+    SocketError,
+    Version,
+    optional_payload,
+    read_message,
+    session_of,
+)
 from evenkeel.serve.api.ws.outbound import CHANNEL, GoneError, Outbound
 from evenkeel.serve.api.ws.streaming import Streaming, ready
 from evenkeel.serve.ports.requests import RunRequest
@@ -132,12 +140,12 @@ class Socket:
         return True
 
     async def _handle(self, inbound: Inbound, request_id: str) -> None:
+        if inbound.kind not in {"connect", "ping"}:
+            self._spoken = True  # also where it cannot be followed: connect comes first
         handler = HANDLERS.get(inbound.kind)
         if handler is None or (inbound.kind == "watch" and not self._door.can_watch):
             raise SocketError("UNSUPPORTED_TYPE", f"There is no type {inbound.type[:80]!r} here.")
         await handler(self, inbound, request_id)
-        if inbound.kind != "ping":
-            self._spoken = True
 
     # what clients ask for
 
@@ -145,6 +153,7 @@ class Socket:
         if self._spoken:
             raise SocketError("ALREADY_CONNECTED", "connect comes first, and once.")
         optional_payload(inbound, Version).check()
+        self._spoken = True
         await self._say_ready(request_id)
 
     async def _ping(self, _inbound: Inbound, _request_id: str) -> None:
@@ -169,8 +178,6 @@ class Socket:
     async def _watch(self, inbound: Inbound, request_id: str) -> None:
         place = optional_payload(inbound, Place)
         session_id = await self._own_session(inbound, place)
-        if place.after_event_id is None or place.after_event_id < 0:
-            raise SocketError("AFTER_EVENT_ID_REQUIRED", "watch needs after_event_id, at least 0.")
         self._follow(session_id, place, request_id, "watch")
 
     def _follow(self, session_id: str, place: Place, request_id: str, kind: str) -> None:
@@ -180,22 +187,23 @@ class Socket:
         self._open(number, kind, streaming, streaming.follow(place, stays=kind == "watch"))
 
     async def _cancel(self, inbound: Inbound, request_id: str) -> None:
-        stream = self._streams.pop(request_id, None) if request_id else None
-        if stream is not None:
-            await _stopped(stream.task)
-            if stream.kind == "start":
-                await self._cancel_session(stream.streaming.session_id, optional_payload(inbound, Place))
+        if request_id:
+            await self._cancel_stream(inbound, request_id)
             return
         place = optional_payload(inbound, Place)
-        session_id = inbound.session_id or place.session_id
-        if not session_id:
-            if request_id:
-                return  # it has ended by itself
-            raise SocketError("SESSION_REQUIRED", "cancel needs a request_id or a session_id.")
-        await self._own_session(inbound, place)
+        session_id = await self._own_session(inbound, place)
         for number in [key for key, each in self._streams.items() if each.streaming.session_id == session_id]:
             await _stopped(self._streams.pop(number).task)
         await self._desk.runs.cancel(session_id)
+
+    async def _cancel_stream(self, inbound: Inbound, request_id: str) -> None:
+        """One that has ended by itself is not looked for any further: what its session does now is another's."""
+        stream = self._streams.pop(request_id, None)
+        if stream is None:
+            return
+        await _stopped(stream.task)
+        if stream.kind == "start":
+            await self._cancel_session(stream.streaming.session_id, optional_payload(inbound, Place))
 
     async def _cancel_session(self, session_id: str, place: Place) -> None:
         """A start without a session has none to cancel until it was begun; then its stream knows it."""
@@ -204,7 +212,7 @@ class Socket:
             await self._desk.runs.cancel(session_id)
 
     async def _own_session(self, inbound: Inbound, place: Place) -> str:
-        session_id = inbound.session_id or place.session_id or ""
+        session_id = session_of(inbound, place.session_id)
         if not session_id:
             raise SocketError("SESSION_REQUIRED", f"{inbound.kind} needs a session_id.")
         try:

@@ -82,7 +82,7 @@ class Streaming:
 
     async def follow(self, place: Place, *, stays: bool) -> None:
         """Go on from a cursor: to the end of what is at work, or for as long as the connection lives."""
-        after_id = place.after_event_id or 0
+        after_id = max(0, place.after_event_id or 0)
         try:
             if after_id == 0 and place.history != "all":
                 after_id = await self._desk.turn_start(self.session_id)

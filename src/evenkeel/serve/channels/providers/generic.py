@@ -19,6 +19,8 @@ from evenkeel.serve.channels.providers.port import (
 )
 from evenkeel.serve.channels.settings import AccountSettings
 
+BEARER = "bearer "  # the scheme's name has no case
+
 
 class _Many(msgspec.Struct, frozen=True):
     messages: tuple[ChannelMessage, ...]
@@ -34,8 +36,9 @@ class Generic:
     def receive(self, account_id: str, account: AccountSettings, inbound: Inbound) -> Received:  # noqa: ARG002 - as above
         """One message, an array, or `{"messages": [...]}`."""
         if account.inbound_token:
-            bearer = inbound.headers.get("authorization", "").removeprefix("Bearer ")
-            given = inbound.headers.get("x-channel-token", "") or bearer
+            stated = inbound.headers.get("authorization", "")
+            bare = stated[len(BEARER) :] if stated.lower().startswith(BEARER) else stated
+            given = inbound.headers.get("x-channel-token", "") or bare.strip()
             if not constant_time_equal(given, account.inbound_token):
                 raise NotGenuineError("The channel's token does not fit.", hint="Send it as X-Channel-Token.")
         return Received(read_messages(inbound.body))
