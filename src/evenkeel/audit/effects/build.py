@@ -23,6 +23,7 @@ from evenkeel.audit.effects.overrides import overrides
 from evenkeel.audit.effects.passing import Known
 from evenkeel.audit.effects.per_element import is_per_element, learn_elements
 from evenkeel.audit.effects.resolve import Resolver
+from evenkeel.audit.effects.shares import shares
 from evenkeel.audit.effects.spreading import Spread, spread
 from evenkeel.audit.effects.summary import summarise
 from evenkeel.audit.effects.symbols import Symbols
@@ -39,7 +40,6 @@ PARALLEL_FROM = 60  # files; forking costs more than it saves below
 LONGEST_LINK_S = 900.0
 LARGE_BYTES = 24_000_000  # of packed facts, about a million lines: there a second process that links, which shares
 # next to nothing with the first, would cost as much memory as all the rest
-NEIGHBOURS = 24  # files that one process links together: neighbours import one another
 
 ROWS_AT_ONCE = 512  # functions that are handed over together
 
@@ -264,7 +264,7 @@ def _link_all(linker: Linker, known: Known, jobs: int, emit: Emit) -> None:
         _link_files(linker, known, range(count), emit)
         return
     # This process does its share: one that waits would only hold its memory.
-    own, *others = _shares(linker.symbols.encoded, jobs)
+    own, *others = shares(linker.symbols.encoded, jobs)
     answers = run_forked(
         [partial(_link_chunk, linker, known, chunk) for chunk in others],
         timeout_s=LONGEST_LINK_S,
@@ -276,19 +276,6 @@ def _link_all(linker: Linker, known: Known, jobs: int, emit: Emit) -> None:
             continue
         for each in msgspec.msgpack.decode(answer.result, type=list[FileLinks]):
             emit(each)
-
-
-def _shares(facts: Blobs, jobs: int) -> list[list[int]]:
-    """Files for each process: neighbours together, and about the same amount of facts for all."""
-    groups = [range(each, min(each + NEIGHBOURS, len(facts))) for each in range(0, len(facts), NEIGHBOURS)]
-    weights = {each: sum(facts.size_of(file) for file in each) for each in groups}
-    shares: list[list[int]] = [[] for _ in range(jobs)]
-    loads = [0] * jobs
-    for group in sorted(groups, key=lambda each: -weights[each]):
-        lightest = loads.index(min(loads))
-        shares[lightest].extend(group)
-        loads[lightest] += weights[group]
-    return [sorted(each) for each in shares if each]
 
 
 def _link_files(linker: Linker, known: Known, files: Iterable[int], emit: Emit) -> None:
