@@ -47,7 +47,7 @@ class Handlers:
         self, statements: Mapping[str, Statement], scans: Mapping[str, Scan], values: Mapping[str, Evaluate]
     ) -> None:
         self.statements = by_kind(statements, scan)
-        self.scans = by_kind(scans, _contents)
+        self.scans = by_kind(scans, contents)
         self.values = by_kind(values, values[""])  # "" is for every kind that has no entry
 
 
@@ -231,7 +231,8 @@ def scan(scope: Scope, node: Node, block: int) -> None:
     scope.scans[node.kind_id](scope, node, block)
 
 
-def _contents(scope: Scope, node: Node, block: int) -> None:
+def contents(scope: Scope, node: Node, block: int) -> None:
+    """Scans the children."""
     scans = scope.scans
     for child in node.named_children:
         scans[child.kind_id](scope, child, block)
@@ -240,6 +241,14 @@ def _contents(scope: Scope, node: Node, block: int) -> None:
 def evaluate(scope: Scope, node: Node, block: int) -> Value:
     """Records everything inside an expression and answers what it is."""
     return scope.values[node.kind_id](scope, node, block)
+
+
+def other(scope: Scope, node: Node, block: int) -> Value:
+    """Anything else: its text and the names in it."""
+    names = scope.names
+    mark = len(names)
+    scan(scope, node, block)
+    return Value("other", folded(scope.file, node), names=since(names, mark))
 
 
 def content(nodes: list[Node]) -> list[Node]:

@@ -23,7 +23,7 @@ import re
 import tree_sitter
 
 from evenkeel.audit.model.facts import FileFacts, Function
-from evenkeel.audit.source.python import blocks, definitions, expressions, nested, statements
+from evenkeel.audit.source.python import blocks, definitions, expressions, nested, operators, statements
 from evenkeel.audit.source.python.comments import suppressions
 from evenkeel.audit.source.python.drafts import FileDraft, Handlers, MisreadError, Scope, open_block, reserve
 from evenkeel.audit.source.python.grammar import LANGUAGE
@@ -80,8 +80,8 @@ def _handlers() -> Handlers:
     simple = {**statements.STATEMENTS, **blocks.BLOCKS, **definitions.DEFINITIONS}
     return Handlers(
         {**simple, "ERROR": _unreadable},
-        {**expressions.SCANS, **nested.SCANS, **simple},
-        {**expressions.VALUES, **nested.VALUES},
+        {**expressions.SCANS, **operators.SCANS, **nested.SCANS, **simple},
+        {**expressions.VALUES, **operators.VALUES, **nested.VALUES},
     )
 
 

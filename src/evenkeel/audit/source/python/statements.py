@@ -7,11 +7,22 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from evenkeel.audit.model.facts import Assignment, Import, Return, Value
-from evenkeel.audit.source.python.chains import called, key_of
-from evenkeel.audit.source.python.drafts import MisreadError, Scope, Statement, content, evaluate, folded, scan, written
-from evenkeel.audit.source.python.expressions import awaited_call, contents, nothing
+from evenkeel.audit.source.python.chains import called, dotted, key_of
+from evenkeel.audit.source.python.drafts import (
+    MisreadError,
+    Scope,
+    Statement,
+    content,
+    contents,
+    evaluate,
+    folded,
+    scan,
+    written,
+)
+from evenkeel.audit.source.python.expressions import awaited_call, nothing
 from evenkeel.audit.source.python.grammar import (
     ASSIGNMENT,
+    ATTRIBUTE,
     AUGMENTED_ASSIGNMENT,
     AWAIT,
     CALL,
@@ -30,6 +41,7 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
 SEQUENCES = frozenset({"pattern_list", "tuple_pattern", "list_pattern", "expression_list", "tuple", "list"})
+Bound = tuple[tuple[str, ...], tuple[str, ...]]  # targets of an assignment, and the chains read in them
 STARRED = frozenset({"list_splat", "list_splat_pattern"})
 
 
@@ -60,15 +72,25 @@ def _discard(scope: Scope, call: int) -> None:
 def assignment(scope: Scope, node: Node, block: int) -> None:
     """`a = b = value`, `a: T = value`, `a: T`, `a, b = value`; `a, b = c, d` is one assignment for each pair."""
     left, right = node.child_by_field_id(LEFT), node.child_by_field_id(RIGHT)
-    if left is None or left.kind_id != IDENTIFIER or (right is not None and right.kind_id == ASSIGNMENT):
+    bound = None if left is None or (right is not None and right.kind_id == ASSIGNMENT) else _plainly(scope, left)
+    if bound is None:
         _unpack(scope, node, block)
         return
+    names, keys = bound
     noted = ""
     if right is None or node.named_child_count > 2:  # left and right are two
         noted = annotation(scope.file, node.child_by_field_id(TYPE))
-    name = written(scope.file, left)
     value = NOTHING if right is None else scope.values[right.kind_id](scope, right, block)
-    scope.sink.append(Assignment((name,), value, node.start_point[0] + 1, node.end_byte, block, "=", noted))
+    line = node.start_point[0] + 1
+    scope.sink.append(Assignment(names, value, line, node.end_byte, block, "=", noted, False, keys))
+
+
+def _plainly(scope: Scope, target: Node) -> Bound | None:
+    """What an assignment to a bare or dotted name binds, as `_bound` tells it; None for any other target."""
+    if target.kind_id == IDENTIFIER:
+        return (written(scope.file, target),), ()
+    known = dotted(scope.file, target) if target.kind_id == ATTRIBUTE else None
+    return None if known is None else (known.names, known.names)
 
 
 def _unpack(scope: Scope, node: Node, block: int) -> None:
@@ -98,7 +120,7 @@ def _assign(scope: Scope, node: Node, block: int, sides: tuple[list[Node], Node 
     scope.sink.append(Assignment(names, value, line, node.end_byte, block, "=", noted, unpacked, keys))
 
 
-def _bound(scope: Scope, lefts: list[Node], block: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _bound(scope: Scope, lefts: list[Node], block: int) -> Bound:
     """The targets, and the chains read in their subscripts."""
     scope.names.clear()
     names = tuple([name for left in lefts for name in targets(scope, left, block)])
