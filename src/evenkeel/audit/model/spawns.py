@@ -12,8 +12,8 @@ from typing import Literal, NamedTuple
 
 from evenkeel.audit.model.facts import Block, Value
 from evenkeel.audit.model.flow import ancestors
-from evenkeel.audit.model.index import FunctionInfo
-from evenkeel.audit.model.loop_data import inside
+from evenkeel.audit.model.index import FunctionInfo, Reached
+from evenkeel.audit.model.loop_data import bound_call, inside
 from evenkeel.audit.model.loops import LoopKind, leaves_after, loop_kind, loops_of
 from evenkeel.audit.model.origins import origin_calls, origin_parameters
 from evenkeel.audit.model.view import CallView, FunctionView
@@ -24,6 +24,7 @@ OF_THE_FRAMEWORK = frozenset({"background", "on-commit"})  # run one after anoth
 BOUNDS = re.compile(
     r"(^|[._])(sem|semaphore|limit|limiter|throttle|slots?|pool|capacity_limiter)(\(|$|[._])", re.IGNORECASE
 )
+SEMAPHORE = re.compile(r"\.(Bounded)?Semaphore$|\.CapacityLimiter$")
 CAPACITY = re.compile(r"len\(.*[<>]|max_|limit|capacity|slots|free|full", re.IGNORECASE)
 LIMITED = re.compile(r"\blimit\((?!None)|\bLIMIT\b|\bfirst\(|fetchmany\(", re.IGNORECASE)
 LIMITS = frozenset({"limit", "max_results", "count", "MaxNumberOfMessages", "n", "batch_size", "page_size"})
@@ -109,8 +110,19 @@ def _in_variable(gather: CallView, name: str) -> Iterator[Spawn]:
     for call in function.calls:
         collects = call.holder == name and call.name in COLLECTORS and call.fact.position < gather.fact.position
         inner = [each for each in function.calls if collects and each.fact.parent == call.index and each.loops]
+        inner = inner or (_bound_before(call) if collects else [])
         if inner and not inner[-1].has("spawn"):
             yield Spawn(inner[-1], loops_of(inner[-1])[0], gather)
+
+
+def _bound_before(collected: CallView) -> list[CallView]:
+    """`task = fetch(url)`, `tasks.append(task)`: what the name stands for in this pass."""
+    value = collected.argument(0)
+    if value is None or value.kind != "name":
+        return []
+    call = bound_call(collected.function, value.text, collected.fact.position)
+    awaited = call is None or call.fact.awaited or call.loops[:1] != collected.loops[:1]
+    return [] if call is None or awaited else [call]
 
 
 # -- what bounds them ----------------------------------------------------------------------------------------------
@@ -118,11 +130,24 @@ def _in_variable(gather: CallView, name: str) -> Iterator[Spawn]:
 
 def is_bounded(spawn: Spawn) -> bool:
     """Whether something holds the number of works that run at once."""
-    if any(each.effect.kind == "lock" and each.effect.detail == "semaphore" for w in spawn.works for each in w.reaches):
+    if any(_is_shared(spawn, work, each) for work in spawn.works for each in work.reaches):
         return True
     if any(BOUNDS.search(name) for name in _names_around(spawn)):
         return True
     return _kind(spawn) in SETTLED or _is_capped(spawn) or _is_limited(spawn) or _is_waited_for(spawn)
+
+
+def _is_shared(spawn: Spawn, work: FunctionInfo, reached: Reached) -> bool:
+    """Whether a work waits at a semaphore that the others wait at too: not one that it makes for its own parts."""
+    if reached.effect.kind != "lock" or reached.effect.detail != "semaphore":
+        return False
+    module = spawn.call.function.module
+    names = {step.function.partition(".<locals>")[0] for step in module.trace(work, reached)}
+    names.discard(spawn.call.function.name)
+    files = {step.file for step in module.trace(work, reached)}
+    inside = (module.neighbour(each) for each in files)
+    made = (f.named(name) for f in inside if f is not None for name in names)
+    return not any(SEMAPHORE.search(c.library) for f in made if f is not None for c in f.calls)
 
 
 def _is_waited_for(spawn: Spawn) -> bool:

@@ -214,15 +214,25 @@ KINDS: tuple[EffectKind, ...] = (
     "dequeue",
 )
 
-RULE = Rule(title="Blocking IO on the event loop", severity="HIGH", needs=frozenset(KINDS))
+WAITS: tuple[EffectKind, ...] = ("lock",)  # those for the end of another thread: a join, a result, an event
 
-WORDS = {"file": "file access", "network": "a network call", "subprocess": "a subprocess", "dequeue": "a queue"}
+RULE = Rule(title="Blocking IO on the event loop", severity="HIGH", needs=frozenset((*KINDS, *WAITS)))
+
+WORDS = {
+    "file": "file access",
+    "network": "a network call",
+    "subprocess": "a subprocess",
+    "dequeue": "a queue",
+    "lock": "another thread",
+}
 INSTEAD = {
     "file": "Read or write it in a worker thread (`await asyncio.to_thread(...)`), the whole unit of work in one hop.",
     "network": "Use the client's async version, or run the whole unit of work in a worker thread.",
     "subprocess": "Use `asyncio.create_subprocess_exec`, or run it in a worker thread.",
     "dequeue": "Use `asyncio.Queue`, or wait for the queue in a worker thread.",
+    "lock": "Await it: `asyncio.to_thread(work)`, `loop.run_in_executor(pool, work)`, or `asyncio.wrap_future(future)`.",
 }
+NEAR = 2  # calls to a wait; further down it is what some service does when it starts or ends
 DATABASE = "Use the async driver or session for this path, or run the whole unit of work in one worker-thread hop."
 
 
@@ -232,8 +242,23 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     for function in module.functions_reaching(*RULE.needs):
         if serves_nobody(function.info):
             continue
+        lines: set[int] = set()
         for stall in stalls(function, KINDS):
+            lines.add(stall.call.line)
             yield _finding(stall)
+        waits = next((each for each in stalls(function, WAITS) if _is_wait(each)), None)
+        if waits is not None and waits.call.line not in lines:
+            yield _finding(waits)  # the first: what is asked of the same threads after it is there already
+
+
+def _is_wait(stall: Stall) -> bool:
+    """Whether it waits for what another thread does; not for a lock that is held for a moment, not where the work was
+    awaited (leaving a pool), not for what is asked first whether it is done."""
+    call = stall.call
+    if stall.reach.effect.detail != "wait" or call.link.implicit or len(stall.reach.path) > NEAR:
+        return False
+    asked = f"{call.holder}.done"
+    return not any(each.fact.callee == asked for each in call.function.calls)
 
 
 def _finding(stall: Stall) -> Finding:
