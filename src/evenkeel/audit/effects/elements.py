@@ -28,7 +28,17 @@ class Element(NamedTuple):
 
 def element_type(resolver: Resolver, function_id: int, value: Value, position: int) -> Type:
     """The type of the elements of a list or set literal or a comprehension; UNKNOWN when its text does not tell."""
-    element = first_element(value.text)
+    return _type_of(resolver, function_id, value, first_element(value.text), position)
+
+
+def mapped_type(resolver: Resolver, function_id: int, value: Value, position: int) -> Type:
+    """The type of the values of `{user.id: user for user in users}`; UNKNOWN for anything that is no dict so made."""
+    separator = _separator(value.text) if value.text[:1] == "{" else -1
+    element = first_element(f"[{value.text[separator + 1 :]}") if separator > 0 else None
+    return _type_of(resolver, function_id, value, element, position)
+
+
+def _type_of(resolver: Resolver, function_id: int, value: Value, element: Element | None, position: int) -> Type:
     if element is None or element.chain.partition(".")[0] not in {each.partition(".")[0] for each in value.names}:
         return UNKNOWN
     found = resolver.chain(function_id, element.chain, -1, position)
@@ -50,6 +60,17 @@ def first_element(text: str) -> Element | None:
         if end < 0:
             return None
     return Element(match[1], bool(match[2])) if _FOLLOWED.match(inner, end) else None
+
+
+@lru_cache(maxsize=4_096)
+def _separator(text: str) -> int:
+    """The place of the colon between key and value of a dict's first element; -1 when there is none."""
+    depth = 0
+    for index, character in enumerate(text[1:], 1):
+        depth += (character in "([{") - (character in ")]}")
+        if character == ":" and depth == 0:
+            return index
+    return -1
 
 
 def _closing(text: str, start: int) -> int:

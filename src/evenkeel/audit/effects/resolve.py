@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from evenkeel.audit.effects.annotations import Annotations
 from evenkeel.audit.effects.bindings import MAX_DEPTH, Bindings
 from evenkeel.audit.effects.catalogue import Catalogue
-from evenkeel.audit.effects.elements import element_type
+from evenkeel.audit.effects.elements import element_type, mapped_type
 from evenkeel.audit.effects.kept import Kept
 from evenkeel.audit.effects.latest import Remembered, answers, latest_answers
 from evenkeel.audit.effects.library import Library
@@ -26,6 +26,7 @@ from evenkeel.audit.model.facts import Value
 
 REMEMBERED_NAMES = 16_384
 END = 1 << 60  # a position after everything
+ANY = Type("Any")
 COLLECTIONS = frozenset({"list", "set", "comprehension"})
 
 
@@ -207,6 +208,10 @@ class Resolver:
             return Type("tuple", tuple(self.chain(function_id, each, -1, position) for each in value.names))
         if value.kind == "constant":
             return NONE if value.text == "None" else Type("bool")
+        if value.kind == "comprehension" and value.text[:1] == "{":
+            mapped = mapped_type(self, function_id, value, position)
+            if mapped.name:
+                return Type("dict", (ANY, mapped))
         if value.kind in COLLECTIONS:
             element = element_type(self, function_id, value, position)
             return Type(LITERALS[value.kind].name, (element,)) if element.name else LITERALS[value.kind]

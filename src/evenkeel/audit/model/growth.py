@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 from evenkeel.audit.model.facts import Assignment, Value
 from evenkeel.audit.model.mentions import mentioning
-from evenkeel.audit.model.places import at_assignment
+from evenkeel.audit.model.places import at_assignment, at_block
 from evenkeel.audit.model.view import CallView, FunctionView, ModuleView
 
 Scope = Literal["module", "class", "object", "state"]
@@ -133,6 +133,23 @@ def _growths_in(module: ModuleView, container: Container, names: tuple[str, ...]
                 yield Growth(container, at_assignment(function, assignment), _outside_names(assignment.keys), lock)
         for call in function.calls:
             yield from _by_call(container, call, names)
+        if container.makes_missing:
+            yield from _by_reading(function, container, elements)
+
+
+def _by_reading(function: FunctionView, container: Container, elements: set[str]) -> Iterator[Growth]:
+    """`async with locks[key]:` and `lock = locks[key]`, of a dict that makes what is missing."""
+    for number, block in enumerate(function.fact.blocks):
+        if block.kind == "with" and block.subject is not None and _reads(block.subject, elements):
+            yield Growth(container, at_block(function, number), ("",))
+    for assignment in function.fact.assignments:
+        if _reads(assignment.value, elements):
+            yield Growth(container, at_assignment(function, assignment), ("",))
+
+
+def _reads(value: Value, elements: set[str]) -> bool:
+    """Whether it is an element by a key that is no literal."""
+    return value.kind == "name" and value.text in elements and not any(each.startswith("'") for each in value.names)
 
 
 def _imported(module: ModuleView, target: str) -> Iterator[str]:

@@ -138,7 +138,20 @@ def _origin_of_value(function: FunctionView, value: Value, position: int, depth:
         return _querying(function, call, depth) if call is not None else None
     if value.kind == "name":
         return _origin_of_name(function, value.text.partition(".")[0].removesuffix("[]"), position, depth + 1)
+    if value.kind == "comprehension":  # `{user.id: user for user in users}`
+        made = _made_by(function, value, position)
+        return _origin_of_value(function, made.subject, made.start, depth + 1) if made and made.subject else None
     return None
+
+
+def _made_by(function: FunctionView, value: Value, position: int) -> Block | None:
+    """The loop of a comprehension that gives its own elements, whole."""
+    before = [each for each in function.fact.blocks if each.kind == "comprehension" and each.end <= position]
+    block = max(before, key=lambda each: each.start, default=None)
+    if block is None or len(block.targets) != 1 or block.targets[0] not in value.names:
+        return None
+    whole = re.match(rf"[\[({{](?:[^\[\](){{}}:]+:\s*)?{re.escape(block.targets[0])}\s+for\b", value.text)
+    return block if whole else None
 
 
 def _querying(function: FunctionView, call: CallView, depth: int) -> CallView | None:

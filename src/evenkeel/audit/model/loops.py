@@ -66,6 +66,18 @@ def per_element(call: CallView) -> Repetition | None:
     return None
 
 
+def per_look_up(call: CallView) -> Repetition | None:
+    """The innermost loop that reads `users[key].team` of a dict: one element of it after the other, whatever the key."""
+    function = call.function
+    root = call.fact.callee.partition("> ")[2].partition(".")[0]
+    if not root.endswith("[]") or not function.types.get(root.removesuffix("[]"), "").startswith("dict["):
+        return None
+    for index in loops_of(call):
+        if loop_kind(function, index) in {"elements", "walk"}:
+            return Repetition(index, function.fact.blocks[index], loop_data(function.fact, index))
+    return None
+
+
 def loops_of(call: CallView) -> list[int]:
     """Indices of the loop blocks that repeat a call, innermost first."""
     return list(loop_numbers(call.function.fact.blocks, call.fact.block, call.fact.position))

@@ -160,7 +160,7 @@ from evenkeel.audit.model.inner_loads import inner_loads
 from evenkeel.audit.model.invariant_queries import repeated_questions
 from evenkeel.audit.model.lazy_loads import LazyLoad, lazy_loads, managed_loading, reads_relation
 from evenkeel.audit.model.loop_data import flows_into
-from evenkeel.audit.model.loops import Repetition, per_element
+from evenkeel.audit.model.loops import Repetition, per_element, per_look_up
 from evenkeel.audit.model.masks import APPLIED, LAZY, LAZY_READ
 from evenkeel.audit.model.repeats import Repeated, distinct_lines, loop_text, repeated_accesses, units_of_work
 from evenkeel.audit.model.rule import Rule
@@ -229,7 +229,7 @@ def _findings(function: FunctionView) -> Iterator[Finding]:
     loaded: set[tuple[int, str]] = set()  # what a pass has loaded stays loaded
     yield from _applied(function)
     for load in (*lazy_loads(function), *inner_loads(function)):
-        repetition = per_element(load.read)
+        repetition = per_element(load.read) or per_look_up(load.read)
         key = (repetition.loop if repetition is not None else -1, load.read.fact.callee)
         if load.loading != "eager" and (repetition is not None or load.by_response) and key not in loaded:
             loaded.add(key)
