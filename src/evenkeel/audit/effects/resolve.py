@@ -20,6 +20,7 @@ from evenkeel.audit.effects.lineages import Lineages
 from evenkeel.audit.effects.members import Members
 from evenkeel.audit.effects.results import Results
 from evenkeel.audit.effects.scopes import Binding, Scopes
+from evenkeel.audit.effects.set_later import set_later, starts_empty
 from evenkeel.audit.effects.symbols import Place, Symbols
 from evenkeel.audit.effects.types import LITERALS, NONE, PENDING, UNKNOWN, Type, class_object, first_known
 from evenkeel.audit.model.facts import Value
@@ -128,7 +129,9 @@ class Resolver:
             return self.dotted(module.names[name])
         top = self.symbols.first_id[file]
         if name in self.scope(top):
-            return self.bound(top, self.scope(top)[name], 1 << 60)
+            bindings = self.scope(top)[name]
+            found = self.bound(top, bindings, 1 << 60)
+            return found if found.name or not starts_empty(bindings) else set_later(self, file, name)
         submodule = f"{module.name}.{name}"
         if submodule in self.symbols.by_module or submodule in self.symbols.packages:
             return Type(f"module:{submodule}")

@@ -34,3 +34,41 @@ class Numbers:
 
     def of(self, key: str) -> int:
         return self._seen.setdefault(key, len(self._seen))
+
+
+# file: app/made_by_reading.py
+import asyncio
+from collections import defaultdict
+from fastapi import FastAPI
+
+app = FastAPI()
+writing = defaultdict(asyncio.Lock)
+reading = defaultdict(asyncio.Lock)
+tidy = defaultdict(asyncio.Lock)
+stages = defaultdict(asyncio.Lock)
+
+
+@app.post("/documents/{document}")
+async def write(document: str) -> None:
+    async with writing[document]:  # flagged
+        await asyncio.sleep(0)
+
+
+@app.get("/documents/{document}")
+async def read(document: str) -> None:
+    lock = reading[document]  # flagged
+    async with lock:
+        await asyncio.sleep(0)
+
+
+@app.put("/documents/{document}")
+async def replace(document: str) -> None:
+    async with tidy[document]:
+        await asyncio.sleep(0)
+    tidy.pop(document, None)
+
+
+@app.delete("/documents")
+async def clear() -> None:
+    async with stages["clear"]:
+        await asyncio.sleep(0)
