@@ -8,11 +8,11 @@ from typing import Literal, NamedTuple
 
 from evenkeel.audit.model.accesses import short_entity
 from evenkeel.audit.model.facts import Block, Call
+from evenkeel.audit.model.fluent import chain_steps
 from evenkeel.audit.model.index import Entity
 from evenkeel.audit.model.lazy_loads import (
     LOADERS,
     LONGEST_STEP,
-    chain_steps,
     managed_loading,
     origin_of_iterable,
 )

@@ -13,14 +13,13 @@ from typing import Literal, NamedTuple
 from evenkeel.audit.model.ends import calls_at
 from evenkeel.audit.model.facts import Block, Value
 from evenkeel.audit.model.finding import Step
+from evenkeel.audit.model.fluent import DEEPEST, chain_steps
 from evenkeel.audit.model.loop_data import IDENTIFIER, bound_call
 from evenkeel.audit.model.masks import LAZY, QUERIES
 from evenkeel.audit.model.uses import values_of
 from evenkeel.audit.model.view import CallView, FunctionView
 
 SERIALISED = "<serialise>"  # how a read is written that the framework makes for a response model
-DEEPEST = 3  # functions that a query's result is handed through
-LONGEST_CHAIN = 24
 LONGEST_STEP = 190  # texts are cut at 200 characters: what stands behind is not known
 
 Loading = Literal["lazy", "eager", "unknown"]
@@ -275,33 +274,3 @@ def _is_asynchronous(call: CallView) -> bool:
             return True
         current = current.receiver
     return False
-
-
-def chain_steps(call: CallView, depth: int = 0) -> tuple[str, ...]:
-    """The steps of a fluent query as written, first step first: from the calls that made it, through names too."""
-    steps: list[str] = []
-    current: CallView | None = call
-    first = call
-    while current is not None and len(steps) < LONGEST_CHAIN:
-        steps.append(_step(current))
-        first, current = current, current.receiver
-    root = first.holder.partition(".")[0]
-    return (*_steps_of_name(first, root, depth), *reversed(steps))
-
-
-def _step(call: CallView) -> str:
-    arguments = ", ".join(
-        f"{each.keyword}={each.value.text}" if each.keyword else each.value.text for each in call.fact.arguments
-    )
-    return f"{call.name}({arguments})"
-
-
-def _steps_of_name(user: CallView, name: str, depth: int) -> Iterator[str]:
-    """What a query variable was made of before: `q = q.filter(...)` refines what came earlier."""
-    if not name or depth > DEEPEST:
-        return
-    function = user.function
-    for each in function.fact.assignments:
-        made = function.call(each.value.call) if name in each.targets and each.value.call >= 0 else None
-        if made is not None and made is not user and each.position < user.fact.position:
-            yield from chain_steps(made, depth + 1)

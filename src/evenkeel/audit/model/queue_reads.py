@@ -9,9 +9,9 @@ from functools import lru_cache, partial
 
 from evenkeel.audit.model.effects import EffectKind
 from evenkeel.audit.model.facts import Block
+from evenkeel.audit.model.fluent import chain_steps
 from evenkeel.audit.model.handed import handed_sql
 from evenkeel.audit.model.index import Link
-from evenkeel.audit.model.lazy_loads import chain_steps
 from evenkeel.audit.model.masks import GIVEN, READS, UPDATES_ITSELF, mask_of, mask_of_function
 from evenkeel.audit.model.shapes import METHOD
 from evenkeel.audit.model.sql import counts

@@ -156,6 +156,7 @@ from evenkeel.audit.model.accesses import short_entity
 from evenkeel.audit.model.applied import applied_accesses, applied_loads
 from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.finding import Confidence, Finding, Severity, Step
+from evenkeel.audit.model.fluent import begun_at
 from evenkeel.audit.model.inner_loads import inner_loads
 from evenkeel.audit.model.invariant_queries import repeated_questions
 from evenkeel.audit.model.lazy_loads import LazyLoad, lazy_loads, managed_loading, reads_relation
@@ -164,7 +165,7 @@ from evenkeel.audit.model.loops import Repetition, per_element, per_look_up
 from evenkeel.audit.model.masks import APPLIED, LAZY, LAZY_READ
 from evenkeel.audit.model.repeats import Repeated, distinct_lines, loop_text, repeated_accesses, units_of_work
 from evenkeel.audit.model.rule import Rule
-from evenkeel.audit.model.view import FunctionView, ModuleView
+from evenkeel.audit.model.view import CallView, FunctionView, ModuleView
 
 RULE = Rule(
     title="One query per element of a loop",
@@ -312,10 +313,16 @@ def _lazy(function: FunctionView, load: LazyLoad, repetition: Repetition | None)
         EAGER.format(relation=f"{entity}.{load.relation}"),
         effort="S",
         confidence="definite" if known else "needs-context",
-        path=(*((load.origin.step,) if load.origin is not None else ()), load.read.step, *_inner(load)),
+        path=(*(_from(load.origin) if load.origin is not None else ()), load.read.step, *_inner(load)),
         settled_by="" if known else f"whether the query that gives `{entity}` loads `{load.relation}` along",
         end_line=repetition.block.end_line if repetition is not None else 0,
     )
+
+
+def _from(origin: CallView) -> tuple[Step, ...]:
+    """Where the query begins, and where it runs."""
+    begun = begun_at(origin).step
+    return (origin.step,) if begun.line == origin.line else (begun, origin.step)
 
 
 def _inner(load: LazyLoad) -> tuple[Step, ...]:

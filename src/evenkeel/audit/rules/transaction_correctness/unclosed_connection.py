@@ -139,12 +139,18 @@ def _acquires(call: CallView) -> bool:
     if any(each.kind == "connect" and each.detail in RESOURCES for each in call.effects):
         return True
     hands_out = call.function.role_of(call.link.result) in ROLES
-    return hands_out and any(
+    return (hands_out and not _keeps_itself(call)) and any(
         reached.effect.kind == "connect" and reached.next < 0 and reached.effect.detail in RESOURCES
         for target in call.targets
         for reached in target.reaches
         if not target.holds_session and target.is_property is False
     )
+
+
+def _keeps_itself(call: CallView) -> bool:
+    """Whether a callee gives what it keeps under a name of its module: `global connection`, `return connection`."""
+    views = (call.function.module.function(each) for each in call.targets)
+    return any(e.value.text in v.fact.globals for v in views if v is not None for e in v.fact.exits)
 
 
 def _opens_client(call: CallView) -> bool:
