@@ -117,7 +117,7 @@ def _same_row(first: Load, second: Load) -> str:
         return ""
     function = second.call.function
     start, end = first.call.fact.position, second.call.fact.position
-    alike = first.literals == second.literals if same_statement else first.unique
+    alike = _asked_alike(first, second) if same_statement else first.unique
     if set(first.key) == set(second.key) and alike:
         if any(rebound_between(function, each, start, end) for each in second.key):
             return ""
@@ -126,6 +126,15 @@ def _same_row(first: Load, second: Load) -> str:
     if holder and _is_key_of(holder, second, first.key) and not _given_again(function, holder, start, end):
         return f"`{holder}` holds it since line {first.call.line}"
     return ""
+
+
+def _asked_alike(first: Load, second: Load) -> bool:
+    """Whether one statement answers both the same. What is passed beside the key may narrow it further inside the
+    callee: `count(user_id)`, `count(user_id, Status.DRAFT)`."""
+    if first.literals != second.literals:
+        return False
+    given = [{each.value.text for each in load.call.fact.arguments} for load in (first, second)]
+    return first.call.targets != second.call.targets or given[0] == given[1]
 
 
 def _is_key_of(holder: str, load: Load, known: tuple[str, ...]) -> bool:
