@@ -258,5 +258,4 @@ async def test_usage_is_in_every_chunk_where_it_was_asked_for(database: Place) -
         for options in ({"stream_options": {"include_usage": True}}, {}):
             chunks = (await complete(server, stream=True, **options)).text.split("\n\n")
             assert chunks[-2:] == ["data: [DONE]", ""]
-            assert ['"usage":null' in each for each in chunks[:-4]] == [bool(options)] * len(chunks[:-4])
-            assert len(chunks) > 5
+            assert ['"usage":null' in each for each in chunks[:-3]] == [bool(options)] * len(chunks[:-3])
