@@ -30,7 +30,7 @@ def member_names(resolver: Resolver, entities: dict[str, Entity]) -> MemberNames
     """Properties and setters of the project's classes, relationships, and attributes that the catalogue gives effects."""
     symbols = resolver.symbols
     methods = (name for symbol in symbols.classes.values() for name in symbol.methods)
-    setters = frozenset([name[:-1] for name in methods if name.endswith("=")])
+    setters = frozenset(name[:-1] for name in methods if name.endswith("="))
     attributes = [name for name, spec in resolver.library.catalogue.attributes.items() if spec.effects]
     if any(name.endswith(".*") for name in attributes):
         return MemberNames(None, setters)
