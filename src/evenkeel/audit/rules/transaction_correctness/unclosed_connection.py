@@ -12,6 +12,7 @@ also holds its locks and keeps vacuum from removing dead rows.
 the object is no context manager, or `try` / `finally`. A helper that hands out sessions should be a context manager.
 
 **Leave it when** the process ends right after (a script of a few lines), or the object is meant to live as long as it.
+What a `scoped_session` gives when it is called is not reported: it is removed where the request or the thread ends.
 
 ```python flags
 from sqlalchemy import create_engine
