@@ -41,7 +41,7 @@ class Scene(NamedTuple):
 def scene_of(function_id: int, function: Function, project: Known) -> Scene:
     """What has to be known of a function to tell what its calls pass on."""
     taints = _taints(function, project.parameters[function_id])
-    texts = frozenset([t for each in function.assignments if each.value.kind == "string" for t in each.targets])
+    texts = frozenset(t for each in function.assignments if each.value.kind == "string" for t in each.targets)
     return Scene(function_id, function, taints, {**_outer_names(function_id, function, project), **taints}, texts)
 
 

@@ -82,10 +82,11 @@ def _is_partial(call: CallView, kinds: tuple[EffectKind, ...]) -> bool:
 
 
 def _asks_not_to_wait(call: CallView, reach: Reach) -> bool:
-    """`queue.get(block=False)`, `thread.join(timeout=0)`: returns at once."""
+    """`queue.get(block=False)`, `thread.join(timeout=0)`, `pool.shutdown(wait=False)`: returns at once."""
     if reach.effect.kind not in {"dequeue", "lock"} or not reach.direct:
         return False
-    given = [call.argument(0), call.argument(-1, "block"), call.argument(-1, "blocking"), call.argument(-1, "timeout")]
+    named = ("block", "blocking", "timeout", "wait")
+    given = [call.argument(0), *(call.argument(-1, each) for each in named)]
     return any(each is not None and each.text in NON_BLOCKING_ARGUMENTS for each in given)
 
 

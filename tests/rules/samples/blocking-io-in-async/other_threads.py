@@ -60,3 +60,10 @@ async def asked(number: int) -> int | None:
 def plain(number: int) -> int:
     pool = ThreadPoolExecutor(2)
     return pool.submit(work, number).result()
+
+
+@app.get("/not-waiting")
+async def not_waiting(number: int) -> None:
+    pool = ThreadPoolExecutor(2)
+    pool.submit(work, number)
+    pool.shutdown(wait=False, cancel_futures=True)
