@@ -102,6 +102,8 @@ class Worker:
     async def _stopped_early(self, turn: Turn, mine: AtWork) -> Outcome:
         """Cancelled; one that could not speak for itself yet is spoken for."""
         if mine.voice is None and turn.order.queued:
+            with suppress(EvenkeelError):  # the session is its own: what stands open there was opened for it
+                await self._parts.writer.settle(turn.session_id, cancelled())
             await self._never_came(turn.task, turn.order)
         return Outcome(TaskStatus.CANCELLED, "cancelled")
 
