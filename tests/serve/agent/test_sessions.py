@@ -183,37 +183,6 @@ async def test_a_queued_run_that_is_cancelled_before_it_has_the_session_says_so(
         assert kinds(await mine.stored()).count("error") == 1
 
 
-async def test_a_queued_run_that_is_cancelled_before_its_first_word_says_so(
-    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its stream is open by then: what is posted to an open stream waits for a writer, and here there is none."""
-    script = Script([["x", asyncio.Event()]])
-    async with agent(place, tmp_path, script) as mine:
-        await mine.ask("first")
-        await until(lambda: script.at == 1)
-        opening = asyncio.Event()
-
-        async def never(*_: object, **__: object) -> int:
-            while (await mine.parts.storage.events.read_tail("s", limit=1)).open is False:  # noqa: ASYNC110
-                await asyncio.sleep(0.001)
-            opening.set()
-            await asyncio.Event().wait()
-            return 0
-
-        queued = await mine.runs.submit(RunRequest("ann", "wait", session_id="s"))
-        assert isinstance(queued, Queued)
-        monkeypatch.setattr(type(mine.parts.storage.sessions), "next_round", never)
-        script.says[0][1].set()  # type: ignore[attr-defined]
-        await opening.wait()
-        assert await mine.runs.cancel("s")
-
-        async def said() -> bool:
-            return [told.kind for told in await mine.stored()][-2:] == ["error", "queue_fail"]
-
-        await until(said)
-        assert kinds(await mine.stored()).count("error") == 1
-
-
 async def test_a_row_that_says_running_keeps_nobody_out(place: Place, tmp_path: Path) -> None:
     """Lesson j: busy needs live evidence. The status of a thread is a hint, an open stream without a lease is a corpse."""
     async with agent(place, tmp_path, Script([["x"]])) as mine:

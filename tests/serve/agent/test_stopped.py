@@ -5,7 +5,11 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from tests.serve.agent.agents import Script, agent, until
+import pytest
+
+from evenkeel.serve.ports.requests import RunRequest
+from evenkeel.serve.ports.runs import Queued
+from tests.serve.agent.agents import Script, agent, kinds, until
 from tests.storages import Place
 from tests.streams import CANCELLED
 
@@ -36,3 +40,34 @@ async def test_what_was_shown_is_kept_also_where_the_stream_ends_before_the_run_
         assert (first["role"], second["role"]) == ("user", "assistant")
         assert second["content"].startswith("shown")
         assert second["meta"]["stopped"] is True
+
+
+async def test_a_queued_run_that_is_cancelled_before_its_first_word_says_so(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its stream is open by then: what is posted to an open stream waits for a writer, and here there is none."""
+    script = Script([["x", asyncio.Event()]])
+    async with agent(place, tmp_path, script) as mine:
+        await mine.ask("first")
+        await until(lambda: script.at == 1)
+        opening = asyncio.Event()
+
+        async def never(*_: object, **__: object) -> int:
+            while (await mine.parts.storage.events.read_tail("s", limit=1)).open is False:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+            opening.set()
+            await asyncio.Event().wait()
+            return 0
+
+        queued = await mine.runs.submit(RunRequest("ann", "wait", session_id="s"))
+        assert isinstance(queued, Queued)
+        monkeypatch.setattr(type(mine.parts.storage.sessions), "next_round", never)
+        script.says[0][1].set()  # type: ignore[attr-defined]
+        await opening.wait()
+        assert await mine.runs.cancel("s")
+
+        async def said() -> bool:
+            return [told.kind for told in await mine.stored()][-2:] == ["error", "queue_fail"]
+
+        await until(said)
+        assert kinds(await mine.stored()).count("error") == 1
