@@ -24,9 +24,8 @@ BROKEN = 2
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. 0: done; 1: findings at or above --fail-on; 2: the work could not be done; 130: interrupted."""
     status = _run(_parser().parse_args(argv))
-    if (
-        argv is None
-    ):  # the process ends: to look through all that lives once more takes it a tenth of a second after an audit
+    if argv is None:
+        # The process ends: to look through all that lives once more takes it a tenth of a second after an audit.
         gc.freeze()
     return status
 

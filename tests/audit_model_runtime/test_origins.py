@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from evenkeel.audit.model.origins import origin_calls, origin_parameters, root_of
+from evenkeel.audit.model.facts import root_of
+from evenkeel.audit.model.origins import origin_calls, origin_parameters
 from tests.audit_model_runtime.modules import function_of
 
 SOURCE = """

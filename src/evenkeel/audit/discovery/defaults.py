@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from evenkeel.audit.discovery.pythontext import begun_word
 from evenkeel.audit.discovery.tree import Tree, decode
 
 if TYPE_CHECKING:
@@ -75,8 +76,7 @@ def fall_back(expression: str) -> str:
 def _declared(name: str, text: str) -> str:
     if name not in text:
         return ""
-    # the pattern starts with plain text, so that the search can skip ahead
-    for match in re.finditer(rf"{name}(?<!\w{name})[ \t]*(?::[^=\n]+)?=(?!=)[ \t]*(?P<value>[^\n]+)", text):
+    for match in re.finditer(rf"{begun_word(name)}[ \t]*(?::[^=\n]+)?=(?!=)[ \t]*(?P<value>[^\n]+)", text):
         whole = _WHOLE.match(match["value"])
         literal = _unquoted(whole["literal"]) if whole else fall_back(text[match.start("value") : match.end() + 300])
         if literal:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from evenkeel.audit.discovery.pythontext import Literal, Page
+from evenkeel.audit.discovery.pythontext import Literal, Page, begun_word
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,17 +50,17 @@ def view(page: Page) -> PythonSql:
     dead: list[tuple[int, int]] = [*_downgrades(page), *_reverses(page)]
     moved = []
     for start, end, name in _definitions(page):
-        uses = [match.start() for match in _uses(name, page.mask) if not start <= match.start() < end]
+        uses = [
+            match.start()
+            for match in re.finditer(rf"{begun_word(name)}\b", page.mask)
+            if not start <= match.start() < end
+        ]
         live = [use for use in uses if not _is_inside(use, dead)]
         if uses and not live:
             dead.append((start, end))
         elif live and not _is_inside(start, dead):
             moved.append((start, end, live[0]))
     return PythonSql(_strings(page, dead), tuple(moved), tuple(dead))
-
-
-def _uses(name: str, mask: str) -> Iterator[re.Match[str]]:
-    return re.finditer(rf"{name}(?<!\w{name})\b", mask)  # begins with plain text, so that the search can skip ahead
 
 
 def constants(page: Page) -> dict[str, tuple[str, ...]]:

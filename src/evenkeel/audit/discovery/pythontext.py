@@ -140,6 +140,11 @@ class Given:
     end: int = 0
 
 
+def begun_word(name: str) -> str:
+    """The pattern of a name with no letter before it. It starts with plain text, so that a search can skip ahead."""
+    return rf"{name}(?<!\w{name})"
+
+
 def masked(text: str) -> str:
     """The mask of a text that is no page."""
     return Page("", text).mask

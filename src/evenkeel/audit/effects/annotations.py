@@ -18,6 +18,7 @@ from evenkeel.audit.effects.types import (
     first_known,
     parse_type,
 )
+from evenkeel.audit.model.facts import END
 
 if TYPE_CHECKING:
     from evenkeel.audit.effects.resolve import Resolver
@@ -116,7 +117,7 @@ class Annotations:
         inner = text.partition("(")[2].rstrip(") ").partition(",")[0].strip()
         if not inner.replace(".", "").replace("_", "").isalnum():
             return UNKNOWN
-        return self._resolver.injected(self._resolver.chain(function_id, inner, -1, 1 << 60))
+        return self._resolver.injected(self._resolver.chain(function_id, inner, -1, END))
 
     def _union(self, function_id: int, arguments: tuple[str, ...], depth: int) -> Type:
         return first_known(tuple(self.resolve(function_id, each, depth + 1) for each in arguments))
@@ -133,7 +134,7 @@ class Annotations:
         alias = self._alias(enclosing, head, depth)
         if alias.name:
             return alias
-        found = self._resolver.chain(enclosing, head, -1, 1 << 60)
+        found = self._resolver.chain(enclosing, head, -1, END)
         if found.name == "type":
             given = self._arguments(function_id, arguments, depth)
             return Type(found.args[0].name, given) if given else found.args[0]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from evenkeel.audit.effects.scopes import Binding
 from evenkeel.audit.effects.types import NONE, UNKNOWN, Type, class_object, element_of, value_of
-from evenkeel.audit.model.facts import Assignment, Block, Function, Parameter, Value
+from evenkeel.audit.model.facts import END, Assignment, Block, Function, Parameter, Value
 
 if TYPE_CHECKING:
     from evenkeel.audit.effects.resolve import Resolver
@@ -108,7 +108,7 @@ class Bindings:
 
     def _default_type(self, function_id: int, default: Value | None) -> Type:
         if default is not None and default.kind == "name":
-            found = self._resolver.value(self._resolver.enclosing(function_id), default, 1 << 60)
+            found = self._resolver.value(self._resolver.enclosing(function_id), default, END)
             return found if ":" not in found.name else UNKNOWN
         if default is None or default.kind != "call":
             return UNKNOWN
@@ -116,7 +116,7 @@ class Bindings:
         if call is not None and call.arguments:
             given = call.arguments[0].value
             scope = function_id if given.kind == "call" else self._resolver.enclosing(function_id)
-            return self.injected(self._resolver.value(scope, given, 1 << 60))
+            return self.injected(self._resolver.value(scope, given, END))
         return UNKNOWN
 
     def injected(self, dependency: Type) -> Type:

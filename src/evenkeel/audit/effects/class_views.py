@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from evenkeel.audit.effects.symbols import ClassSymbol
 from evenkeel.audit.effects.types import UNKNOWN, Type
-from evenkeel.audit.model.facts import Call, Function, Value
+from evenkeel.audit.model.facts import END, Call, Function, Value
 from evenkeel.audit.model.index import Link
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def _serialiser(linker: Linker, view: ClassSymbol) -> Type:
     one = any(ONE.search(base) for base in view.bases)
     if given is None or one or not _is(linker, view.name, VIEW):
         return UNKNOWN
-    found = linker.resolver.value(linker.symbols.first_id[view.place.file], given.value, 1 << 60)
+    found = linker.resolver.value(linker.symbols.first_id[view.place.file], given.value, END)
     return found.args[0] if found.name == "type" else UNKNOWN
 
 

@@ -9,7 +9,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from evenkeel.audit.effects.types import UNKNOWN, Type
+from evenkeel.audit.effects.types import UNKNOWN, Type, split_top
 from evenkeel.audit.model.facts import Value
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ def element_type(resolver: Resolver, function_id: int, value: Value, position: i
 
 def mapped_type(resolver: Resolver, function_id: int, value: Value, position: int) -> Type:
     """The type of the values of `{user.id: user for user in users}`; UNKNOWN for anything that is no dict so made."""
-    separator = _separator(value.text) if value.text[:1] == "{" else -1
-    element = first_element(f"[{value.text[separator + 1 :]}") if separator > 0 else None
+    parts = split_top(value.text[1:], ":") if value.text[:1] == "{" else []
+    element = first_element(f"[{parts[1]}") if len(parts) > 1 else None
     return _type_of(resolver, function_id, value, element, position)
 
 
@@ -60,17 +60,6 @@ def first_element(text: str) -> Element | None:
         if end < 0:
             return None
     return Element(match[1], bool(match[2])) if _FOLLOWED.match(inner, end) else None
-
-
-@lru_cache(maxsize=4_096)
-def _separator(text: str) -> int:
-    """The place of the colon between key and value of a dict's first element; -1 when there is none."""
-    depth = 0
-    for index, character in enumerate(text[1:], 1):
-        depth += (character in "([{") - (character in ")]}")
-        if character == ":" and depth == 0:
-            return index
-    return -1
 
 
 def _closing(text: str, start: int) -> int:

@@ -8,7 +8,7 @@ from evenkeel.audit.effects.link import Linker
 from evenkeel.audit.effects.resolve import Resolver
 from evenkeel.audit.effects.summary import Summary
 from evenkeel.audit.effects.types import Type
-from evenkeel.audit.model.facts import Call, Function, Value
+from evenkeel.audit.model.facts import END, Call, Function, Value
 from evenkeel.audit.model.index import LinkedFunction, Role
 
 START_UP_KEYWORDS = frozenset({"lifespan", "on_startup", "on_shutdown", "startup", "startup_hooks"})
@@ -111,7 +111,7 @@ def _view_methods(linker: Linker, function_id: int, function: Function, index: i
     """`path("x", View.as_view())`: the class's entry methods."""
     if index < 0 or not function.calls[index].callee.endswith(".as_view"):
         return
-    holder = linker.resolver.chain(function_id, function.calls[index].callee.removesuffix(".as_view"), -1, 1 << 60)
+    holder = linker.resolver.chain(function_id, function.calls[index].callee.removesuffix(".as_view"), -1, END)
     if holder.name != "type":
         return
     for name in ("get", "post", "put", "patch", "delete", "dispatch", "get_queryset", "get_context_data", "form_valid"):

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from evenkeel.audit.effects.resolve import Resolver
 from evenkeel.audit.effects.types import NONE, UNKNOWN, Type
-from evenkeel.audit.model.facts import Call, Function, Parameter, Value
+from evenkeel.audit.model.facts import Call, Function, Parameter, Value, root_of
 
 MAX_SITES = 40  # a name that is called more often is too common to tell whom it calls
 MAX_STEPS = 6  # callers of callers
@@ -97,7 +97,7 @@ class Given:
 
     def _type_of(self, caller: int, value: Value, position: int, steps: int) -> Type:
         """What the caller passes; where that hangs on a parameter of its own, what its callers pass for it."""
-        root = value.text.partition(".")[0].partition("[")[0]
+        root = root_of(value.text)
         bindings = self._resolver.scope(caller).get(root, ()) if value.kind == "name" else ()
         if len(bindings) == 1 and isinstance(bindings[0].payload, Parameter):
             function, index = self._symbols.function(caller), bindings[0].item
@@ -120,7 +120,7 @@ def _members_used(function: Function) -> Iterator[tuple[str, str]]:
     for text in (*(each.callee for each in function.calls), *(each.chain for each in function.reads)):
         root, dot, rest = text.partition(".")
         if dot:
-            yield root.partition("[")[0], rest.partition(".")[0].partition("[")[0]
+            yield root.partition("[")[0], root_of(rest)
 
 
 def _no_sites(resolver: Resolver) -> dict[str, list[tuple[int, int]]]:

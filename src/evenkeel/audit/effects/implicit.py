@@ -11,7 +11,7 @@ from evenkeel.audit.effects.reads import Implicit, implied_call, reads
 from evenkeel.audit.effects.serialisers import serialised_reads
 from evenkeel.audit.effects.types import UNKNOWN, Type, parse_type, split_top
 from evenkeel.audit.model.effects import Effect
-from evenkeel.audit.model.facts import Block, Call, Function, Value
+from evenkeel.audit.model.facts import END, Block, Call, Function, Value
 from evenkeel.audit.model.index import ImplicitKind, Link
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def _injected(linker: Linker, function_id: int, function: Function) -> Iterator[
         )
         if not name:
             continue
-        dependency = linker.resolver.chain(enclosing, name, -1, 1 << 60)
+        dependency = linker.resolver.chain(enclosing, name, -1, END)
         described = linker.callees.known(dependency)
         if not described.targets:
             continue

@@ -33,7 +33,7 @@ class Kept:
         """Whether a chain may go through a state that something was put into."""
         if "state." in chain or "ctx." in chain:
             return any(keys) or ".state." in chain or ".ctx." in chain or chain.startswith(("state.", "ctx."))
-        return any(keys) if keys else False
+        return any(keys)
 
     def chain(self, function_id: int, chain: str, call: int, position: int, keys: tuple[str, ...]) -> Type:
         """What a dotted chain gives, like `Resolver.chain`."""

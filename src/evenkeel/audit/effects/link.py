@@ -14,12 +14,11 @@ from evenkeel.audit.effects.latest import answers
 from evenkeel.audit.effects.queries import Queries
 from evenkeel.audit.effects.reads import member_names, reads_along, tells
 from evenkeel.audit.effects.resolve import Resolver
-from evenkeel.audit.effects.results import root_of
 from evenkeel.audit.effects.sketches import MAX_TARGETS, Sketch, Sketches
 from evenkeel.audit.effects.statements import key_of
 from evenkeel.audit.effects.types import UNKNOWN, Type, text_of
 from evenkeel.audit.model.effects import Effect
-from evenkeel.audit.model.facts import Call, Function
+from evenkeel.audit.model.facts import END, Call, Function, root_of
 from evenkeel.audit.model.index import Entity, Link, LinkedFunction
 from evenkeel.audit.model.shapes import LOOPS, looped_calls, shape_of
 
@@ -89,7 +88,7 @@ class Linker:
         for name, bindings in self.resolver.scope(function_id).items():
             if "." in name:
                 continue
-            found = self.resolver.name(function_id, name, 1 << 60)
+            found = self.resolver.name(function_id, name, END)
             if found.name and not found.name.startswith(("lib:", "bound:", "module:")) and bindings:
                 yield name, text_of(found)
 

@@ -8,6 +8,7 @@ from evenkeel.audit.effects.latest import answers
 from evenkeel.audit.effects.scopes import Binding
 from evenkeel.audit.effects.symbols import ClassSymbol
 from evenkeel.audit.effects.types import MANAGER, NONE, UNKNOWN, Type, class_object, element_of, first_known, value_of
+from evenkeel.audit.model.facts import END
 
 if TYPE_CHECKING:
     from evenkeel.audit.effects.resolve import Resolver
@@ -88,7 +89,7 @@ class Members:
         return known
 
     def _find_decorator(self, enclosing: int, chain: str) -> str:
-        found = self._resolver.chain(enclosing, chain, -1, 1 << 60)
+        found = self._resolver.chain(enclosing, chain, -1, END)
         kind, _, rest = found.name.partition(":")
         if kind in {"lib", "bound"}:
             return rest

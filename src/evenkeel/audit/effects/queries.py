@@ -6,7 +6,7 @@ import re
 
 from evenkeel.audit.effects.catalogue import CallSpec
 from evenkeel.audit.effects.resolve import Resolver
-from evenkeel.audit.model.facts import Call, Function, Value
+from evenkeel.audit.model.facts import END, Call, Function, Value
 from evenkeel.audit.model.sql import keyed_statement
 
 MAX_STEPS = 24
@@ -110,7 +110,7 @@ class Queries:
             found = self._sql_of_scope(scope_id, name, position, depth)
             if found:
                 return found
-            position = 1 << 60
+            position = END
         module, _, imported = self.symbols.modules[self.symbols.places[top].file].names.get(name, "").rpartition(".")
         return self._sql_of_module(module, imported, depth)
 
@@ -122,7 +122,7 @@ class Queries:
 
     def _sql_of_module(self, module: str, name: str, depth: int) -> str:
         file = self.symbols.by_module.get(module) if name else None
-        return "" if file is None else self._sql_of_scope(self.symbols.first_id[file], name, 1 << 60, depth)
+        return "" if file is None else self._sql_of_scope(self.symbols.first_id[file], name, END, depth)
 
     def _sql_of_attribute(self, function_id: int, chain: str, position: int, depth: int) -> str:
         """`queries.FIND_USER`, `self.FIND_USER`: a constant of a module or a class of the project."""
@@ -135,7 +135,7 @@ class Queries:
             symbol = self.symbols.classes.get(base.name)
             constant = self.symbols.body(symbol).attributes.get(name) if symbol is not None else None
             if symbol is not None and constant is not None:
-                return self.sql_text(self.symbols.first_id[symbol.place.file], constant.value, 1 << 60, depth + 1)
+                return self.sql_text(self.symbols.first_id[symbol.place.file], constant.value, END, depth + 1)
         return ""
 
 

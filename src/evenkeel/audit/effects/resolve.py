@@ -23,10 +23,9 @@ from evenkeel.audit.effects.scopes import Binding, Scopes
 from evenkeel.audit.effects.set_later import set_later, starts_empty
 from evenkeel.audit.effects.symbols import Place, Symbols
 from evenkeel.audit.effects.types import LITERALS, NONE, PENDING, UNKNOWN, Type, class_object, first_known
-from evenkeel.audit.model.facts import Value
+from evenkeel.audit.model.facts import END, Value
 
 REMEMBERED_NAMES = 16_384
-END = 1 << 60  # a position after everything
 ANY = Type("Any")
 COLLECTIONS = frozenset({"list", "set", "comprehension"})
 
@@ -130,7 +129,7 @@ class Resolver:
         top = self.symbols.first_id[file]
         if name in self.scope(top):
             bindings = self.scope(top)[name]
-            found = self.bound(top, bindings, 1 << 60)
+            found = self.bound(top, bindings, END)
             return found if found.name or not starts_empty(bindings) else set_later(self, file, name)
         submodule = f"{module.name}.{name}"
         if submodule in self.symbols.by_module or submodule in self.symbols.packages:

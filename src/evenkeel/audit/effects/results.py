@@ -10,7 +10,7 @@ from evenkeel.audit.effects.generics import bind, gives_own_kind, has_variables,
 from evenkeel.audit.effects.latest import Remembered, answers, latest_answers
 from evenkeel.audit.effects.symbols import REMEMBERED_FUNCTIONS, ClassSymbol
 from evenkeel.audit.effects.types import MANAGER, PENDING, UNKNOWN, Type, element_of, first_known
-from evenkeel.audit.model.facts import Call, Function, Value
+from evenkeel.audit.model.facts import Call, Function, Value, root_of
 
 if TYPE_CHECKING:
     from evenkeel.audit.effects.resolve import Resolver
@@ -24,11 +24,6 @@ Place = tuple[int, str, bool]  # file, or -1 - function id; what is called there
 REMEMBERED_CALLS = 16_384
 BEING_ASKED: Resolved = (PENDING, PENDING, False)
 GENERATOR_MANAGERS = frozenset({"contextlib.contextmanager", "contextlib.asynccontextmanager"})
-
-
-def root_of(callee: str) -> str:
-    """The name that a chain begins with."""
-    return callee.partition(".")[0].partition("[")[0]
 
 
 class Results:

@@ -9,7 +9,7 @@ from evenkeel.audit.effects.callees import Callees
 from evenkeel.audit.effects.catalogue import CallSpec
 from evenkeel.audit.effects.resolve import Resolver
 from evenkeel.audit.effects.types import UNKNOWN, parse_type
-from evenkeel.audit.model.facts import Argument, Call, Function, Parameter, Value
+from evenkeel.audit.model.facts import Argument, Call, Function, Parameter, Value, root_of
 from evenkeel.audit.model.flow import loops_around
 from evenkeel.audit.model.index import CallMode
 
@@ -174,7 +174,7 @@ def _source(function: Function, value: Value | None, names: set[str]) -> str:
     """The parameter that a value is made from, through local names: `page.items` where `page = query.paginate(...)`."""
     for _ in range(MAX_DEPTH):
         chains = (value.text, *value.names) if value is not None else ()
-        roots = [each.partition(".")[0].partition("[")[0] for each in chains]
+        roots = [root_of(each) for each in chains]
         found = next((each for each in roots if each in names), "")
         if found:
             return found

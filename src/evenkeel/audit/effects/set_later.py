@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 
 from evenkeel.audit.effects.scopes import Binding
 from evenkeel.audit.effects.types import UNKNOWN, Type
-from evenkeel.audit.model.facts import Assignment
+from evenkeel.audit.model.facts import END, Assignment
 
 if TYPE_CHECKING:
     from evenkeel.audit.effects.resolve import Resolver
 
-END = 1 << 60  # a position after everything
 MOST_FUNCTIONS = 200  # of one file that are looked through
 
 

@@ -10,9 +10,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from evenkeel.audit.model.facts import Assignment, Return, Value
+from evenkeel.audit.model.facts import Assignment, Return, Value, root_of
 from evenkeel.audit.model.index import FunctionInfo
-from evenkeel.audit.model.origins import root_of
 from evenkeel.audit.model.view import CallView, FunctionView
 
 READING_METHODS = frozenset(

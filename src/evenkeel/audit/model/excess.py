@@ -60,7 +60,7 @@ def may_exceed(function: FunctionView) -> bool:
     """Whether it goes through something, counts something, or loads all of something: told before its code is decoded."""
     if function.shape & (STANDS["for"] | STANDS["comprehension"]) or function.does("db-load-all"):
         return True
-    return any(each.library in {"len", "list"} for each in function.linked.links)
+    return function.asks("len", "list")
 
 
 def excesses(function: FunctionView) -> Iterator[Excess]:

@@ -16,6 +16,7 @@ from typing import Literal
 
 import msgspec
 
+END = 1 << 60  # a position after everything
 BlockKind = Literal[
     "body", "if", "else", "for", "while", "with", "try", "except", "finally", "comprehension", "match", "case"
 ]
@@ -231,3 +232,8 @@ class FileOutline(msgspec.Struct, frozen=True, array_like=True, gc=False):
     errors: tuple[int, ...] = ()
     suppressions: tuple[tuple[int, str], ...] = ()
     suppressed_lines: tuple[tuple[int, int], ...] = ()
+
+
+def root_of(chain: str) -> str:
+    """The name a chain starts from: `rows` for `rows[].name`."""
+    return chain.partition(".")[0].partition("[")[0]

@@ -196,6 +196,10 @@ class FunctionView:
         """The calls in evaluation order whose links fit."""
         return sorted([self._view(each.call) for each in self.linked.links if fits(each)], key=_in_order)
 
+    def asks(self, *libraries: str) -> bool:
+        """Whether one of its calls resolves to one of these library names; nothing is decoded for it."""
+        return any(each.library in libraries for each in self.linked.links)
+
     def calls_of(self, libraries: Container[str]) -> list[CallView]:
         """The calls in evaluation order that resolve to one of these library names."""
         return sorted([self._view(each.call) for each in self.linked.links if each.library in libraries], key=_in_order)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from evenkeel.audit.model.facts import Block, Function
+from evenkeel.audit.model.facts import END, Block, Function
 from evenkeel.audit.model.index import FunctionInfo
 
 MISSING = re.compile(r"^(?:not ([\w.]+)|([\w.]+) is None)$")
@@ -40,7 +40,7 @@ def kept_regions(function: Function, *, cached: bool) -> tuple[Region, ...]:
     """The regions that run once for an object, a key, or equal arguments: kept on `self`, in a map that outlives the
     call, or behind a caching decorator."""
     if cached:
-        return ((0, 1 << 60),)
+        return ((0, END),)
     branches = [block for block in function.blocks if block.kind == "if" and block.subject]
     if not branches:
         return ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from evenkeel.audit.model.facts import Assignment, Block, Value
+from evenkeel.audit.model.facts import Assignment, Block, Value, root_of
 from evenkeel.audit.model.view import CallView, FunctionView
 
 DEEPEST = 6
@@ -23,11 +23,6 @@ def origin_parameters(function: FunctionView, value: Value, position: int) -> fr
     """Parameters of the function that flow into a value; `self` and `cls` are none."""
     names = {each.name for each in function.fact.parameters} - {"self", "cls"}
     return frozenset(root for root in _roots(function, value, position, 0) if root in names)
-
-
-def root_of(chain: str) -> str:
-    """The name a chain starts from: `rows` for `rows[].name`."""
-    return chain.partition(".")[0].partition("[")[0]
 
 
 def _calls_of(function: FunctionView, value: Value, position: int, depth: int) -> Iterator[CallView]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from evenkeel.audit.model.facts import Block
 from evenkeel.audit.model.flow import loops_around
 from evenkeel.audit.model.regions import ends_transaction, regions
-from evenkeel.audit.model.shapes import STANDS
+from evenkeel.audit.model.shapes import LOOP_STATEMENTS
 from evenkeel.audit.model.view import CallView, FunctionView
 
 PROGRESS = re.compile(r"^(\w+_)?(progress|percent|percentage|pct)(_\w+)?$", re.IGNORECASE)
@@ -19,7 +19,6 @@ COUNTER = re.compile(
 )
 SET_IN_SQL = re.compile(r"\bSET\s+(.*?)(?:\bWHERE\b|$)", re.IGNORECASE | re.DOTALL)
 COLUMN = re.compile(r"\"?(\w+)\"?\s*=(?!=)")
-ENDED_LOOPS = STANDS["for"] | STANDS["while"]
 AUTOCOMMIT = ("django.", "tortoise.", "peewee.")  # outside a transaction block each write commits by itself
 
 
@@ -36,7 +35,7 @@ class Step(NamedTuple):
 
 def unseen_progress(function: FunctionView) -> Iterator[Step]:
     """Steps of a loop that stay inside one transaction until the loop is over, in evaluation order."""
-    if not function.shape & ENDED_LOOPS:
+    if not function.shape & LOOP_STATEMENTS:
         return
     for step in sorted((*_assigned(function), *_stated(function)), key=lambda each: each.position):
         if not ended_within(function, step.loop) and _held(function, step.loop, step.call):

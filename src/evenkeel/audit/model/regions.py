@@ -14,7 +14,7 @@ from typing import Literal
 
 from evenkeel.audit.model.answers import once_a_function
 from evenkeel.audit.model.effects import EffectKind
-from evenkeel.audit.model.facts import Block
+from evenkeel.audit.model.facts import END, Block
 from evenkeel.audit.model.index import FunctionInfo, Reached
 from evenkeel.audit.model.masks import MANAGES
 from evenkeel.audit.model.shapes import STANDS
@@ -84,7 +84,7 @@ def _decorated(function: FunctionView) -> Iterator[Region]:
 
 def _whole(function: FunctionView, kind: RegionKind, opened: Opened, name: str, type_text: str) -> Region:
     fact = function.fact
-    return Region(kind, opened, name, -1, 1 << 60, fact.line, fact.end_line, type_text)
+    return Region(kind, opened, name, -1, END, fact.line, fact.end_line, type_text)
 
 
 def opens_transaction(function: FunctionView, block: int) -> bool:

@@ -10,7 +10,8 @@ from evenkeel.audit.model.flow import loop_numbers
 from evenkeel.audit.model.index import Link
 
 STANDS: dict[str, int] = {kind: 1 << number for number, kind in enumerate(get_args(BlockKind))}
-LOOPS = STANDS["for"] | STANDS["while"] | STANDS["comprehension"]
+LOOP_STATEMENTS = STANDS["for"] | STANDS["while"]
+LOOPS = LOOP_STATEMENTS | STANDS["comprehension"]
 PLAIN_WITH = 1 << 16  # a `with` that is no `async with`
 GATHERS = 1 << 18  # adds to what a name holds: `x += y`, `x = x + y`
 RETURNS = 1 << 19  # gives back what a call gave, or what a name holds

@@ -156,9 +156,8 @@ class RingReader:
         self._take(page)
         if page.more:
             return True
-        stored_to = min(
-            self._at, page.last_id
-        )  # a cursor may be ahead of all that is stored, or of all that was ever said
+        # A cursor may be ahead of all that is stored, or of all that was ever said.
+        stored_to = min(self._at, page.last_id)
         if ring.known and ring.readers > 1 and stored_to > ring.last:
             self._source.look(ring.session_id)  # others read this ring: let it catch up, rather than begin anew
             return False

@@ -99,9 +99,8 @@ class Ring:
         """Take an event that was read from storage, where another instance put it."""
         if event.event_id > self.last:
             self._append(event)
-            if (
-                event.terminal
-            ):  # what comes after it may be of a run, or what the queue says of an end: whoever reads asks
+            if event.terminal:
+                # What comes after it may be of a run, or what the queue says of an end: whoever reads asks.
                 self.busy = False
             self.settled_to = self.relayed_to = event.event_id
 

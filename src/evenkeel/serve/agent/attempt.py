@@ -56,6 +56,12 @@ class AtWork:
         """It has said its last word, or is about to: the session will be free in a moment."""
         return self.over or (self.voice is not None and self.voice.ended)
 
+    async def gone_within(self, seconds: float) -> None:
+        """Wait for it to give back what it held, so long at most."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.gone.wait()
+
 
 @dataclass(frozen=True, slots=True)
 class Turn:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -99,18 +98,14 @@ class AgentRuns:
         """See the port. A run that is saying its last word is left to it."""
         here = self._worker.at_work.get(session_id)
         if here is not None and here.ending:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(ENDING_S):
-                    await here.gone.wait()
+            await here.gone_within(ENDING_S)
         report = await self._parts.cancellation.cancel(session_id, by)
         tasks = [task for task in report.tasks if task != self._worker.ended.get(session_id)]
         # One that waits for the session hears at once.
         # evenkeel: ignore[n-write-loop, unbounded-spawn] the tasks of one session, which one user has put in line: few
         await asyncio.gather(*(self._queue.cancel(task) for task in tasks))
         if here is not None:  # what it keeps of its answer stands before what is asked next
-            with suppress(TimeoutError):
-                async with asyncio.timeout(LETTING_GO_S):
-                    await here.gone.wait()
+            await here.gone_within(LETTING_GO_S)
         return report.signalled or report.woke or bool(tasks) or report.terminal_event is not None
 
     async def tools(self) -> Sequence[tuple[str, str]]:

@@ -123,7 +123,7 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     if module.kind in {"migration", "script"}:  # runs once
         return
     for function in module.functions[1:]:  # a module's own code runs once
-        if not (function.shape & FEEDS or any(each.library in MAKERS for each in function.linked.links)):
+        if not (function.shape & FEEDS or function.asks(*MAKERS)):
             continue
         for call in function.calls_of(CONSUMERS):
             instead = _instead(call)

@@ -91,12 +91,11 @@ from typing import NamedTuple
 
 from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.copies import READERS, has_plain_elements, is_local, is_only_read, is_steady, uses_of
-from evenkeel.audit.model.facts import Value
+from evenkeel.audit.model.facts import Value, root_of
 from evenkeel.audit.model.finding import Confidence, Finding
 from evenkeel.audit.model.index import Link
 from evenkeel.audit.model.masks import mask_of
 from evenkeel.audit.model.once import runs_once
-from evenkeel.audit.model.origins import root_of
 from evenkeel.audit.model.rule import Rule
 from evenkeel.audit.model.view import CallView, FunctionView, ModuleView
 

@@ -99,15 +99,14 @@ from collections.abc import Iterator
 from typing import Literal
 
 from evenkeel.audit.model.context import ContextStore
-from evenkeel.audit.model.facts import Assignment, Value
+from evenkeel.audit.model.facts import Assignment, Value, root_of
 from evenkeel.audit.model.finding import Finding
 from evenkeel.audit.model.flow import ancestors
 from evenkeel.audit.model.loop_data import inside
 from evenkeel.audit.model.loops import loop_kind
-from evenkeel.audit.model.origins import root_of
 from evenkeel.audit.model.places import at_assignment
 from evenkeel.audit.model.rule import Rule
-from evenkeel.audit.model.shapes import GATHERS, STANDS
+from evenkeel.audit.model.shapes import GATHERS, LOOP_STATEMENTS
 from evenkeel.audit.model.view import FunctionView, ModuleView
 
 RULE = Rule(title="A string grown piece by piece in a loop", severity="MEDIUM", facts=frozenset({"assignments"}))
@@ -116,7 +115,6 @@ Text = Literal["str", "bytes", ""]
 
 CONCATENATED = re.compile(r"(^|\+ )[rRfFuU]*[\"']|[\"'] \+")
 LENGTHENING = frozenset({"append", "appendleft", "insert", "extend"})
-LOOPS = STANDS["for"] | STANDS["while"]
 SHORT = frozenset({"few", "attempts"})
 JOIN = {
     "str": 'Collect the pieces in a list and join them once (`"".join(pieces)`).',
@@ -127,7 +125,7 @@ JOIN = {
 def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     """One finding for each `+=` that copies what a loop has gathered so far."""
     del context
-    for function in module.functions_shaped(LOOPS):
+    for function in module.functions_shaped(LOOP_STATEMENTS):
         for assignment in function.fact.assignments if function.shape & GATHERS else ():
             if _grows(assignment):
                 yield from _judge(function, assignment)

@@ -145,10 +145,9 @@ from collections.abc import Iterator
 
 from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.effects import EffectKind
-from evenkeel.audit.model.facts import Block
+from evenkeel.audit.model.facts import Block, root_of
 from evenkeel.audit.model.finding import Finding
 from evenkeel.audit.model.loop_data import inside
-from evenkeel.audit.model.origins import root_of
 from evenkeel.audit.model.rule import Rule
 from evenkeel.audit.model.shapes import STANDS
 from evenkeel.audit.model.view import CallView, FunctionView, ModuleView, Reach
@@ -173,7 +172,7 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
     del context
     for function in module.functions_shaped(BRANCHES):
         queues = function.does("enqueue")
-        if not queues and not (function.shape & STANDS["if"] and _measures(function)):
+        if not queues and not (function.shape & STANDS["if"] and function.asks("len")):
             continue
         for index, block in enumerate(function.fact.blocks):
             puts = _puts_answered_by(function, index, block)
@@ -183,11 +182,6 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
             fallback = _fallback(function, index, puts, worked) if puts else None
             if fallback is not None:
                 yield _finding(function, puts[0], *fallback)
-
-
-def _measures(function: FunctionView) -> bool:
-    """Whether it asks how long something is."""
-    return any(each.library == "len" for each in function.linked.links)
 
 
 def _puts_answered_by(function: FunctionView, index: int, block: Block) -> list[CallView]:
