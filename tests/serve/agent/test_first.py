@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from evenkeel.hotpath.ports.cancellation import CancelledBy
 from evenkeel.serve.ports.failures import RunFailedError, RunRefusedError
 from evenkeel.serve.ports.requests import RunRequest
 from evenkeel.serve.ports.runs import Begun, Queued, RunState
@@ -66,6 +70,28 @@ async def test_a_cancel_before_the_run_began_is_told_as_a_cancel(
         with pytest.raises(RunRefusedError) as raised:
             await asking
         assert raised.value.code == "CANCELLED"
+
+
+class _Tripped:
+    """The ear of a run that was cancelled between taking the session and its first step."""
+
+    reason = CancelledBy.USER
+
+    def on_cancel(self, call: Callable[[CancelledBy], None]) -> None:
+        call(self.reason)
+
+
+async def test_a_run_cancelled_before_its_first_step_leaves_nothing_begun(
+    database: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = Script([["never said"]])
+    async with agent(database, tmp_path, script) as one_agent:
+        monkeypatch.setattr(type(one_agent.parts.cancellation), "token", lambda *_: contextlib.nullcontext(_Tripped()))
+        with pytest.raises(RunRefusedError) as raised:
+            await one_agent.ask("Go on")
+        assert raised.value.code == "CANCELLED"
+        assert script.at == 0
+    gc.collect()  # a coroutine that nobody awaited would be told of here, and fail this test
 
 
 async def _idle(runs: object) -> bool:

@@ -5,9 +5,8 @@ nothing of what anybody wrote.
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
-from typing import Any
 
 from structlog.contextvars import bound_contextvars
 
@@ -19,8 +18,10 @@ from evenkeel.serve.ports.spans import Attributes, Span, Spans
 AGENT = "evenkeel"
 
 
-async def told(spans: Spans, task: ClaimedTask, order: Order, work: Coroutine[Any, Any, Outcome]) -> Outcome:
-    """Carry out one attempt. Call it in a task of its own: what is bound here is bound for the whole task."""
+async def told(spans: Spans, task: ClaimedTask, order: Order, work: Callable[[], Awaitable[Outcome]]) -> Outcome:
+    """Carry out one attempt. Call it in a task of its own: what is bound here is bound for the whole task. `work` is called
+    in that task, which may be cancelled before it takes its first step.
+    """
     request = order.request
     bound = {"session_id": order.session_id, "user_id": request.user_id, "run": task.task_id}
     if order.trace_id:
@@ -32,7 +33,7 @@ async def told(spans: Spans, task: ClaimedTask, order: Order, work: Coroutine[An
         "evenkeel.run.attempt": task.attempt,
     }
     with bound_contextvars(**bound), spans.span(f"invoke_agent {request.agent_id or AGENT}", attributes) as span:
-        outcome = await work
+        outcome = await work()
         span.tell({"evenkeel.run.outcome": outcome.status.value})
         if outcome.status is TaskStatus.FAILED:
             span.failed(outcome.error.partition(":")[0] or "error")

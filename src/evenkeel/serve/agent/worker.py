@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from functools import partial
 
 from evenkeel.hotpath.ports.agent_tasks import ClaimedTask, TaskStatus
 from evenkeel.hotpath.ports.bounded import MapRules
@@ -148,7 +149,7 @@ class Worker:
     async def _stoppable(self, turn: Turn, token: CancelToken, mine: AtWork) -> Outcome:
         """The work in a task of its own, which a cancel, a lost lease or a closing queue ends."""
         work = asyncio.get_running_loop().create_task(
-            told(self._parts.spans, turn.task, turn.order, self.attempts.work(turn, token, mine))
+            told(self._parts.spans, turn.task, turn.order, partial(self.attempts.work, turn, token, mine))
         )
 
         def stop(*_: object) -> None:
