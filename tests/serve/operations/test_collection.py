@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import gc
 import platform
 import subprocess
@@ -106,3 +107,32 @@ print(before - resident_mib())
 def test_what_a_busy_minute_took_is_given_back() -> None:
     found = subprocess.run([sys.executable, "-c", PEAK], capture_output=True, text=True, check=True)
     assert int(found.stdout) > 40  # of some 90 MiB; a page in which something lives stays
+
+
+LARGE = """
+import ctypes, sys
+from evenkeel.serve.operations.collection import keep_large_apart
+
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.malloc.argtypes, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
+if sys.argv[1] == "apart":
+    keep_large_apart()
+libc.free(libc.malloc(16 << 20))  # glibc goes by this size from now on, unless it was told otherwise
+
+class Heap(ctypes.Structure):
+    names = "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost"  # mallinfo2(3)
+    _fields_ = [(name, ctypes.c_size_t) for name in names.split()]
+
+libc.mallinfo2.restype = Heap
+before = libc.mallinfo2().hblks
+kept = libc.malloc(8 << 20)
+print(libc.mallinfo2().hblks - before)
+"""
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="glibc 2.33 and later can be asked")
+@pytest.mark.parametrize(("asked", "apart"), [("apart", "1"), ("as glibc does", "0")])
+@pytest.mark.blocking_allowed("starting a process")
+def test_what_is_large_lies_apart_from_the_heap(asked: str, apart: str) -> None:
+    found = subprocess.run([sys.executable, "-c", LARGE, asked], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == apart

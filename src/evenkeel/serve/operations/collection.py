@@ -20,6 +20,10 @@ from evenkeel.kernel.metrics import Meters
 YOUNG = (1_000, 5)
 """New containers before the young are looked at, and how often before those that lived on are too: a few milliseconds."""
 NEVER = 1_000_000_000
+M_MMAP_THRESHOLD = -3
+"""`mallopt`'s name for the size from which glibc asks the system for memory apart from its heap (`mallopt(3)`)."""
+LARGE_BYTES = 128 * 1024
+"""glibc's own size, until it frees something larger and goes by that from then on, up to 32 MiB."""
 
 
 @asynccontextmanager
@@ -47,6 +51,7 @@ async def collected_seldom(meters: Meters, *, every_s: float, clock: Clock | Non
             found.labels("none").inc(count)
             await asyncio.to_thread(give_back)
 
+    keep_large_apart()
     gc.collect()
     gc.freeze()
     gc.set_threshold(*YOUNG, NEVER)
@@ -67,3 +72,14 @@ def give_back() -> None:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
+
+
+def keep_large_apart() -> None:
+    """What is large lies apart from malloc's heap for good, and goes back to the system when it is freed (glibc alone).
+
+    By itself glibc raises its bound to the largest block freed so far. The tables of maps that follow sessions are such
+    blocks, made anew as entries come and go: they would lie scattered over the heap, and keep it from shrinking.
+    """
+    tune = getattr(ctypes.CDLL(None), "mallopt", None)
+    if tune is not None:
+        tune(M_MMAP_THRESHOLD, LARGE_BYTES)
