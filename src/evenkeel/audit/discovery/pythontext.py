@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 _PREFIX_LETTERS = frozenset("rRbBfFuU")
 _PREFIX = re.compile(r"(?<!\w)[rRbBfFuU]{1,2}$")
 # A comment or a string literal. What cannot end a literal is passed over in runs; one that is never closed ends with its line or,
-# between three quotes, with the text, which is also where a last lone backslash stands. No way through one is tried twice: each alternative ends wherever its runs
-# end. (Possessive groups would say so, and are misread by Python before 3.11.5: gh-106052.)
+# between three quotes, with the text, which is also where a last lone backslash stands. Wherever the runs end, so does the
+# literal: nothing is tried twice. (Possessive groups would say so, and are misread by Python before 3.11.5: gh-106052.)
 _TOKEN = re.compile(
     r"#[^\n]*+"
     r'|"""[^"\\]*+(?:(?:\\.|"(?!""))[^"\\]*+)*(?:"""|\\?\Z)'
