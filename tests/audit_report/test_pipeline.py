@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 
-from evenkeel.audit import discovery
+from evenkeel.audit import discovery, pipeline
 from evenkeel.audit.model.result import AuditResult
 from evenkeel.audit.model.settings import AuditSettings
 from evenkeel.audit.pipeline import PHASES, AuditOptions, audit
+from evenkeel.audit.source.cache import FactsCache
 from evenkeel.audit.source.extract import FEW_FILES
 from evenkeel.audit.tracker import Receipt, Task
 from evenkeel.kernel.errors import UnavailableError, UsageError
@@ -158,3 +160,20 @@ def test_what_discovery_raises_is_raised(tree: Path, files: str, monkeypatch: py
     with pytest.raises(UsageError, match="cannot be looked at"):
         audit(tree, AuditOptions(date="2026-02-04"))
     assert multiprocessing.active_children() == []
+
+
+@pytest.mark.parametrize(("room", "name"), [(discovery, "discover"), (pipeline, "ask")])
+def test_what_was_read_before_a_phase_failed_is_kept(
+    tree: Path, room: object, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_given: object) -> NoReturn:
+        raise UsageError("This phase fails.", hint="Try again.")
+
+    monkeypatch.setattr(room, name, broken)
+    _grow(tree)
+    with pytest.raises(UsageError, match="This phase fails"):
+        audit(tree, AuditOptions(date="2026-02-04"))
+    gc.collect()  # a connection left open would warn
+    with FactsCache.open() as cache:
+        cache.known(str(tree))
+        assert cache.may_hold("app.py", len(SOURCE))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass, field
+from typing import Any
 
 Row = tuple[object, ...]
 OPERATORS = "Add + Sub - Mult * Div / FloorDiv // Mod % Pow ** LShift << RShift >> BitOr | BitAnd & BitXor ^ MatMult @"
@@ -169,7 +170,14 @@ class Reader:
                 self.expression(case.guard, self.within(inner, "case"))
             captured = (getattr(each, "name", None) or getattr(each, "rest", None) for each in ast.walk(case.pattern))
             names = tuple(sorted(each for each in captured if each))
-            self.block("case", case.body, inner, case.pattern.lineno, targets=names)
+            self.block("case", case.body, inner, self.case_line(case.pattern), targets=names)
+
+    def case_line(self, pattern: ast.pattern) -> int:
+        """Of the word `case`, which `ast` has no node for; the pattern may start further down, after a parenthesis."""
+        line = pattern.lineno
+        while not self.source[self.starts[line - 1] :].lstrip().startswith(b"case"):
+            line -= 1
+        return line
 
     def on_Assign(self, node: ast.Assign, place: Place) -> None:
         left = node.targets[0]
@@ -201,6 +209,11 @@ class Reader:
 
     def on_AnnAssign(self, node: ast.AnnAssign, place: Place) -> None:
         self.assignment(node, ([node.target], node.value), "=", place)
+
+    def on_TypeAlias(self, node: Any, place: Place) -> None:
+        """`type A = B` of Python 3.12: to the reader a name is given a value, in which, as in an annotation, nothing is read."""
+        row = (place.function, node.lineno, self.end(node), place.block, (node.name.id,), "=", False, False)
+        self.rows.assignments.append((*row, place.attribute, self.kind(node.value)))
 
     def on_AugAssign(self, node: ast.AugAssign, place: Place) -> None:
         self.assignment(node, ([node.target], node.value), f"{SIGNS[type(node.op).__name__]}=", place)
@@ -239,7 +252,8 @@ class Reader:
         for each in [*node.bases, *(keyword.value for keyword in node.keywords)]:
             self.expression(each, place)
         names = tuple(keyword.arg or "**" for keyword in node.keywords)
-        self.rows.classes.append((qualname, node.lineno, place.function, len(node.bases), names))
+        generic = bool(getattr(node, "type_params", ()))  # Python 3.12; a base to the reader
+        self.rows.classes.append((qualname, node.lineno, place.function, len(node.bases) + generic, names))
         inner = Place(place.function, f"{qualname}.", place.block, True, place.kept, place.yields)
         self.statements(node.body, inner)
 

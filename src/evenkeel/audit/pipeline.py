@@ -95,14 +95,24 @@ def _discovered(root: Path) -> Profile:
 
 def _at_once(root: Path, read: Callable[[], Source]) -> tuple[Profile, Source]:
     found: list[Source] = []
-    answer = run_forked(
-        [lambda _: msgspec.msgpack.encode(_discovered(root))],
-        timeout_s=DISCOVERY_S,
-        meanwhile=lambda: found.append(read()),
-    )[0]
-    # Whatever went wrong over there is a plain exception here.
-    profile = _discovered(root) if answer.error else msgspec.msgpack.decode(answer.result, type=Profile)
+    try:
+        answer = run_forked(
+            [lambda _: msgspec.msgpack.encode(_discovered(root))],
+            timeout_s=DISCOVERY_S,
+            meanwhile=lambda: found.append(read()),
+        )[0]
+        # Whatever went wrong over there is a plain exception here.
+        profile = _discovered(root) if answer.error else msgspec.msgpack.decode(answer.result, type=Profile)
+    except BaseException:
+        _keep(*found)
+        raise
     return profile, found[0]
+
+
+def _keep(*sources: Source) -> None:
+    """What was read is not read again, though a phase before the workers failed; its cache is closed. Once is enough."""
+    for each in sources:
+        each.keep()
 
 
 def research(run: AuditRun) -> AuditRun:
@@ -180,10 +190,14 @@ def audit(root: Path, options: AuditOptions, progress: Progress = lambda *_: Non
     run = AuditRun(root=checked_root(root), options=options, progress=progress)
     slugs_of((*options.settings.select, *options.settings.ignore))
     per_file(options.settings)
-    for phase in PHASES:
-        progress(phase.__name__, 0, 1)
-        run = phase(run)
-        progress(phase.__name__, 1, 1)
+    try:
+        for phase in PHASES:
+            progress(phase.__name__, 0, 1)
+            run = phase(run)
+            progress(phase.__name__, 1, 1)
+    finally:
+        if run.source is not None:
+            _keep(run.source)
     return _known(run.result)
 
 
