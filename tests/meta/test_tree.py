@@ -21,6 +21,9 @@ VAGUE = {"utils", "util", "helpers", "helper", "common", "misc", "core", "manage
 REGISTRIES = ("pypi" + ".org", "pythonhosted" + ".org", "npmjs" + ".org", "goproxy" + ".io")
 MACHINE = re.compile(r"(?<![\w.])/(?:work|root|tmp)/|/opt/" + "wheels")
 
+# `(...)*+`, `(...){2,}+`, `(?>...)`: possessive and atomic groups. Runs of one character (`[^"]*+`) are read well.
+SEALED_GROUP = re.compile(r"(?<!\\)\)(?:[*+?]|\{[\d,]+\})\+|\(\?>")
+
 
 def tracked() -> list[Path]:
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
@@ -63,6 +66,28 @@ def test_no_registry_is_named(registry: str) -> None:
 def test_no_path_of_a_machine_is_named() -> None:
     outside_tests = [path for path in TRACKED if not inside(path).startswith("tests/")]
     assert [inside(path) for path in outside_tests if MACHINE.search(text(path))] == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "sealed"),
+    [
+        (r"(a|b)*+", True),
+        (r"(a){2,}+", True),
+        ("(?" + ">a)", True),
+        (r'"[^"]*+"', False),
+        (r"(a\))*", False),
+        (r"\)?+", False),
+    ],
+)
+def test_a_sealed_group_is_known(pattern: str, sealed: bool) -> None:
+    assert bool(SEALED_GROUP.search(pattern)) is sealed
+
+
+def test_no_regular_expression_seals_a_group() -> None:
+    """Python 3.11.0 to 3.11.4 matches possessive and atomic groups wrongly (gh-106052), and Debian 12 ships 3.11.2."""
+    ours = [path for path in TRACKED if inside(path).startswith(("src/", "tools/")) and path.suffix in {".py", ".toml"}]
+    lines = [(inside(path), line) for path in ours for line in text(path).splitlines()]
+    assert [(name, line) for name, line in lines if SEALED_GROUP.search(line)] == []
 
 
 @pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
