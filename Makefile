@@ -3,6 +3,8 @@
 #   make audit REPO=../your-backend     audit a backend (default: the example in examples/job_board)
 #   make prove ARGS="S1 --quick"        put the server under load, each remedy against its old way
 #   make test                           run the tests (brings its own PostgreSQL)
+#
+# PYTHON=python3.13 names the Python to use, else the first fitting one is taken; VENV=.venv-3.13 keeps its tools apart.
 
 REPO ?= examples/job_board
 ARGS ?=
@@ -17,7 +19,7 @@ PY_TREES := src tests tools examples
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help audit serve prove test test-all check lint types contracts docs docs-check self-audit lock bench-audit bench-parts census strangers-path clean
+.PHONY: help audit serve prove test test-all check lint types contracts docs docs-check self-audit lock bench-audit bench-parts census strangers-path clean named-python
 
 help: ## print this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -71,7 +73,7 @@ census: $(VENV)/.dev ## a million sessions opened and closed: what is left in th
 	@$(BIN)/python tools/bench_parts.py census $(ARGS)
 
 strangers-path: $(VENV)/.dev ## the built wheel in an empty environment: audit, suppress, baseline, diff, explain, plan
-	@bash tools/strangers_path.sh
+	@VENV="$(abspath $(VENV))" bash tools/strangers_path.sh
 
 # requirements.lock: the audit and what installs it. requirements-dev.lock: that, every extra, and what tests and checks
 # need, at the same versions. UPGRADE=1 takes the newest versions; without it, pins that still fit are kept.
@@ -83,6 +85,10 @@ lock: $(VENV)/.dev ## resolve pyproject.toml into the two lock files again
 clean: ## remove .venv and every cache
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
 	@find src tests tools examples -name __pycache__ -type d -prune -exec rm -rf {} +
+
+ifneq ($(PYTHON),)
+$(VENV)/.base: named-python # which may be another than it was made with
+endif
 
 $(VENV)/.base: requirements.lock pyproject.toml tools/bootstrap.sh
 	@VENV="$(VENV)" PYTHON="$(PYTHON)" sh tools/bootstrap.sh requirements.lock

@@ -4,7 +4,7 @@
 # Run it with `make strangers-path`. It needs git, and pip that can fetch the base dependencies.
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
-python=${PYTHON:-python3}
+python=${VENV:-$here/.venv}/bin/python
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export XDG_CACHE_HOME="$work/cache" PIP_DISABLE_PIP_VERSION_CHECK=1
@@ -17,7 +17,7 @@ run() { local want=$1 got=0; shift; "$work/venv/bin/evenkeel" "$@" >"$work/out" 
   [ "$got" = "$want" ] || { cat "$work/out" >&2; fail "evenkeel $* ended with $got, not $want"; }; }
 
 say "build the wheel and install it alone"
-"$here/.venv/bin/python" -c 'import hatchling.build, os, sys; os.chdir(sys.argv[1]); print(hatchling.build.build_wheel(sys.argv[2]))' \
+"$python" -c 'import hatchling.build, os, sys; os.chdir(sys.argv[1]); print(hatchling.build.build_wheel(sys.argv[2]))' \
   "$here" "$work"
 "$python" -m venv "$work/venv"
 "$work/venv/bin/pip" -q install "$work"/evenkeel-*.whl
