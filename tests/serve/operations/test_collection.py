@@ -109,30 +109,59 @@ def test_what_a_busy_minute_took_is_given_back() -> None:
     assert int(found.stdout) > 40  # of some 90 MiB; a page in which something lives stays
 
 
-LARGE = """
+ASKED = """
 import ctypes, sys
-from evenkeel.serve.operations.collection import keep_large_apart
-
-libc = ctypes.CDLL(None)
-libc.malloc.restype, libc.malloc.argtypes, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
-if sys.argv[1] == "apart":
-    keep_large_apart()
-libc.free(libc.malloc(16 << 20))  # glibc goes by this size from now on, unless it was told otherwise
+from evenkeel.serve.operations.collection import keep_large_apart, settle_names
 
 class Heap(ctypes.Structure):
     names = "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost"  # mallinfo2(3)
     _fields_ = [(name, ctypes.c_size_t) for name in names.split()]
 
+libc = ctypes.CDLL(None)
 libc.mallinfo2.restype = Heap
+"""
+
+LARGE = """
+libc.malloc.restype, libc.malloc.argtypes, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
+if sys.argv[1] == "asked":
+    keep_large_apart()
+libc.free(libc.malloc(16 << 20))  # glibc goes by this size from now on, unless it was told otherwise
 before = libc.mallinfo2().hblks
 kept = libc.malloc(8 << 20)
 print(libc.mallinfo2().hblks - before)
 """
 
+NAMES = """
+keep_large_apart()
+held = [sys.intern(f"a name of the program {number}") for number in range(38_000)]
+if sys.argv[1] == "asked":
+    settle_names()
+before = libc.mallinfo2().hblkhd
+for number in range(60_000):
+    sys.intern(f"a name of a request {number}")
+print(int(libc.mallinfo2().hblkhd > before))
+"""
 
-@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="glibc 2.33 and later can be asked")
-@pytest.mark.parametrize(("asked", "apart"), [("apart", "1"), ("as glibc does", "0")])
+
+def answer(program: str, asked: str) -> str:
+    found = subprocess.run([sys.executable, "-c", ASKED + program, asked], capture_output=True, text=True, check=True)
+    return found.stdout.strip()
+
+
+old_glibc = pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="glibc 2.33 and later can be asked")
+names_stay = pytest.mark.skipif(sys.version_info[:2] == (3, 12), reason="interned names never go in Python 3.12")
+
+
+@old_glibc
+@pytest.mark.parametrize(("asked", "apart"), [("asked", "1"), ("as glibc does", "0")])
 @pytest.mark.blocking_allowed("starting a process")
 def test_what_is_large_lies_apart_from_the_heap(asked: str, apart: str) -> None:
-    found = subprocess.run([sys.executable, "-c", LARGE, asked], capture_output=True, text=True, check=True)
-    assert found.stdout.strip() == apart
+    assert answer(LARGE, asked) == apart
+
+
+@old_glibc
+@names_stay
+@pytest.mark.parametrize(("asked", "grown"), [("asked", "0"), ("as Python does", "1")])
+@pytest.mark.blocking_allowed("starting a process")
+def test_names_that_come_and_go_take_no_memory_later(asked: str, grown: str) -> None:
+    assert answer(NAMES, asked) == grown
