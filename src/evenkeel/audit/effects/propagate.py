@@ -131,9 +131,14 @@ def _guard_of_caller(edge: Edge, guard: Guard, defaults: tuple[int, ...]) -> Gua
     if answer == 0:
         return None
     ours = next((ours for theirs, ours in edge.parameters if theirs == guard[0]), -1)
-    if edge.guard or answer == 1 or ours < 0:
+    if answer == 1 or ours < 0 or (edge.guard and not _is_off(guard[1], defaults[ours])):
         return edge.guard
     return (ours, guard[1], defaults[ours])
+
+
+def _is_off(wanted: int, default: int) -> bool:
+    """Whether a flag is down for callers that leave it out: of two flags, that is the one which says more."""
+    return default >= 0 and default != wanted
 
 
 def _spread_fetches(functions: Sequence[Standing], summaries: Sequence[Summary], callers: Callers) -> None:

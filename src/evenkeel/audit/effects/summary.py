@@ -13,6 +13,7 @@ from evenkeel.audit.model.flags import Guard, defaults_of, guards_of
 from evenkeel.audit.model.flow import LOOPS, loop_numbers
 from evenkeel.audit.model.index import CallMode, Fetch, Link, LinkedFunction
 from evenkeel.audit.model.once import first_time_regions, is_inside, is_memoised, kept_regions
+from evenkeel.audit.model.read_through import Remembered, read_through, remembered_at
 from evenkeel.audit.model.singles import is_partial, is_single, is_unique, key_chains
 
 LOCAL_KINDS = frozenset(
@@ -99,6 +100,7 @@ def _passed_on(
     memoised = is_memoised(function, cached=linked.cached)
     first_time = first_time_regions(function)
     kept_on_self = kept_regions(function, cached=linked.cached)
+    remembered = read_through(function, guard_at)
     loop_makers = {link.call for link in linked.links if link.library in LOOP_MAKERS}
     blocks = function.blocks
     has_loops = any(each.kind in LOOPS for each in blocks)
@@ -108,20 +110,32 @@ def _passed_on(
         once = memoised or (bool(first_time) and is_inside(call.position, first_time))
         kept = bool(kept_on_self) and is_inside(call.position, kept_on_self)
         guard = guard_at(call.block, call.position)
-        if link.targets or link.runs:
-            how = (looped, once, kept, guard, call.parent in loop_makers)
-            edges.extend(_edges(scene, call, link, project, how))
-        if once or not link.effects:
-            continue
-        for each in link.effects:
-            if _travels(each):
-                spawned = link.mode == "spawn" and each.kind != "spawn"
-                effects.append(
-                    Own(each, call.line, call.column, spawned, looped, kept, guard, statement_given(scene, call, each))
-                )
-        if not (linked.cached or kept):
+        keepings = _keepings(remembered, call.position, guard, kept=kept)
+        for kept_here, when in keepings:
+            if link.targets or link.runs:
+                how = (looped, once, kept_here, when, call.parent in loop_makers)
+                edges.extend(_edges(scene, call, link, project, how))
+            for each in () if once else link.effects:
+                if _travels(each):
+                    spawned = link.mode == "spawn" and each.kind != "spawn"
+                    stated = statement_given(scene, call, each)
+                    effects.append(Own(each, call.line, call.column, spawned, looped, kept_here, when, stated))
+        if link.effects and not (once or linked.cached or keepings[0][0]):
             fetches.extend(_fetches(function, call, link, scene.taints))
     return tuple(effects), tuple(edges), tuple(fetches)
+
+
+def _keepings(
+    remembered: tuple[Remembered, ...], position: int, guard: Guard, *, kept: bool
+) -> tuple[tuple[bool, Guard], ...]:
+    """Whether what happens at a position is kept, and under which flag; where a flag decides that, both ways."""
+    found = remembered_at(remembered, position) if remembered and not kept else None
+    if found is None:
+        return ((kept, guard),)
+    if not found.guard or guard:
+        return ((not found.guard or found.guard[2] == found.guard[1], guard),)
+    flag, wanted, default = found.guard
+    return ((True, found.guard), (False, (flag, 1 - wanted, default)))
 
 
 def _edges(

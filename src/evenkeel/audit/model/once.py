@@ -22,8 +22,6 @@ ELAPSED = re.compile(
     r"^[\w.]+\s*(>=?|<=?)\s*(?:[\w.]*\.)?(?:now|time|monotonic|utcnow)\b"
 )
 
-CACHE = re.compile(r"cache|memo|redis", re.IGNORECASE)
-
 Region = tuple[int, int]  # positions of first and last byte, comparable with Call.position
 
 
@@ -37,8 +35,8 @@ def first_time_regions(function: Function) -> tuple[Region, ...]:
 
 
 def kept_regions(function: Function, *, cached: bool) -> tuple[Region, ...]:
-    """The regions that run once for an object, a key, or equal arguments: kept on `self`, in a map that outlives the
-    call, or behind a caching decorator."""
+    """The regions that run once for an object or equal arguments: kept on `self`, renewed after a time, or behind a
+    caching decorator. What a map keeps for a key is in model/read_through.py."""
     if cached:
         return ((0, END),)
     branches = [block for block in function.blocks if block.kind == "if" and block.subject]
@@ -46,8 +44,6 @@ def kept_regions(function: Function, *, cached: bool) -> tuple[Region, ...]:
         return ()
     targets = {target for each in function.assignments for target in each.targets}
     regions: list[Region | None] = []
-    if _may_store(function, targets):
-        regions += [_remembered(function, block) for block in branches]
     if function.owner >= 0:
         regions += _guarded_regions(function, {each for each in targets if each.startswith("self.")})
     if any(_outlives(function, each) for each in targets):
@@ -65,13 +61,6 @@ def _guarded_regions(function: Function, lasting: set[str]) -> list[Region]:
     return [each for each in found if each is not None]
 
 
-def _may_store(function: Function, targets: set[str]) -> bool:
-    """Whether anything in a function may put something into a map, see `_stores`."""
-    return any("." in each or each.endswith("[]") for each in targets) or any(
-        ".set" in each.callee or ".put" in each.callee for each in function.calls
-    )
-
-
 def _outlives(function: Function, target: str) -> bool:
     """Whether what is bound outlives the call."""
     return target in function.globals or target.startswith(("self.", "cls."))
@@ -80,26 +69,6 @@ def _outlives(function: Function, target: str) -> bool:
 def _classes(function: Function) -> set[str]:
     """The names by which a method knows its class."""
     return {"cls", function.qualname.split(".")[-2] if "." in function.qualname else ""}
-
-
-def _remembered(function: Function, block: Block) -> Region | None:
-    """`if key not in cache: cache[key] = load(key)`, and `found = cache.get(key); if found is not None: return found`."""
-    text = block.subject.text if block.subject is not None else ""
-    member = MEMBER.match(text) if " in " in text else None
-    missing, present = MISSING.match(text), PRESENT.match(text)
-    absent = member[1] is not None if member is not None else missing is not None
-    if absent:
-        region = (block.start, block.end)
-    elif (member is not None or present is not None) and block.exits and block.parent >= 0:
-        region = (block.end, function.blocks[block.parent].end)
-    else:
-        return None
-    if member is not None:
-        stores = {member[2]}
-    else:
-        name = next((each for match in (missing, present) if match for each in match.groups() if each), "")
-        stores = _looked_up_in(function, name, block.start)
-    return region if any(_stores(function, store, region) for store in stores) else None
 
 
 def _renewed(function: Function, block: Block) -> Region | None:
@@ -119,34 +88,6 @@ def _keeps(function: Function, region: Region) -> bool:
         for each in function.assignments
         for target in each.targets
     )
-
-
-def _looked_up_in(function: Function, name: str, position: int) -> set[str]:
-    """The maps that a local name was last read from: `cache` for `found = cache.get(key)`."""
-    given = [each for each in function.assignments if name and name in each.targets and each.position < position]
-    if not given or given[-1].value.call < 0:
-        return set()
-    holder, _, method = function.calls[given[-1].value.call].callee.rpartition(".")
-    return {holder} if holder and (method == "get" or (method.startswith("get") and CACHE.search(holder))) else set()
-
-
-def _stores(function: Function, store: str, region: Region) -> bool:
-    """Whether a region puts something into a map that is no local of the function."""
-    root = store.partition(".")[0]
-    local = root not in {"self", "cls", *function.globals} and (
-        any(root in each.targets for each in function.assignments)
-        or any(root == each.name for each in function.parameters)
-    )
-    if local:
-        return False
-    kept = any(
-        (f"{store}[]" in each.targets or (store in each.targets and "." in store))
-        and is_inside(each.position, (region,))
-        for each in function.assignments
-    )
-    calls = (each for each in function.calls if is_inside(each.position, (region,)))
-    puts = (f"{store}.set", f"{store}.put")
-    return kept or any(each.callee.startswith(puts) for each in calls)
 
 
 def _guarded(function: Function, block: Block, lasting: set[str]) -> Region | None:
