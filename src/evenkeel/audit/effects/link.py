@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from evenkeel.audit.effects.callees import REMEMBERED, Callees
+from evenkeel.audit.effects.callees import REMEMBERED, Callees, Described
 from evenkeel.audit.effects.catalogue import CallSpec
 from evenkeel.audit.effects.consequences import LibraryEffects
 from evenkeel.audit.effects.handover import Handover
 from evenkeel.audit.effects.implicit import LAZY, implicit_calls
 from evenkeel.audit.effects.latest import answers
+from evenkeel.audit.effects.newness import is_new
 from evenkeel.audit.effects.queries import Queries
 from evenkeel.audit.effects.reads import member_names, reads_along, tells
 from evenkeel.audit.effects.resolve import Resolver
 from evenkeel.audit.effects.sketches import MAX_TARGETS, Sketch, Sketches
 from evenkeel.audit.effects.statements import key_of
 from evenkeel.audit.effects.types import UNKNOWN, Type, text_of
-from evenkeel.audit.model.effects import Effect
-from evenkeel.audit.model.facts import END, Call, Function, root_of
+from evenkeel.audit.model.effects import NEW, Effect
+from evenkeel.audit.model.facts import END, Call, Function, Value, root_of
 from evenkeel.audit.model.index import Entity, Link, LinkedFunction
 from evenkeel.audit.model.shapes import LOOPS, looped_calls, shape_of
 
@@ -120,7 +121,7 @@ class Linker:
         if not sketch.settled or guessed >= 0 or self._is_special(function_id, function, call, sketch):
             return self._whole_link(function_id, function, index, (callee, result), guessed)
         link = sketch.link(index, result)
-        if everywhere:
+        if everywhere and sketch.described.receiver.name not in self.entities:
             table[call.callee] = link
         return link
 
@@ -128,7 +129,16 @@ class Linker:
         """Whether how a call is made changes what it does: a query that is awaited, a coroutine that a task is made of."""
         if call.awaited:
             return sketch.gives_awaitable and not sketch.effects
+        if sketch.targets and self._is_on_new(function_id, call, sketch.described):
+            return True
         return bool(sketch.targets) and call.parent >= 0 and self.handover.is_spawned(function_id, function, call)
+
+    def _is_on_new(self, function_id: int, call: Call, described: Described) -> bool:
+        """Whether a method of the project is called on a row that is made right here: `User(name).save()`."""
+        if described.receiver.name not in self.entities:
+            return False
+        holder = Value("name", call.callee.rpartition(".")[0], call.receiver)
+        return is_new(self.resolver, function_id, holder, call.position)
 
     def _whole_link(
         self, function_id: int, function: Function, index: int, resolved: tuple[Type, Type], guessed: int
@@ -167,9 +177,13 @@ class Linker:
             certain=described.certain,
             key=self._key(call, spec, query),
             bounded=bool(spec and spec.bounded),
-            variables=self.sketches.variables(described) if described.targets else (),
+            variables=self._variables(function_id, call, described) if described.targets else (),
             applied=described.applied,
         )
+
+    def _variables(self, function_id: int, call: Call, described: Described) -> tuple[tuple[str, str], ...]:
+        found = self.sketches.variables(described)
+        return (*found, (NEW, described.receiver.name)) if self._is_on_new(function_id, call, described) else found
 
     def _key(self, call: Call, spec: CallSpec | None, query: tuple[str, ...]) -> str:
         key = self.library.argument(call, spec.key, spec) if spec is not None and spec.key >= 0 else None

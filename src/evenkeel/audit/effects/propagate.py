@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from evenkeel.audit.effects.private_loops import mark_private_loops
 from evenkeel.audit.effects.standing import Standing
 from evenkeel.audit.effects.summary import Edge, Summary
-from evenkeel.audit.model.effects import Effect, bind_variables
+from evenkeel.audit.model.effects import Effect, bind_variables, with_inserts
 from evenkeel.audit.model.flags import Guard, settled
 from evenkeel.audit.model.index import Fetch, Reached, Role
 from evenkeel.audit.model.sql import stated
@@ -99,6 +99,8 @@ def _tell(found: _Found, caller: int, edge: Edge, reached: Reached, guard: Guard
     spawned = reached.spawned or edge.mode == "spawn"
     looped, kept = reached.looped or edge.looped, reached.kept or edge.kept
     effects, statement = ((effect,), -1) if reached.statement < 0 else _stated(effect, edge, reached.statement)
+    if edge.variables:
+        effects = with_inserts(effects, edge.variables)
     for each in effects:
         how = (spawned, looped, edge.column, kept, guard, statement)
         found.offer(caller, each, edge.line, edge.callee, reached.depth + 1, how)

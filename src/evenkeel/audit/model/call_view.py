@@ -6,14 +6,14 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from evenkeel.audit.model.effects import Effect, EffectKind, bind_variables
+from evenkeel.audit.model.effects import SAVED, Effect, EffectKind, bind_variables, is_new, with_inserts
 from evenkeel.audit.model.evidence import execution_contexts
 from evenkeel.audit.model.facts import Argument, Block, Call, Value
 from evenkeel.audit.model.finding import Confidence, Effort, Finding, Severity, Step
 from evenkeel.audit.model.flags import flags_passed, settled
 from evenkeel.audit.model.flow import loops_around, may_follow
 from evenkeel.audit.model.index import FunctionInfo, Link, Reached
-from evenkeel.audit.model.masks import mask_of, mask_of_function
+from evenkeel.audit.model.masks import INSERTS, SAVES, mask_of, mask_of_function
 from evenkeel.audit.model.reach import Reach
 from evenkeel.audit.model.sql import stated, texts_passed
 
@@ -176,6 +176,8 @@ class CallView:
         if not (link.targets or link.runs):
             return found
         wanted, index = mask_of(*kinds), self.function.module.index
+        if is_new(link.variables) and wanted & INSERTS:
+            wanted |= SAVES
         for number in (*link.targets, *link.runs):
             if not mask_of_function(number, index) & wanted:
                 continue
@@ -186,6 +188,9 @@ class CallView:
                     found.extend(self._through(target, each, effect) for effect in stated_here)
                 elif each.effect.kind in kinds and self._meets(target, each):
                     found.append(self._through(target, each, each.effect))
+                if is_new(link.variables) and SAVED.get(each.effect.kind) in kinds and self._meets(target, each):
+                    heard = with_inserts((bind_variables(each.effect, link.variables),), link.variables)
+                    found.extend(self._through(target, each, effect) for effect in heard[1:])
         found.sort(key=_depth)
         return found
 

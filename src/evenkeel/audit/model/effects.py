@@ -61,6 +61,22 @@ class Effect(msgspec.Struct, frozen=True, array_like=True, gc=False):
     certain: bool = True  # False when a name or convention stood in for a type
 
 
+NEW = "new"  # among the variables of a link: the class of the object it is called on, which is made right there
+SAVED: dict[EffectKind, EffectKind] = {"db-pending": "db-pending-insert", "db-write": "db-insert"}
+
+
+def is_new(variables: tuple[tuple[str, str], ...]) -> bool:
+    """Whether a method is called on an object that is made right there."""
+    return bool(variables) and any(name == NEW for name, _ in variables)
+
+
+def with_inserts(effects: tuple[Effect, ...], variables: tuple[tuple[str, str], ...]) -> tuple[Effect, ...]:
+    """The effects of a method, as a caller sees them who calls it on a new object: what saves that one, inserts it."""
+    new = dict(variables).get(NEW, "")
+    saved = [each for each in effects if new and each.detail == new and each.kind in SAVED]
+    return (*effects, *(Effect(SAVED[each.kind], each.detail, each.blocking, each.certain) for each in saved))
+
+
 def bind_variables(effect: Effect, variables: tuple[tuple[str, str], ...]) -> Effect:
     """The effect as a caller sees it whose receiver says what the callee leaves open.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import get_args
 
-from evenkeel.audit.model.effects import EffectKind
+from evenkeel.audit.model.effects import SAVED, EffectKind, is_new
 from evenkeel.audit.model.index import FunctionInfo, Index, Link
 
 BITS: dict[str, int] = {kind: 1 << number for number, kind in enumerate(get_args(EffectKind))}
@@ -41,6 +41,7 @@ def mask_of(*kinds: str) -> int:
 
 
 READS = mask_of("db-read", "db-key-read")
+SAVES, INSERTS = mask_of(*SAVED), mask_of(*SAVED.values())  # see `with_inserts`
 SPAWNS = BITS["spawn"]
 WAITS = BITS["gather"]  # of what it is given, for so long at most
 OWN = {
@@ -83,7 +84,7 @@ def mask_of_callees(link: Link, index: Index) -> int:
         mask |= mask_of_function(target, index)
     for target in link.runs:
         mask |= mask_of_function(target, index) & (~BLOCKS if link.mode else -1)
-    return mask
+    return mask | INSERTS if mask & SAVES and is_new(link.variables) else mask
 
 
 def mask_of_function(function: int, index: Index) -> int:

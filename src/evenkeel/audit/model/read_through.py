@@ -17,7 +17,9 @@ from evenkeel.audit.model.once import MEMBER, MISSING, PRESENT, Region, is_insid
 
 CACHE = re.compile(r"cache|memo|redis", re.IGNORECASE)
 PUTS = re.compile(r"(^|_)(set|write|put|store|save|add|update)(_|$)", re.IGNORECASE)
-NOTHING = r"(?:\w+\.)*_*(?:no_?value|missing|miss|sentinel|not_?found|not_?set|unset|undefined|absent|nothing|marker)\w*"
+NOTHING = (
+    r"(?:\w+\.)*_*(?:no_?value|missing|miss|sentinel|not_?found|not_?set|unset|undefined|absent|nothing|marker)\w*"
+)
 # `x is NO_VALUE`, `type(x) is NoValue`, `not isinstance(x, NoValue)`
 MARKED = re.compile(
     rf"^(?:(?P<other>not )?isinstance\((?P<kind>[\w.]+), {NOTHING}\)"
@@ -110,9 +112,7 @@ def _beyond(function: Function, block: Block, guard_at: GuardAt) -> tuple[Guard,
     return (guard, function.blocks[around.parent].end) if guard and guard != outer else ((), around.end)
 
 
-def _looked_up_in(
-    function: Function, name: str, block: Block, guard_at: GuardAt
-) -> tuple[set[str], Guard]:
+def _looked_up_in(function: Function, name: str, block: Block, guard_at: GuardAt) -> tuple[set[str], Guard]:
     """The maps that a local name was last read from, `cache` for `found = cache.get(key)`, and the flag of that read.
 
     A look-up through a function of the project gives its name: `read_from_cache()`."""
