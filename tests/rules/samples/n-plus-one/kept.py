@@ -33,3 +33,34 @@ def sizes() -> list[int]:
     for model in apps.get_models():
         found.append(model.objects.count())
     return found
+
+
+def remotes_of_rows(rows: list[tuple[str, int]]) -> list[Remote]:
+    seen: dict[int, Remote] = {}
+    found = []
+    for _, remote_id in rows:
+        if remote_id not in seen:
+            seen[remote_id] = Remote.objects.get(pk=remote_id)
+        found.append(seen[remote_id])
+    return found
+
+
+def remotes_of_dicts(rows: list[dict[str, int]]) -> list[Remote]:
+    seen: dict[int, Remote] = {}
+    found = []
+    for row in rows:
+        key = row["remote"]
+        if key not in seen:
+            seen[key] = Remote.objects.get(pk=key)
+        found.append(seen[key])
+    return found
+
+
+def remotes_missing(keys: list[int], known: dict[int, Remote], named: dict[int, str]) -> None:
+    """Elements, and the keys of a map, are all different."""
+    for key in keys:
+        if key not in known:
+            known[key] = Remote.objects.get(pk=key)  # flagged
+    for key, _ in named.items():
+        if key not in known:
+            known[key] = Remote.objects.get(pk=key)  # flagged
