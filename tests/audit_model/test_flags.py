@@ -7,7 +7,13 @@ import pytest
 from tests.audit_model_runtime.modules import function_of
 
 SOURCE = """
+from enum import Enum
+
 from sqlalchemy.orm import Session
+
+class Mode(Enum):
+    READ = 1
+    WRITE = 2
 
 class Items:
     def __init__(self, session: Session) -> None:
@@ -26,6 +32,28 @@ class Items:
             return
         self.session.commit()
 
+    def within(self, item, mode: Mode = Mode.READ):
+        self.session.add(item)
+        if mode is Mode.WRITE:
+            self.session.commit()
+
+    def unless(self, item, mode):
+        if mode != Mode.READ:
+            self.session.commit()
+
+    def otherwise(self, item, mode: Mode):
+        if mode == Mode.READ:
+            self.session.rollback()
+        else:
+            self.session.commit()
+
+    def through(self, item, mode: Mode = Mode.WRITE):
+        self.within(item, mode)
+
+    def two(self, item, check=True, commit=False):
+        if check:
+            self.add(item, commit=commit)
+
 def f(items: Items, item, flag, options):
     {call}
 """
@@ -39,6 +67,21 @@ CALLS = {
     "items.keep(item, commit=False)": False,
     "items.early(item)": False,
     "items.early(item, commit=True)": True,
+    "items.within(item)": False,
+    "items.within(item, Mode.READ)": False,
+    "items.within(item, Mode.WRITE)": True,
+    "items.within(item, mode=flag)": True,
+    "items.within(item, None)": False,
+    "items.unless(item, Mode.READ)": False,
+    "items.unless(item, Mode.WRITE)": True,
+    "items.unless(item, None)": True,
+    "items.otherwise(item, Mode.READ)": False,
+    "items.otherwise(item, Mode.WRITE)": True,
+    "items.through(item)": True,
+    "items.through(item, Mode.READ)": False,
+    "items.through(item, flag)": True,
+    "items.two(item)": False,
+    "items.two(item, commit=True)": True,
 }
 
 

@@ -16,7 +16,7 @@ from evenkeel.audit.effects.private_loops import mark_private_loops
 from evenkeel.audit.effects.standing import Standing
 from evenkeel.audit.effects.summary import Edge, Summary
 from evenkeel.audit.model.effects import Effect, bind_variables, with_inserts
-from evenkeel.audit.model.flags import Guard, settled
+from evenkeel.audit.model.flags import Guard, met, settled
 from evenkeel.audit.model.index import Fetch, Reached, Role
 from evenkeel.audit.model.sql import stated
 
@@ -133,14 +133,10 @@ def _guard_of_caller(edge: Edge, guard: Guard, defaults: tuple[int, ...]) -> Gua
     if answer == 0:
         return None
     ours = next((ours for theirs, ours in edge.parameters if theirs == guard[0]), -1)
-    if answer == 1 or ours < 0 or (edge.guard and not _is_off(guard[1], defaults[ours])):
+    # Of two flags the one says more that is down for callers which leave it out.
+    if answer == 1 or ours < 0 or (edge.guard and met(guard[1], defaults[ours]) != 0):
         return edge.guard
     return (ours, guard[1], defaults[ours])
-
-
-def _is_off(wanted: int, default: int) -> bool:
-    """Whether a flag is down for callers that leave it out: of two flags, that is the one which says more."""
-    return default >= 0 and default != wanted
 
 
 def _spread_fetches(functions: Sequence[Standing], summaries: Sequence[Summary], callers: Callers) -> None:
@@ -170,7 +166,7 @@ def _key_of_caller(edge: Edge, fetch: Fetch) -> tuple[int, ...]:
     passed = dict(edge.flags)
     for theirs in (fetch.parameter, *fetch.others):
         ours = [mine for callees, mine in edge.parameters if callees == theirs]
-        if not ours and passed.get(theirs, 0) < 0:
+        if not ours and passed.get(theirs, 0) not in {0, 1}:
             return ()
         key.update(dict.fromkeys(ours))
     return tuple(key)

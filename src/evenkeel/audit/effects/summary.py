@@ -9,7 +9,7 @@ import msgspec
 from evenkeel.audit.effects.passing import OUTER, Known, Scene, passed_on, scene_of, statement_given
 from evenkeel.audit.model.effects import Effect
 from evenkeel.audit.model.facts import Call, Function
-from evenkeel.audit.model.flags import Guard, defaults_of, guards_of
+from evenkeel.audit.model.flags import Guard, defaults_of, guards_of, met, opposite
 from evenkeel.audit.model.flow import LOOPS, loop_numbers
 from evenkeel.audit.model.index import CallMode, Fetch, Link, LinkedFunction
 from evenkeel.audit.model.once import first_time_regions, is_inside, is_memoised, kept_regions
@@ -133,9 +133,9 @@ def _keepings(
     if found is None:
         return ((kept, guard),)
     if not found.guard or guard:
-        return ((not found.guard or found.guard[2] == found.guard[1], guard),)
+        return ((not found.guard or met(found.guard[1], found.guard[2]) == 1, guard),)
     flag, wanted, default = found.guard
-    return ((True, found.guard), (False, (flag, 1 - wanted, default)))
+    return ((True, found.guard), (False, (flag, opposite(wanted), default)))
 
 
 def _edges(

@@ -103,7 +103,9 @@ def _is_shared(function: FunctionView, loop: int, name: str) -> bool:
     if "." in name:
         return True
     if name not in block.targets:
-        return any(name in each.targets and inside(function.fact, each.block, loop) for each in function.fact.assignments)
+        return any(
+            name in each.targets and inside(function.fact, each.block, loop) for each in function.fact.assignments
+        )
     made = function.call(block.subject.call) if block.subject is not None and block.subject.call >= 0 else None
     counted = made is not None and made.name == "enumerate"
     is_key = block.targets[0] == name and _goes_through_keys(function, loop)
