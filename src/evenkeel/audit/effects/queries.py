@@ -6,7 +6,7 @@ import re
 
 from evenkeel.audit.effects.catalogue import CallSpec
 from evenkeel.audit.effects.resolve import Resolver
-from evenkeel.audit.model.facts import END, Call, Function, Value
+from evenkeel.audit.model.facts import END, Assignment, Call, Function, Value, root_of
 from evenkeel.audit.model.sql import keyed_statement
 
 MAX_STEPS = 24
@@ -59,13 +59,17 @@ class Queries:
         return []
 
     def _steps_of_name(self, function_id: int, function: Function, name: str, position: int, depth: int) -> list[str]:
-        bindings = [
-            b for b in self.resolver.scope(function_id).get(name, ()) if b.kind == "assign" and b.position < position
+        made = [
+            each.payload
+            for each in self.resolver.scope(function_id).get(name, ())
+            if each.position < position and isinstance(each.payload, Assignment)
         ]
         steps: list[str] = []
-        for binding in bindings[-4:]:  # `query = query.where(...)` refines what came before
-            own = self._steps_of(function_id, function, binding.payload.value, binding.position, depth + 1)  # type: ignore[union-attr]
-            steps.extend(each for each in own if each not in steps)
+        for each in _since_anew(function, name, made, position)[
+            -4:
+        ]:  # `query = query.where(...)` refines what came before
+            own = self._steps_of(function_id, function, each.value, each.position, depth + 1)
+            steps.extend(step for step in own if step not in steps)
         return steps
 
     def _chain_steps(self, function_id: int, function: Function, call: Call, depth: int) -> list[str]:
@@ -137,6 +141,17 @@ class Queries:
             if symbol is not None and constant is not None:
                 return self.sql_text(self.symbols.first_id[symbol.place.file], constant.value, END, depth + 1)
         return ""
+
+
+def _since_anew(function: Function, name: str, made: list[Assignment], position: int) -> list[Assignment]:
+    """Of all that a name was given, what it may still be at a position: what it was before it was bound anew, on the way
+    there, to something else than itself, is gone."""
+    for number in range(len(made) - 1, 0, -1):
+        block = function.blocks[made[number].block]
+        refined = any(root_of(each) == name for each in made[number].value.names)
+        if not refined and block.start <= position <= block.end:
+            return made[number:]
+    return made
 
 
 def written_literal(source: str) -> str:

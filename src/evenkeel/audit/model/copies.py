@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from evenkeel.audit.model.facts import Assignment, Return, Value, root_of
+from evenkeel.audit.model.flow import LOOPS
 from evenkeel.audit.model.index import FunctionInfo
 from evenkeel.audit.model.view import CallView, FunctionView
 
@@ -63,12 +64,13 @@ class Uses:
 
     @property
     def last(self) -> int:
-        """The position of the last use."""
+        """The position of the last use; of what a loop goes through, its end."""
         fact = self.function.fact
         found = [each.position for each in fact.reads if self._means(each.chain)]
         found += [each.fact.position for each in self.function.calls if self._touches_call(each)]
         found += [each.position for each in fact.assignments if self._mentions(each.value)]
-        found += [each.start for each in fact.blocks if each.subject is not None and self._mentions(each.subject)]
+        asking = (each for each in fact.blocks if each.subject is not None and self._mentions(each.subject))
+        found += [each.end if each.kind in LOOPS else each.start for each in asking]
         return max(found, default=self.after)
 
     def _means(self, chain: str) -> bool:
@@ -164,10 +166,10 @@ def is_steady(function: FunctionView, chain: str, after: int, until: int) -> boo
     uses = Uses(function, frozenset({root}), after)
     between = [each for each in function.calls if after < each.fact.position < until]
     if is_local(function, root):
-        written = any(uses.writes(each) for each in function.fact.assignments if after < each.position < until)
+        written = any(uses.writes(each) for each in function.fact.assignments if after < each.position <= until)
         return not written and not any(uses.changes_by(each) for each in between)
     quiet = all(each.library in READERS or each.has("log") or each.link.implicit for each in between)
-    return quiet and not any(uses.writes(each) for each in function.fact.assignments if after < each.position < until)
+    return quiet and not any(uses.writes(each) for each in function.fact.assignments if after < each.position <= until)
 
 
 def is_local(function: FunctionView, root: str) -> bool:

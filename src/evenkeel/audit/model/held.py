@@ -9,6 +9,7 @@ from typing import NamedTuple
 from evenkeel.audit.model.accesses import short_entity
 from evenkeel.audit.model.effects import EffectKind
 from evenkeel.audit.model.ends import calls_at
+from evenkeel.audit.model.facts import root_of
 from evenkeel.audit.model.finding import Step
 from evenkeel.audit.model.flow import ancestors
 from evenkeel.audit.model.loads import Load, holder_of, rebound_between, runs_before, same_entity
@@ -43,11 +44,30 @@ def held_before(load: Load, loads: Sequence[Load]) -> Held | None:
     """What makes a load unnecessary: an earlier load of the same row, or an entity in a variable."""
     for first in loads:
         reason = _same_row(first, load) if first.call is not load.call else ""
-        if reason and runs_before(first.call, load.call) and not _is_needed_again(first, load):
+        if reason and runs_before(first.call, load.call) and not _is_needed_again(first, load) and _is_sure(first):
             question = _changed_between(first.call, load.call)
             certain = bool(first.entity) and first.call.link.certain
             return Held(reason, first.call.step, certain, _is_partial(first, load), question)
     return _entity_at_hand(load)
+
+
+def _is_sure(load: Load) -> bool:
+    """Whether the callee surely makes it: not only in a case of its own, `if not children: find_or_raise(name)`. What hangs
+    on an argument the caller knows."""
+    for step in load.path[1:]:
+        calls = calls_at(load.call.function.module, step)
+        if calls and all(_in_own_case(each) for each in calls):
+            return False
+    return True
+
+
+def _in_own_case(call: CallView) -> bool:
+    given = set(call.function.info.parameters)
+    around = call.function.blocks_around(call.fact.block, "if", "else", "except")
+    asked = [
+        {root_of(name) for name in (each.subject.names or (each.subject.text,))} for each in around if each.subject
+    ]
+    return any(each.kind == "except" for each in around) or any(given.isdisjoint(names) for names in asked)
 
 
 def _is_needed_again(first: Load, second: Load) -> bool:

@@ -94,7 +94,7 @@ def loop_kind(function: FunctionView, index: int) -> LoopKind:
         return _while_kind(function.fact, index)
     if block.is_async and block.subject is not None and ARRIVES.search(_source_text(function, block)):
         return "elements" if _iterates_rows(function, block) else "events"
-    if _succeeds_once(function.fact, index):
+    if succeeds_once(function.fact, index):
         return "attempts"
     if any(BATCH.search(target) for target in block.targets):
         return "batches"
@@ -106,7 +106,7 @@ def size_of(function: FunctionView, value: Value) -> LoopKind:
     return _iterable_kind(function, value, 0)
 
 
-def _succeeds_once(function: Function, index: int) -> bool:
+def succeeds_once(function: Function, index: int) -> bool:
     """Whether a pass that meets no error is the last: `for model in models: try: return ask(model) except ...`."""
     leaving = {each.block for each in function.exits if each.kind == "return"}
     for number, block in enumerate(function.blocks):

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from evenkeel.audit.model.facts import Block
 from evenkeel.audit.model.flow import ancestors
 from evenkeel.audit.model.loop_data import flows_into, inside, loop_data, touches
+from evenkeel.audit.model.loops import succeeds_once
 from evenkeel.audit.model.repeats import NEAR
 from evenkeel.audit.model.uses import places_of
 from evenkeel.audit.model.view import CallView, FunctionView, Reach
@@ -19,7 +20,7 @@ SCHEDULES = re.compile(r"hour|day|daily|week|minute|3600|86400|cleanup|cron|rete
 DRAINS = re.compile(r"^[A-Za-z_][\w.]*$")
 EMPTY = re.compile(r"^not \w|is None|== 0|== \[\]|< 1\b")
 WAITS_FOR_DATABASE = re.compile(
-    r"connect|ping|ready|migrat|SELECT (?:1\b|now\(\)|current_timestamp)(?! FROM)|wait_for_db", re.IGNORECASE
+    r"connect|ping|ready|migrat|SELECT (?:1\b|now\(\)|current_timestamp)(?! FROM(?! DUAL\b))|wait_for_db", re.IGNORECASE
 )
 WAKES = re.compile(r"event|wake|hint|signal|notif|condition|changed", re.IGNORECASE)
 STOPS = re.compile(r"stop|shut|exit|quit|cancel|clos|terminat|done|abort", re.IGNORECASE)  # wake to end, not to look
@@ -47,6 +48,8 @@ def polls(function: FunctionView) -> Iterator[Poll]:
         pause = _pause(function, index)
         if pause is None or _seconds(pause) == 0 or _is_retry(function, pause, index) or _is_drain(function, index):
             continue
+        if succeeds_once(function.fact, index):
+            continue  # whatever is asked, it is asked until an answer comes
         if _is_woken(function, index) or _is_fed(function, index) or _is_bounded_command(function, block):
             continue
         query = _query(function, index)

@@ -51,7 +51,7 @@ DOMAIN_FILES = frozenset(
     ]
 )
 TEST_FILE = re.compile(
-    r"test_.*\.py|.*_tests?\.py|tests?\.py|conftest\.py|testing\.py|.*[._](?:test|spec)\.[cm]?[jt]sx?|.*_test\.go"
+    r"test_.*\.py|.*_tests?\.py|tests?\.py|conftest\.py|testing\.py|pytest_\w+\.py|\w+_pytest\.py|.*[._](?:test|spec)\.[cm]?[jt]sx?|.*_test\.go"
 )
 GENERATED_FILE = re.compile(r".*_pb2(?:_grpc)?\.pyi?|.*_pb\.[jt]s|.*\.pb\.go|.*\.gen\.(?:go|ts)|.*\.generated\.[jt]s")
 SCRIPT_FILES = frozenset(["manage.py", "setup.py", "noxfile.py", "fabfile.py", "cli.py", "__main__.py"])

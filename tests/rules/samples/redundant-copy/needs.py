@@ -35,6 +35,17 @@ def merged(left: dict[str, int], right: dict[str, int]) -> dict[str, int]:
     both.update(right)
     return both
 
+def expired(paused: dict[str, float], now: float) -> None:
+    for key in copy.deepcopy(paused):
+        if paused[key] < now:
+            del paused[key]
+
+def expired_later(paused: dict[str, float], now: float) -> None:
+    seen = copy.deepcopy(paused)
+    for key in seen:
+        if paused[key] < now:
+            del paused[key]
+
 def closed(names: set[str]) -> None:
     for name in set(names):
         names.discard(name)

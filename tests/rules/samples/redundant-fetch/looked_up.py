@@ -45,3 +45,28 @@ def show_twice(request: HttpRequest, team_id: int) -> HttpResponse:
 
 
 urlpatterns = [path("a", show), path("b", show_twice)]
+
+
+def find_or_raise(team_id: int) -> Team:
+    return Team.objects.get(pk=team_id)
+
+
+def states(team_id: int) -> list[str]:
+    """Asks for the team only when it has no flags, to tell an empty team from none."""
+    found = [each.state for each in Flag.objects.filter(team_id=team_id)]
+    if not found:
+        find_or_raise(team_id)
+    return found
+
+
+def listed(team_id: int) -> str:
+    return f"{states(team_id)} of {loaded(team_id).name}"
+
+
+def named(team_id: int, full: bool) -> str:
+    team = find_or_raise(team_id)
+    return team.name if full else team.name[:3]
+
+
+def titled(team_id: int) -> str:
+    return f"{named(team_id, True)}: {loaded(team_id).pk}"  # flagged
