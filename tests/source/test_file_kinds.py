@@ -18,7 +18,8 @@ KINDS = {
     "test": [
         "tests/test_a.py", "tests/deep/helper.py", "app/test_orders.py", "app/orders_test.py", "conftest.py",
         "app/tests.py", "app/test/helper.py", "integration_tests/a.py", "test-suite/a.py", "app/testing/fake.py",
-        "fixtures/data.py", "e2e/run.py", "app/pytest_plugin.py", "app/orders_pytest.py", "tests/migrations/0001_a.py", "tests/vendor/a.py",
+        "fixtures/data.py", "e2e/run.py", "app/pytest_plugin.py", "tests/migrations/0001_a.py", "tests/vendor/a.py",
+        "app/orders_pytest.py",
     ],
     "example": ["examples/app/main.py", "docs/conf.py", "benchmarks/run.py", "app/examples/a.py", "samples/a.py"],
     "vendored": ["vendor/six.py", "app/_vendor/x/a.py", "third_party/a.py", "app/vendored/a.py", "third-party/a.py"],

@@ -141,11 +141,17 @@ class Library:
         fitting = [
             each
             for each in self._by_name.get(name, ())
-            if imported.intersection(self.type_spec(each).imports) and self._named_method(each, method)
+            if imported.intersection(self.type_spec(each).imports) and self._has_method(each, method)
         ]
         if len(fitting) > 1:
             fitting = [each for each in fitting if self.type_spec(each).is_async == awaited] or fitting
         return fitting[0] if fitting else ""
+
+    def _has_method(self, type_name: str, method: str) -> bool:
+        """Whether an object of the type has the method; `Connection.connect` is its class's, which makes one."""
+        spec = self.call(self._named_method(type_name, method))
+        makes_one = spec.returns == type_name and any(each.startswith("connect") for each in spec.effects)
+        return bool(self._named_method(type_name, method)) and not makes_one
 
     def _named_method(self, type_name: str, method: str) -> str:
         found = self._method(type_name, method)

@@ -25,6 +25,7 @@ BOUNDS = re.compile(
     r"(^|[._])(sem|semaphore|limit|limiter|throttle|slots?|pool|capacity_limiter)(\(|$|[._])", re.IGNORECASE
 )
 SEMAPHORE = re.compile(r"\.(Bounded)?Semaphore$|\.CapacityLimiter$")
+WAITS = re.compile(r"(^|\.)(wait|join|result|acquire|as_completed)$")
 CAPACITY = re.compile(r"len\(.*[<>]|max_|limit|capacity|slots|free|full", re.IGNORECASE)
 LIMITED = re.compile(r"\blimit\((?!None)|\bLIMIT\b|\bfirst\(|fetchmany\(", re.IGNORECASE)
 LIMITS = frozenset({"limit", "max_results", "count", "MaxNumberOfMessages", "n", "batch_size", "page_size"})
@@ -195,7 +196,20 @@ def _is_capped(spawn: Spawn) -> bool:
     blocks = spawn.call.function.fact.blocks
     around = set(ancestors(blocks, spawn.loop)) - {0} if spawn.loop >= 0 else set()
     conditions = (b.subject for i, b in enumerate(blocks) if b.kind in {"if", "while"} and {i, b.parent} & around)
-    return any(each is not None and CAPACITY.search(each.text) for each in conditions)
+    return any(each is not None and CAPACITY.search(each.text) for each in conditions) or _waits_when_full(spawn)
+
+
+def _waits_when_full(spawn: Spawn) -> bool:
+    """Whether a pass waits before it starts one more when there are enough: `if len(pending) >= 5: await wait(pending)`."""
+    fact, position = spawn.call.function.fact, spawn.call.fact.position
+    around = ancestors(fact.blocks, spawn.call.fact.block)
+    for number, block in enumerate(fact.blocks):
+        full = block.kind in {"if", "while"} and block.subject is not None and CAPACITY.search(block.subject.text)
+        if full and block.end < position and block.parent in around and inside(fact, number, spawn.loop):
+            waiting = (each for each in fact.calls if inside(fact, each.block, number))
+            if any(each.awaited or WAITS.search(each.callee) for each in waiting):
+                return True
+    return False
 
 
 def _is_limited(spawn: Spawn) -> bool:

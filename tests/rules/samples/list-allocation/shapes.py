@@ -27,3 +27,9 @@ async def waits(rows, find):
 
 def effects(session, rows):
     return all([session.execute("DELETE FROM t WHERE id = 1") for row in rows])
+
+def wild(value, rows):
+    return any([char in value for char in ["*", "%"]]), any([char in value for char in [*rows]])  # flagged
+
+def wild_rows(value, rows):
+    return any([char in row for row in rows for char in ("*", "%")]), any([row in ("*", "%") for row in rows])  # flagged

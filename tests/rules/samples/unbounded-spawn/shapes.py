@@ -74,3 +74,23 @@ def one_after_another(client: client_library.AsyncClient, urls: list[str], loop:
         future = aio.run_coroutine_threadsafe(visit(client, url), loop)
         found.append(future.result())
     return found
+
+
+async def waits_when_full(client: httpx.AsyncClient, queue: asyncio.Queue[str]) -> None:
+    pending: set[asyncio.Task[str]] = set()
+    while True:
+        url = await queue.get()
+        if url.startswith("https"):
+            if len(pending) >= 5:
+                _, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+            pending.add(asyncio.ensure_future(fetch(client, url)))
+
+
+async def counts_only(client: httpx.AsyncClient, queue: asyncio.Queue[str]) -> None:
+    pending: set[asyncio.Task[str]] = set()
+    while True:
+        url = await queue.get()
+        if url.startswith("https"):
+            if len(pending) >= 5:
+                print("many")
+            pending.add(asyncio.ensure_future(fetch(client, url)))  # flagged

@@ -80,6 +80,7 @@ from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.effects import EffectKind
 from evenkeel.audit.model.facts import Value
 from evenkeel.audit.model.finding import Finding
+from evenkeel.audit.model.loops import FEW
 from evenkeel.audit.model.rule import Rule
 from evenkeel.audit.model.shapes import FEEDS
 from evenkeel.audit.model.view import CallView, ModuleView
@@ -99,6 +100,7 @@ OF_COMPREHENSION = {
     "max": "Drop the brackets: the maximum needs no list.",
 }
 OF_LIST = frozenset({"any", "all", "set", "frozenset", "sorted", "tuple", "list", "sum", "min", "max"})
+LITERALS = frozenset({"list", "tuple", "set"})
 MAKERS = frozenset({"list", "sorted"})
 CONSUMERS = OF_LIST | OF_COMPREHENSION.keys()
 ACTIONS = re.compile(
@@ -141,13 +143,22 @@ def _instead(call: CallView) -> str:
     if given is None or call.fact.arguments[0].keyword:
         return ""
     if given.kind == "comprehension" and given.text.startswith("["):
-        return "" if _needs_list(call, given) else OF_COMPREHENSION.get(call.library, "")
+        needed = _goes_through_a_few(call, given) or _needs_list(call, given)
+        return "" if needed else OF_COMPREHENSION.get(call.library, "")
     inner = call.function.call(given.call) if given.kind == "call" else None
     if inner is None or call.library not in OF_LIST:
         return ""
     if inner.library == "list" and len(inner.fact.arguments) == 1:
         return f"Give `{call.library}` the iterable itself, without `list(...)`."
     return "`sorted` gives a list already." if call.library == "list" and inner.library == "sorted" else ""
+
+
+def _goes_through_a_few(call: CallView, given: Value) -> bool:
+    """Whether the comprehension goes through a handful that is written there: a list of so few is as fast as a generator."""
+    blocks = (each for each in call.function.fact.blocks if each.kind == "comprehension")
+    over = [each.subject for each in blocks if call.line <= each.line <= call.fact.end_line]
+    own = [each for each in over if each is not None and each.text in given.text]
+    return bool(own) and all(each.kind in LITERALS and 0 < each.size <= FEW and not each.names for each in own)
 
 
 def _needs_list(call: CallView, given: Value) -> bool:
