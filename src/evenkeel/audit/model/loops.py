@@ -10,7 +10,7 @@ import re
 from typing import Literal, NamedTuple
 
 from evenkeel.audit.model.answers import once_a_call, once_a_number
-from evenkeel.audit.model.facts import Block, Function, Value
+from evenkeel.audit.model.facts import Block, Call, Function, Value
 from evenkeel.audit.model.flow import ancestors, loop_numbers
 from evenkeel.audit.model.loop_data import bound_call, flows_into, inside, loop_data
 from evenkeel.audit.model.view import CallView, FunctionView
@@ -195,7 +195,7 @@ def _called_kind(function: FunctionView, index: int, depth: int) -> LoopKind:
         return _range_kind(values)
     if BATCHES.search(name):
         return "batches"
-    if name in CLASSES:
+    if name in CLASSES or _is_part_of_few(function, call, values, depth):
         return "few"
     if name in ENDLESS:
         return "attempts"
@@ -204,6 +204,20 @@ def _called_kind(function: FunctionView, index: int, depth: int) -> LoopKind:
     if name in WRAPPERS and values and depth < 4:
         return _iterable_kind(function, values[0], depth + 1)
     return "elements"
+
+
+def _is_part_of_few(function: FunctionView, call: Call, values: list[Value], depth: int) -> bool:
+    """What two sets have in common, one of them a handful that the program has written down; what is left of such a one."""
+    holder = function.fact.calls[call.receiver].callee if call.receiver >= 0 else ""
+    if holder in WRAPPERS and depth < 4:
+        values_of = [each.value for each in function.fact.calls[call.receiver].arguments]
+        own = bool(values_of) and _iterable_kind(function, values_of[0], depth + 1) == "few"
+    else:
+        own = CONSTANT_NAME.fullmatch(call.callee.rpartition(".")[0]) is not None
+    name = call.callee.rpartition(".")[2]
+    if name == "intersection":
+        return own or any(_iterable_kind(function, each, depth + 1) == "few" for each in values if depth < 4)
+    return name == "difference" and own
 
 
 def _range_kind(values: list[Value]) -> LoopKind:
@@ -226,6 +240,9 @@ def _named_kind(function: FunctionView, name: str, depth: int) -> LoopKind:
     literal = _literal(function, name)
     if literal is not None and depth < 4:
         return _iterable_kind(function, literal, depth + 1)
+    only = _only_value(function.fact, name)
+    if only is not None and depth < 4 and _iterable_kind(function, only, depth + 1) == "few":
+        return "few"
     last = name.rpartition(".")[2]
     if CONSTANT_NAME.fullmatch(last) or CLASS_NAME.fullmatch(name) or last == "__members__":
         return "few"
@@ -245,6 +262,15 @@ def _literal(function: FunctionView, name: str) -> Value | None:
         if given:
             return None
     return None
+
+
+def _only_value(function: Function, name: str) -> Value | None:
+    """The call whose result a local name is given, when it is given nothing else and nothing adds to it: `set(STATES)`."""
+    given = [each for each in function.assignments if name in each.targets]
+    if len(given) != 1 or given[0].unpacked or given[0].value.kind != "call" or _grows(function, name):
+        return None
+    bound = any(name == each.name for each in function.parameters) or any(name in b.targets for b in function.blocks)
+    return None if bound else given[0].value
 
 
 def _grows(function: Function, name: str) -> bool:
