@@ -52,6 +52,27 @@ def test_reading_a_foreign_key_reads_the_relationship() -> None:
     assert not [link for _, link in tree.at("print(order.customer_id)") if link.implicit == "read"]
 
 
+OWN_MANAGER = """
+from django.db import models
+class Recent(models.Manager):
+    def get_queryset(self):
+        return super().get_queryset().defer("text")
+    def recent(self):
+        return self.filter(a=1)
+class Post(models.Model):
+    text = models.TextField()
+    objects = Recent()
+def run():
+    Post.objects.create(a=1)  #: db-write db-insert blocks of=Post
+    Post.objects.filter(a=1).update(a=2)  #: db-write db-update blocks of=Post
+    Post.objects.filter(a=1).exists()  #: db-read blocks of=Post
+"""
+
+
+def test_a_manager_of_the_project_is_about_its_model() -> None:
+    assert misread(OWN_MANAGER) == []
+
+
 OWN_USER = """
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser, Group

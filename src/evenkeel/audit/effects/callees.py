@@ -114,6 +114,8 @@ class Callees:
 
     @staticmethod
     def _describe_library(name: str, bound_to: tuple[Type, ...], found: Described) -> None:
+        if name == found.library and found.receiver.args and not any(each.args for each in bound_to):
+            return  # the same method of a manager of the project's own: what manages which model is known already
         found.library = name
         found.receiver = bound_to[0] if bound_to else UNKNOWN
         found.base = bound_to[1] if len(bound_to) > 1 else found.receiver
