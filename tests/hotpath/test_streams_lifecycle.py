@@ -41,14 +41,20 @@ async def test_a_percentage_of_sessions_takes_each_path(tmp_path: Path) -> None:
 async def test_closing_the_bus_ends_its_readers(tmp_path: Path) -> None:
     for profile in ("optimised", "rollback"):
         async with instance(Place(f"sqlite:///{tmp_path / 'closing.db'}", profile)) as here:
+            heard: asyncio.Queue[Delivery] = asyncio.Queue()
             readers = [await here.bus.subscribe(None, "s") for _ in range(3)]
-            watching = [asyncio.create_task(everything(reader)) for reader in readers]
-            await asyncio.sleep(0.05)
-        assert [len(await each) for each in watching] == [1, 1, 1]  # it was settled
+            watching = [asyncio.create_task(everything(reader, heard)) for reader in readers]
+            for _ in readers:
+                await heard.get()  # that it was settled
+        assert await asyncio.gather(*watching) == [1, 1, 1]
 
 
-async def everything(reader: Subscription) -> list[Delivery]:
-    return [delivery async for delivery in reader]
+async def everything(reader: Subscription, heard: asyncio.Queue[Delivery]) -> int:
+    count = 0
+    async for delivery in reader:
+        count += 1
+        heard.put_nowait(delivery)
+    return count
 
 
 async def test_nothing_is_left_running(tmp_path: Path) -> None:
