@@ -119,7 +119,7 @@ CTRL_C = """
     from evenkeel.audit.source.pool import in_processes
 
     def work(item):
-        print(os.getpid(), flush=True)
+        os.write(1, b"%d\\n" % os.getpid())  # at once: two processes share the pipe
         time.sleep(60)
 
     try:

@@ -69,18 +69,19 @@ async def test_young_cycles_are_found_as_ever() -> None:
         gone = weakref.ref(young)
         del young
         kept: list[list[int]] = []
+        # Asked apart from what fills: from Python 3.12 on, a look comes after a call, and what the call found is held by then.
         while gone() is not None:
-            kept.append([len(kept)])
+            kept += [[number] for number in range(1_000)]
             assert len(kept) < 100_000
 
 
 @pytest.mark.parametrize("every_s", [0.0, EVERY_S])
 async def test_python_is_left_as_it_was(every_s: float) -> None:
-    before = gc.get_threshold()
+    before, frozen = gc.get_threshold(), gc.get_freeze_count()
     async with collected_seldom(Meters(), every_s=every_s):
         assert (gc.get_threshold() == before) == (every_s == 0)
     assert gc.get_threshold() == before
-    assert gc.get_freeze_count() == 0
+    assert gc.get_freeze_count() <= frozen  # Python 3.12 starts with some
 
 
 PEAK = """
