@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
-from evenkeel.hotpath.ports.agent_tasks import ClaimedTask, TaskStatus
+from evenkeel.hotpath.ports.agent_tasks import AgentTasks, ClaimedTask, Completion, Settled, TaskStatus
 from evenkeel.hotpath.ports.task_queue import TaskContext
 from evenkeel.kernel.errors import OverloadedError
 from tests.contract.queued import claim, done, statuses
@@ -84,6 +86,38 @@ async def test_the_next_start_of_a_thread_waits_for_the_outcome_of_the_one_befor
             await ended.wait()
             await asyncio.sleep(0)
         assert log.most == 1
+
+
+async def test_an_outcome_that_is_stored_while_storage_answers_frees_its_thread(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That answer is an old one: the thread was busy when storage was asked, and is free when the answer comes."""
+    log, may_store, answered = Log(), asyncio.Event(), asyncio.Event()
+    async with running(place, log.handler) as one:
+        tasks = type(one.storage.tasks)
+        take, complete = tasks.take, tasks.complete
+
+        async def late_answer(self: AgentTasks, *what: Any) -> ClaimedTask | None:
+            found = await take(self, *what)
+            if found is None and not may_store.is_set():
+                may_store.set()
+                await settled(one.storage, "t1")
+                await until(answered.is_set)
+            return found
+
+        async def held_back(self: AgentTasks, outcomes: Sequence[Completion]) -> Settled:
+            await may_store.wait()
+            try:
+                return await complete(self, outcomes)
+            finally:
+                asyncio.get_running_loop().call_later(0.05, answered.set)
+
+        monkeypatch.setattr(tasks, "take", late_answer)
+        monkeypatch.setattr(tasks, "complete", held_back)
+        assert await one.queue.start(task("t1", thread_id="th"), log.handler)
+        await until(lambda: log.most == 1 and log.now == 0)
+        await asyncio.sleep(0.05)
+        assert await one.queue.start(task("t2", thread_id="th"), log.handler)
 
 
 async def test_a_closing_queue_gives_started_work_back_and_starts_no_more(place: Place) -> None:

@@ -75,9 +75,10 @@ class ClaimingQueue:
     async def start(self, task: NewTask, handler: Handler) -> bool:
         """See the port."""
         refuse_while(self._closing)
+        ending = self.settler.awaits(task.thread_id)  # asked first: its outcome may be stored while storage answers
         asked = self._clock.monotonic_s()
         claimed = await self._storage.tasks.take(task, self._worker, self._rules.lease_s)
-        if claimed is None and await self.settler.settled(task.thread_id, SETTLING_S):
+        if claimed is None and (await self.settler.settled(task.thread_id, SETTLING_S) or ending):
             asked = self._clock.monotonic_s()
             claimed = await self._storage.tasks.take(task, self._worker, self._rules.lease_s)
         if claimed is None:

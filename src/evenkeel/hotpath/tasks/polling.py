@@ -59,12 +59,13 @@ class PollingQueue:
     async def start(self, task: NewTask, handler: Handler) -> bool:
         """See the port."""
         refuse_while(self._closing.is_set())
-        asked = self._clock.monotonic_s()
-        claimed = await self._storage.tasks.take(task, self._worker, self._rules.lease_s)
-        while claimed is None and any(job.task.thread_id == task.thread_id for job in self._held.all() if job.settling):
-            await self._clock.sleep(ENDING_S)
+        while True:
+            ending = self._is_ending(task.thread_id)  # asked first: its outcome may be stored while storage answers
             asked = self._clock.monotonic_s()
             claimed = await self._storage.tasks.take(task, self._worker, self._rules.lease_s)
+            if claimed is not None or not (ending or self._is_ending(task.thread_id)):
+                break
+            await self._clock.sleep(ENDING_S)
         if claimed is None:
             return False
         job = Job(claimed, asked + self._rules.lease_s)
@@ -72,6 +73,10 @@ class PollingQueue:
         self._beside.add(run)
         run.add_done_callback(self._beside.discard)
         return True
+
+    def _is_ending(self, thread_id: str) -> bool:
+        """Whether the outcome of a task of this thread is on its way to storage."""
+        return any(job.task.thread_id == thread_id for job in self._held.all() if job.settling)
 
     async def serve(self, handler: Handler) -> None:
         """See the port."""

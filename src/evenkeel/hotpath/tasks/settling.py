@@ -60,19 +60,21 @@ class Settler:
 
     async def settled(self, thread_id: str, within_s: float) -> bool:
         """Wait until the outcome of a task of this thread is stored; False = none waits for it, or not in time."""
-        if not thread_id or not self._of_thread(thread_id):
+        if not self.awaits(thread_id):
             return False
         try:
             async with asyncio.timeout(within_s):
-                while self._of_thread(thread_id):
+                while self.awaits(thread_id):
                     self._stored_some.clear()
                     await self._stored_some.wait()
         except TimeoutError:
             return False
         return True
 
-    def _of_thread(self, thread_id: str) -> bool:
-        return any(job.task.thread_id == thread_id for job, _ in (*self._waiting, *self._under_way))
+    def awaits(self, thread_id: str) -> bool:
+        """Whether the outcome of a task of this thread is not stored yet; "" is no thread."""
+        on_their_way = (*self._waiting, *self._under_way)
+        return bool(thread_id) and any(job.task.thread_id == thread_id for job, _ in on_their_way)
 
     async def run(self) -> None:
         """Until cancelled."""
