@@ -12,13 +12,14 @@ from itertools import pairwise
 import aiohttp
 import pytest
 
-from evenkeel.prove.load.arrivals import arrivals, bursts, release, steady, waves
+from evenkeel.prove.load.arrivals import after_a_peak, arrivals, bursts, release, steady, waves
 from evenkeel.prove.load.model import Simulator
 from evenkeel.prove.load.script import Message, Named, Pace, Request, Tool, script
 from evenkeel.prove.load.simulator import Model, serve
 from evenkeel.prove.load.sockets import Socket
 from evenkeel.prove.load.sse import Turn, question
 from evenkeel.prove.measure.tokens import Track
+from evenkeel.prove.scenarios import soak
 from evenkeel.prove.scenarios.streams import failed
 
 QUICK = Pace(first_token_s=0.002, gap_s=0.0005)
@@ -46,6 +47,20 @@ def test_open_loop_arrivals_have_their_rate_and_seed() -> None:
 def test_shapes_thin_the_rate(shape: object, part: float) -> None:
     assert callable(shape)
     assert len(list(arrivals(100.0, 100.0, 1, shape))) == pytest.approx(10_000 * part, rel=0.08)
+
+
+def test_a_peak_comes_first() -> None:
+    plan = list(arrivals(130.0, 100.0, 1, after_a_peak(steady(), 40.0, 1.3)))
+    first = [at for at in plan if at < 40.0]
+    assert len(first) / 40.0 == pytest.approx(130.0, rel=0.05)
+    assert (len(plan) - len(first)) / 60.0 == pytest.approx(100.0, rel=0.05)
+
+
+def test_the_peak_of_a_soak_is_over_before_anything_is_judged() -> None:
+    shape = soak.shape_of(2_400.0)
+    assert max(shape(float(second)) for second in range(560)) == pytest.approx(1.0)
+    assert max(shape(float(second)) for second in range(560, 2_400)) == pytest.approx(1 / soak.PEAK, rel=0.01)
+    assert soak.warm_up_s(2_400.0) == 800.0
 
 
 async def test_a_slow_answer_delays_no_arrival() -> None:

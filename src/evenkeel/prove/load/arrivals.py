@@ -26,6 +26,11 @@ def waves(period_s: float, low: float = 0.3) -> Shape:
     return lambda second: low + (1 - low) * (1 - math.cos(2 * math.pi * second / period_s)) / 2
 
 
+def after_a_peak(shape: Shape, until_s: float, times: float) -> Shape:
+    """The shape, with `times` as many arrivals until then as later. Plan `times` the rate with it: a part is at most 1."""
+    return lambda second: shape(second) / (1.0 if second < until_s else times)
+
+
 def arrivals(rate: float, seconds: float, seed: int, shape: Shape | None = None) -> Iterator[float]:
     """Seconds after the start, as independent users come: exponential gaps, thinned to the shape."""
     chance = random.Random(seed)  # noqa: S311 - a load, not secrets

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import aiohttp
 
 from evenkeel.kernel.errors import UnavailableError
-from evenkeel.prove.load.arrivals import arrivals, release, waves
+from evenkeel.prove.load.arrivals import Shape, after_a_peak, arrivals, release, waves
 from evenkeel.prove.load.people import open_session, register
 from evenkeel.prove.load.servers import Fleet
 from evenkeel.prove.load.sockets import Socket
@@ -27,6 +27,9 @@ from evenkeel.prove.scenarios.streams import TOOL, missing, overheads
 
 WARM_UP_S = 900.0
 """At most a quarter of an hour: the server keeps what nobody uses for ten minutes, so until then its maps fill."""
+PEAK, PEAK_PART = 1.3, 0.7
+"""For so much of the warm-up, so many times as much arrives. A busier moment than any before takes memory that no allocator gives
+back at once, and such moments go on coming, ever more seldom: so the busiest come first, and only what is kept grows later."""
 MIX = (("turn", 0.7), ("socket", 0.2), ("cancel", 0.05), ("login", 0.05))
 LEVELS = {  # series -> metric, of which the sum is read
     "maps": "evenkeel_bounded_entries_items",
@@ -48,6 +51,11 @@ def warm_up_s(lasted_s: float) -> float:
     return min(WARM_UP_S, lasted_s / 3)
 
 
+def shape_of(lasts_s: float) -> Shape:
+    """Eight waves, those of the warm-up the highest."""
+    return after_a_peak(waves(lasts_s / 8, 0.5), warm_up_s(lasts_s) * PEAK_PART, PEAK)
+
+
 async def run(stage: Stage) -> Observation:
     """One run of one arm."""
     size = stage.size
@@ -58,7 +66,7 @@ async def run(stage: Stage) -> Observation:
         every = max(0.5, min(2.0, size["seconds"] / 100))
         async with watched(stage, servers, every_s=every) as post:
             reading = asyncio.create_task(soak.read(post, every))
-            plan = arrivals(size["rate"], size["seconds"], stage.place.seed, waves(size["seconds"] / 8, 0.5))
+            plan = arrivals(size["rate"] * PEAK, size["seconds"], stage.place.seed, shape_of(size["seconds"]))
             tasks = await release(plan, soak.leave, late=post.watch.arrived, clock=stage.clock)
             await asyncio.wait(tasks, timeout=size["drain_s"]) if tasks else None
             for task in tasks:
