@@ -45,7 +45,7 @@ async def test_cancelling_what_waits_and_what_runs(place: Place) -> None:
         assert await storage.tasks.cancel_task("t1") is TaskStatus.CANCELLED
         assert await storage.tasks.cancel_task("unknown") is None
         before = await storage.tasks.cancel_session("s")
-        assert {r.task_id: r.status for r in before} == {"t0": TaskStatus.RUNNING, "t2": TaskStatus.PENDING}
+        assert {r.task_id: r.status for r in before.tasks} == {"t0": TaskStatus.RUNNING, "t2": TaskStatus.PENDING}
         beat = await storage.tasks.heartbeat([Held("t0", 1), Held("other", 1)], 10)
         assert (set(beat.lost), set(beat.cancelled)) == (set(), {"t0"})
         assert await storage.tasks.active(["s"]) == {"s"}
@@ -56,13 +56,29 @@ async def test_cancelling_what_waits_and_what_runs(place: Place) -> None:
         assert await storage.tasks.cancel_task("t0") is TaskStatus.CANCELLED
 
 
-async def test_a_cancelled_worker_that_dies_ends_cancelled(timed: Place) -> None:
+async def test_the_task_of_a_cancelled_worker_that_died_comes_back_to_say_so(timed: Place) -> None:
+    """Also after its last attempt, and once only."""
     async with timed.open() as storage:
-        await storage.tasks.enqueue([task("t", session_id="s")])
-        await claim(storage, lease_s=1)
+        await storage.tasks.enqueue([task("t", session_id="s", max_attempts=1)])
+        (first,) = await claim(storage, lease_s=1)
+        assert not first.cancelled
         assert await storage.tasks.cancel_task("t") is TaskStatus.RUNNING
         timed.manual.advance(2)
         await storage.tasks.upkeep()
+        (again,) = await claim(storage, lease_s=1)
+        assert (again.cancelled, again.attempt) == (True, 2)
+        timed.manual.advance(2)
+        await storage.tasks.upkeep()
+        assert await statuses(storage) == {"t": TaskStatus.CANCELLED}
+
+
+async def test_a_cancelled_task_is_not_started_by_who_had_read_it_before(place: Place) -> None:
+    """The rollback path reads first and takes then."""
+    async with place.open() as storage:
+        await storage.tasks.enqueue([task("t", session_id="s")])
+        assert [record.task_id for record in await storage.unclaimed_tasks.pending()] == ["t"]
+        await storage.tasks.cancel_session("s")
+        assert await storage.unclaimed_tasks.start("t", "worker", 10) is None
         assert await statuses(storage) == {"t": TaskStatus.CANCELLED}
 
 

@@ -32,7 +32,7 @@ from evenkeel.hotpath.writes import build_event_writer
 from evenkeel.kernel.clock import SystemClock
 from evenkeel.kernel.metrics import Meters
 from evenkeel.kernel.process import watched_process
-from evenkeel.serve.agent import build_agent
+from evenkeel.serve.agent import build_agent, unbegun
 from evenkeel.serve.api import Api, ApiOptions, build_api, has_key
 from evenkeel.serve.api.health import Gather
 from evenkeel.serve.channels import build_channels, open_delivery
@@ -95,7 +95,9 @@ async def open_parts(settings: Settings, door: QueueDoor) -> AsyncIterator[Parts
             build_event_writer(settings.writes, switches, meters, events=events, bus=bus, wakeups=wakeups)
         )
         cancellation = await enter(
-            build_cancellation(settings.cancellation, switches, meters, storage=storage, writer=writer)
+            build_cancellation(
+                replace(settings.cancellation, unbegun=unbegun), switches, meters, storage=storage, writer=writer
+            )
         )
         unopened = build_outbox(settings.outbox, switches, meters, storage, clock=clock)
         outbox = await enter(open_delivery(settings.channels, maps, clock, unopened))

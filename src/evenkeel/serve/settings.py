@@ -37,7 +37,7 @@ DEFAULTS: dict[str, Any] = {
     "storage": {"dsn": "sqlite:///evenkeel.db"},
     "limiter": {"max_active": 300, "lease_s": 10.0},  # a killed process's sessions come back within 15 s
 }
-NOT_SETTINGS = frozenset({"instance", "terminal"})  # one a process; an object of the program
+NOT_SETTINGS = frozenset({"instance", "terminal", "unbegun"})  # one a process; objects of the program
 SECRETS = ("key", "password", "secret", "token", "authorization")
 MASK = "***"
 PLAIN = (bool, int, float, str)

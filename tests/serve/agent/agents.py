@@ -24,7 +24,7 @@ from evenkeel.hotpath.tasks import QueueRules, build_tasks
 from evenkeel.hotpath.writes import WriterRules, build_event_writer
 from evenkeel.kernel.clock import SystemClock
 from evenkeel.kernel.metrics import Meters
-from evenkeel.serve.agent import AgentSettings, build_agent
+from evenkeel.serve.agent import AgentSettings, build_agent, unbegun
 from evenkeel.serve.agent.build import open_worker
 from evenkeel.serve.agent.models.calls import Model, ModelCall, Piece, Reply, ToolCall
 from evenkeel.serve.agent.models.catalogue import Models
@@ -189,7 +189,7 @@ async def opened_parts(place: Place, meters: Meters | None = None, **changes: An
                 wakeups=wakeups,
             ) as writer,
             build_cancellation(
-                CancelRules(check_s=0.1, poll_s=0.02), switches, meters, storage=storage, writer=writer
+                CancelRules(check_s=0.1, poll_s=0.02, unbegun=unbegun), switches, meters, storage=storage, writer=writer
             ) as cancellation,
             build_outbox(DispatchRules(), switches, meters, storage) as outbox,
             build_passwords(HashRules(memory_kib=64, time_cost=1), switches, meters) as passwords,

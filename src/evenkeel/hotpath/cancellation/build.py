@@ -35,11 +35,11 @@ class MeteredCancellation:
         """See the port."""
         return self.inner.token(session_id, owner)
 
-    async def cancel(self, session_id: str, by: CancelledBy = CancelledBy.USER) -> CancelReport:
+    async def cancel(self, session_id: str, by: CancelledBy = CancelledBy.USER, *, sparing: str = "") -> CancelReport:
         """See the port."""
         started = time.perf_counter()
         try:
-            report = await self.inner.cancel(session_id, by)
+            report = await self.inner.cancel(session_id, by, sparing=sparing)
         finally:
             self.seconds.labels(self.path).observe(time.perf_counter() - started)
         where = "here" if report.signalled else "elsewhere" if report.woke else "nowhere"
@@ -52,7 +52,7 @@ async def build_cancellation(
     rules: CancelRules, switches: Switchboard, meters: Meters, *, storage: Storage, writer: EventWriter
 ) -> AsyncIterator[Cancellation]:
     """Open cancellation: signalled (optimised) or polled (rollback). `writer` stores the terminal events."""
-    settlement = Settlement(rules, writer, storage.tasks, storage.leases, storage.threads, storage.events)
+    settlement = Settlement(rules, writer, storage.tasks, storage.leases, storage.threads, storage.wakeups)
 
     def signalled() -> OnePath:
         return SignalledCancellation(rules, settlement, storage.leases, storage.wakeups), Path.OPTIMISED

@@ -12,7 +12,7 @@ from evenkeel.hotpath.cancellation.settlement import Settlement
 from evenkeel.hotpath.cancellation.tokens import RunToken, Tokens
 from evenkeel.hotpath.ports.cancellation import CancelledBy, CancelReport
 from evenkeel.hotpath.ports.leases import SessionLeases
-from evenkeel.kernel.errors import UnavailableError
+from evenkeel.kernel.errors import EvenkeelError, UnavailableError
 
 
 class PollingCancellation:
@@ -48,16 +48,27 @@ class PollingCancellation:
                 poll.cancel()
                 self._flags.pop((session_id, owner), None)
 
-    async def cancel(self, session_id: str, by: CancelledBy = CancelledBy.USER) -> CancelReport:
-        """See the port."""
+    async def cancel(self, session_id: str, by: CancelledBy = CancelledBy.USER, *, sparing: str = "") -> CancelReport:
+        """See the port. Raises `StorageUnavailableError` after the flag is set: repeat it to settle."""
+        try:
+            found = await self._settlement.begin(session_id, sparing)
+        except EvenkeelError:
+            await self._flag(session_id, by)
+            raise
+        if found.only_waits:
+            return CancelReport(False, False, found.tasks, found.ended.last_id)
+        here = await self._flag(session_id, by)
+        held = found.held
+        elsewhere = held is not None and held.owner not in {token.owner for token in self.tokens.of(session_id)}
+        terminal = await self._settlement.finish(found)
+        return CancelReport(here, elsewhere, found.tasks, terminal, found.running)
+
+    async def _flag(self, session_id: str, by: CancelledBy) -> bool:
         async with self._lock:
             here = [token for token in self.tokens.of(session_id) if token.reason is None]
             for token in here:
                 self._flags[session_id, token.owner] = by
-        held = await self._settlement.holder(session_id)
-        elsewhere = held is not None and held.owner not in {token.owner for token in self.tokens.of(session_id)}
-        tasks, terminal = await self._settlement.settle(session_id, held)
-        return CancelReport(bool(here), elsewhere, tasks, terminal)
+        return bool(here)
 
     async def _poll(self, token: RunToken) -> None:
         while token.reason is None:

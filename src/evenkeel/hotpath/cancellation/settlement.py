@@ -5,65 +5,91 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from evenkeel.hotpath.cancellation.rules import CancelRules
-from evenkeel.hotpath.ports.agent_tasks import UNFINISHED, AgentTasks, TaskStatus
-from evenkeel.hotpath.ports.bus import Event
-from evenkeel.hotpath.ports.event_writer import EventWriter
+from evenkeel.hotpath.ports.agent_tasks import AgentTasks, CancelledSession, LastWords, TaskRecord, TaskStatus
+from evenkeel.hotpath.ports.event_writer import Draft, EventWriter
 from evenkeel.hotpath.ports.leases import Lease, SessionLeases
-from evenkeel.hotpath.ports.stream_events import StreamEvents
 from evenkeel.hotpath.ports.threads import AgentThreads, ThreadStatus
+from evenkeel.hotpath.ports.wakeups import Channel, Wakeups
 
-LAST_WORDS = 20
-"""How far back a run's own end is looked for: little is said in a session after it."""
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was at work in a session when its cancel came: nothing that came later is hit by it."""
+
+    session_id: str
+    held: Lease | None
+    ended: CancelledSession
+    sparing: str
+
+    @property
+    def running(self) -> tuple[str, ...]:
+        """The tasks that workers hold."""
+        return tuple(each.task_id for each in self.ended.tasks if _runs(each) and each.task_id != self.sparing)
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """All that are ended by it."""
+        return tuple(each.task_id for each in self.ended.tasks if not (_runs(each) and each.task_id == self.sparing))
+
+    @property
+    def only_waits(self) -> bool:
+        """Nothing is at work but what is spared."""
+        return bool(self.sparing) and not self.running
 
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """Ends a session's work: its stream, its tasks, its lease, its thread. Repeatable, step by step and as a whole."""
+    """Ends a session's work: its tasks, its stream, its lease, its thread. Repeatable, step by step and as a whole.
+
+    Tasks come first, before anyone is signalled: else a run that hears of the cancel frees its turn, and the next in line
+    begins while it is being cancelled. If the process dies after that, everything still ends: what waited has been
+    cancelled and told in that one transaction; what runs has been told to stop in its row, which a heartbeat finds, or
+    whoever takes the task up.
+    """
 
     rules: CancelRules
     writer: EventWriter
     tasks: AgentTasks
     leases: SessionLeases
     threads: AgentThreads
-    events: StreamEvents
+    wakeups: Wakeups
 
-    async def holder(self, session_id: str) -> Lease | None:
-        """The lease of the run that is at work, here or elsewhere."""
-        return (await self.leases.live([session_id])).get(session_id)
+    async def begin(self, session_id: str, sparing: str) -> Found:
+        """Who is at work, here or elsewhere; the tasks end, and whoever watches hears of those that will not come."""
+        held = (await self.leases.live([session_id])).get(session_id)
+        ended = await self.tasks.cancel_session(session_id, self._words(session_id), sparing=sparing)
+        if any(not _runs(task) for task in ended.tasks):
+            self.wakeups.wake(Channel.EVENTS, session_id)
+            self.wakeups.wake(Channel.POSTS, session_id, at_once=True)
+        return Found(session_id, held, ended, sparing)
 
-    async def settle(self, session_id: str, held: Lease | None) -> tuple[tuple[str, ...], int | None]:
-        """The tasks that were unfinished, and the id of the terminal event if it was stored here.
+    async def finish(self, found: Found) -> int | None:
+        """The id of the terminal event if it was stored by this cancel.
 
         The stream ends first, so nobody who watches takes the session for idle before its last word is there. Then the
-        tasks go, and the lease, so that the next message does not queue behind a ghost; what the old run still tries
-        is fenced by term, attempt and epoch.
+        lease goes; what the old run still tries is fenced by term, attempt and epoch. A run that has not opened its stream
+        yet never will: its handler says so.
         """
-        event = await self.writer.settle(session_id, self.rules.terminal)
-        if event is None and held is None:  # else a run was at work, and its own last word stands
-            event = await self._end_of_queued(session_id)
-        ended = await self.tasks.cancel_session(session_id)
-        if held is not None:
-            await self.leases.release(held)
-        await self.threads.set_status(session_id, ThreadStatus.IDLE)
-        return tuple(task.task_id for task in ended), None if event is None else event.event_id
+        terminal = found.ended.last_id
+        if found.ended.open_term is not None:
+            event = await self.writer.settle(found.session_id, self.rules.terminal, term=found.ended.open_term)
+            terminal = terminal if event is None else event.event_id
+        if found.held is not None:
+            await self.leases.release(found.held)
+        await self.threads.set_status(found.session_id, ThreadStatus.IDLE)
+        return terminal
 
-    async def _end_of_queued(self, session_id: str) -> Event | None:
-        """No run was at work; if one was queued, whoever watches hears that it will not come.
+    def _words(self, session_id: str) -> LastWords:
+        def sealed(draft: Draft) -> bytes:
+            body = self.rules.envelope.body(draft.kind, draft.data)
+            return self.rules.envelope.sealed(session_id, draft.kind, body, self.rules.clock.wall_s())
 
-        A run that has just said its last word itself (on its own, or because it heard of this cancel first) leaves its
-        task unfinished for a moment: its session has been told already.
-        """
-        unfinished = [task for task in await self.tasks.of_session(session_id) if task.status in UNFINISHED]
-        if not unfinished:
-            return None
-        begun = [task.started_at or 0.0 for task in unfinished if task.status is TaskStatus.RUNNING]
-        if len(begun) == len(unfinished) and await self._has_ended(session_id, max(begun)):
-            return None
-        return await self.writer.say(session_id, unfinished[0].user_id, self.rules.terminal)
+        def unbegun(task: TaskRecord) -> bytes | None:
+            draft = self.rules.unbegun(task)
+            return None if draft is None else sealed(draft)
 
-    async def _has_ended(self, session_id: str, since: float) -> bool:
-        page = await self.events.read_tail(session_id, limit=LAST_WORDS)
-        opened = self.rules.envelope.opened
-        return any(
-            stored.stored_at >= since and opened(session_id, page.epoch, stored).terminal for stored in page.events
-        )
+        return LastWords(sealed(self.rules.terminal), unbegun)
+
+
+def _runs(task: TaskRecord) -> bool:
+    return task.status is TaskStatus.RUNNING

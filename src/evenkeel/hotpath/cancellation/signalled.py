@@ -45,16 +45,23 @@ class SignalledCancellation:
         """See the port."""
         return self.tokens.token(session_id, owner)
 
-    async def cancel(self, session_id: str, by: CancelledBy = CancelledBy.USER) -> CancelReport:
+    async def cancel(self, session_id: str, by: CancelledBy = CancelledBy.USER, *, sparing: str = "") -> CancelReport:
         """See the port. Raises `StorageUnavailableError` after the signal: repeat it to settle."""
+        try:
+            found = await self._settlement.begin(session_id, sparing)
+        except BaseException:  # the run stops, whether or not storage answers, or whoever asks is still there
+            self.tokens.trip(session_id, "", by)
+            raise
+        if found.only_waits:
+            return CancelReport(False, False, found.tasks, found.ended.last_id)
         signalled = self.tokens.trip(session_id, "", by)
-        held = await self._settlement.holder(session_id)
+        held = found.held
         elsewhere = held is not None and not self._is_here(session_id, held.owner)
         if held is not None and elsewhere:
             self._wakeups.wake(Channel.CANCEL, SEPARATOR.join((by.value, session_id, held.owner)), at_once=True)
             await self._rules.clock.sleep(self._rules.grace_s)
-        tasks, terminal = await self._settlement.settle(session_id, held)
-        return CancelReport(signalled, elsewhere, tasks, terminal)
+        terminal = await self._settlement.finish(found)
+        return CancelReport(signalled, elsewhere, found.tasks, terminal, found.running)
 
     def _is_here(self, session_id: str, owner: str) -> bool:
         return any(token.owner == owner for token in self.tokens.of(session_id))

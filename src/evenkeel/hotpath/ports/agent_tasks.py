@@ -13,7 +13,7 @@ paused past its lease finds its numbers stale: nothing it writes is taken, and e
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
@@ -56,7 +56,10 @@ class NewTask:
 
 @dataclass(frozen=True, slots=True)
 class ClaimedTask:
-    """A task that this worker holds until `lease_s` after the claim, or longer by heartbeat. `attempt` is its fence."""
+    """A task that this worker holds until `lease_s` after the claim, or longer by heartbeat. `attempt` is its fence.
+
+    `cancelled` = it was told to stop, and its worker died before it had: it is claimed once more to say its last word.
+    """
 
     task_id: str
     attempt: int
@@ -68,6 +71,7 @@ class ClaimedTask:
     payload: bytes
     queued_at: float
     waited_s: float
+    cancelled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +125,7 @@ class Upkeep:
 
 @dataclass(frozen=True, slots=True)
 class TaskRecord:
-    """A task as it stands, for lists and for the settling of a session."""
+    """A task as it stands, for lists and for the settling of a session; only that tells the `payload`."""
 
     task_id: str
     thread_id: str
@@ -133,6 +137,28 @@ class TaskRecord:
     started_at: float | None
     finished_at: float | None
     last_error: str
+    payload: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class LastWords:
+    """What is said in the stream of a session that is cancelled. `unbegun` = of a task that will not be run (None =
+    nothing); `last` = before that, where nothing is at work that has a last word of its own.
+    """
+
+    last: bytes
+    unbegun: Callable[[TaskRecord], bytes | None]
+
+
+@dataclass(frozen=True, slots=True)
+class CancelledSession:
+    """`tasks` = what was unfinished, as it stood before, in the order of the line. `open_term` = of the stream, if it was
+    open. `last_id` = the event id of `LastWords.last`, if it was said.
+    """
+
+    tasks: tuple[TaskRecord, ...]
+    open_term: int | None = None
+    last_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,8 +207,14 @@ class AgentTasks(Protocol):
         """
         ...
 
-    async def cancel_session(self, session_id: str) -> list[TaskRecord]:
-        """Cancel what waits and tell what runs: every unfinished task of the session, as it stood before."""
+    async def cancel_session(
+        self, session_id: str, words: LastWords | None = None, *, sparing: str = ""
+    ) -> CancelledSession:
+        """Cancel what waits, say so in the session's stream, and tell what runs to stop; all of it or nothing.
+
+        From then on no task of it can open the stream (`StoppedError`). The task `sparing` is left alone if it runs: it
+        says its last word by itself. Repeatable.
+        """
         ...
 
     async def active(self, session_ids: Sequence[str], besides: Sequence[str] = ()) -> frozenset[str]:
@@ -196,6 +228,8 @@ class AgentTasks(Protocol):
     async def upkeep(self, limit: int = 500) -> Upkeep:
         """In parts: expired leases back to the queue (or dead), due retries woken, overdue tasks dead, stuck threads
         promoted. Call about once a second in one or more instances; it never touches a live lease.
+
+        A task that was told to stop comes back too, once more than its attempts: see `ClaimedTask.cancelled`.
         """
         ...
 
@@ -224,5 +258,5 @@ class UnclaimedTasks(Protocol):
         ...
 
     async def start(self, task_id: str, worker: str, lease_s: float) -> ClaimedTask | None:
-        """Mark as running, whatever it was; None if it is gone."""
+        """Mark as running, whatever it was; None if it is gone or was cancelled."""
         ...

@@ -42,14 +42,15 @@ class CancelToken(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CancelReport:
-    """What a cancel did: `signalled` a live run here, `woke` other instances, settled `tasks`, stored
-    `terminal_event`.
+    """What a cancel did: `signalled` a live run here, `woke` other instances, settled `tasks`, stored `terminal_event`.
+    `running` = those of the tasks that a worker holds: they were told to stop.
     """
 
     signalled: bool
     woke: bool
     tasks: tuple[str, ...]
     terminal_event: int | None
+    running: tuple[str, ...] = ()
 
 
 class Cancellation(Protocol):
@@ -59,6 +60,9 @@ class Cancellation(Protocol):
         """For the time of a run: a fresh token, not tripped by a cancel of an earlier run."""
         ...
 
-    async def cancel(self, session_id: str, by: CancelledBy = CancelledBy.USER) -> CancelReport:
-        """Signal, settle, and tell. Returns without waiting for the run to notice. Repeatable."""
+    async def cancel(self, session_id: str, by: CancelledBy = CancelledBy.USER, *, sparing: str = "") -> CancelReport:
+        """Settle the tasks, signal, and tell. Returns without waiting for the run to notice. Repeatable.
+
+        The run of the task `sparing` is saying its last word: it is left to it, and only what waits behind it is cancelled.
+        """
         ...

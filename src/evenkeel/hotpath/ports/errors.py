@@ -76,6 +76,10 @@ class FencedError(ConflictError):
         )
 
 
+class StoppedError(FencedError):
+    """The task was told to stop before its run had opened its stream: it must not begin."""
+
+
 class OffsetTakenError(ConflictError):
     """An event id already holds other bytes. Events are immutable: nothing was written."""
 

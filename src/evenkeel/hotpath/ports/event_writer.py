@@ -82,8 +82,10 @@ class EventWriter(Protocol):
         """
         ...
 
-    async def settle(self, session_id: str, draft: Draft) -> Event | None:
-        """Store the terminal event of a run that is gone, unless it stored one itself (None). Exactly one is stored."""
+    async def settle(self, session_id: str, draft: Draft, *, term: int | None = None) -> Event | None:
+        """Store the terminal event of a run that is gone, unless it stored one itself (None). Exactly one is stored. With
+        `term`, a run that came later is left alone.
+        """
         ...
 
     def level(self) -> WriterLevel:

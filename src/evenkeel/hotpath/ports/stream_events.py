@@ -141,8 +141,10 @@ class StreamEvents(Protocol):
     """The tables `stream_events` (immutable rows) and `event_streams` (one row a session)."""
 
     async def open(self, session_id: str, user_id: str, *, fence: TaskFence | None = None) -> StreamHead:
-        """Begin a term. Raises `FencedError` if the fence's attempt is over, `UnknownSessionError` for a stream of
-        another user. Not repeatable in the narrow sense: each call begins a new term, which is harmless.
+        """Begin a term. Raises `FencedError` if the fence's attempt is over, `StoppedError` if its task was told to stop,
+        `UnknownSessionError` for a stream of another user.
+
+        Not repeatable in the narrow sense: each call begins a new term, which is harmless.
         """
         ...
 
@@ -154,8 +156,9 @@ class StreamEvents(Protocol):
         """
         ...
 
-    async def settle(self, session_id: str, payload: bytes) -> int | None:
-        """Close an open stream from outside, with `payload` as its terminal event, and fence its writer.
+    async def settle(self, session_id: str, payload: bytes, *, term: int | None = None) -> int | None:
+        """Close an open stream from outside, with `payload` as its terminal event, and fence its writer. With `term`, that
+        of an earlier look, only if it is still that one.
 
         Answers the event's id, or None if the stream was already closed (its own terminal event stands). So of a writer
         that finishes and a canceller that settles, exactly one stores a terminal event. Repeatable.

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from evenkeel.hotpath.ports.agent_tasks import ClaimedTask, TaskRecord, TaskStatus
+from evenkeel.hotpath.ports.agent_tasks import ClaimedTask, LastWords, TaskRecord, TaskStatus
 from evenkeel.hotpath.ports.chat_log import ChatWindow, LoggedMessage
 from evenkeel.hotpath.ports.outbox_rows import ClaimedMessage, OutboxRecord, OutboxStatus
 from evenkeel.hotpath.ports.sessions import ChatSession
@@ -19,14 +19,26 @@ Row = Sequence[Any]  # the drivers' rows are untyped
 
 
 def claimed_tasks(rows: Iterable[Row]) -> list[ClaimedTask]:
-    """Most urgent first: RETURNING promises no order, so rank and seq (the last columns) give it back."""
+    """Most urgent first: RETURNING promises no order, so rank and seq give it back."""
     ordered = sorted(rows, key=lambda row: (row[10], row[11]))
-    return [ClaimedTask(*[*row[:9], max(0.0, row[9] - row[8])]) for row in ordered]
+    return [ClaimedTask(*[*row[:9], max(0.0, row[9] - row[8]), bool(row[12])]) for row in ordered]
 
 
 def task_record(row: Row) -> TaskRecord:
     """One row of the lists in tasks.sql."""
-    return TaskRecord(row[0], row[1], row[2], row[3], TaskStatus(row[4]), *row[5:10])
+    return TaskRecord(row[0], row[1], row[2], row[3], TaskStatus(row[4]), *row[5:11])
+
+
+def said_of(tasks: Sequence[TaskRecord], words: LastWords | None, sparing: str) -> tuple[bytes | None, list[bytes]]:
+    """Of a session's tasks that are being cancelled: its last word, None where a run has one of its own, then what is said
+    of each that will not be run.
+    """
+    waiting = [task for task in tasks if task.status is not TaskStatus.RUNNING]
+    if words is None or not waiting:
+        return None, []
+    runs = any(task.status is TaskStatus.RUNNING and task.task_id != sparing for task in tasks)
+    unbegun = (words.unbegun(task) for task in waiting)
+    return None if runs else words.last, [each for each in unbegun if each is not None]
 
 
 def claimed_messages(rows: Iterable[Row]) -> list[ClaimedMessage]:

@@ -37,7 +37,7 @@ class Job:
         self.fence = TaskFence(task.task_id, task.attempt)
         self.held = Held(task.task_id, task.attempt)
         self.good_until = good_until  # monotonic seconds, by what this process knows
-        self.stop: Stop | None = None
+        self.stop: Stop | None = Stop.CANCELLED if task.cancelled else None
         self.settling = False
         self._run: asyncio.Task[None] | None = None
         self._told = False

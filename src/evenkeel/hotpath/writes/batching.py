@@ -122,16 +122,16 @@ class BatchingWriter:
                 pass  # it has just ended
         return await self._outside.say(session_id, user_id, draft)
 
-    async def settle(self, session_id: str, draft: Draft) -> Event | None:
+    async def settle(self, session_id: str, draft: Draft, *, term: int | None = None) -> Event | None:
         """See the port. A run that is at work here ends in order: what it said comes first."""
         run = self._runs.get(session_id)
-        if run is not None:
+        if run is not None and term in {None, run.term}:
             try:
                 return await run.emit(draft)
             except FencedError:  # it has ended by itself, or elsewhere: once it has stored what it may, storage knows
                 with suppress(FencedError):
                     await run.flush()
-        return await self._outside.settle(session_id, draft)
+        return await self._outside.settle(session_id, draft, term)
 
     def level(self) -> WriterLevel:
         """See the port."""

@@ -88,10 +88,10 @@ class MeteredWriter:
         """See the port."""
         return await self.of(session_id)[0].say(session_id, user_id, draft)
 
-    async def settle(self, session_id: str, draft: Draft) -> Event | None:
+    async def settle(self, session_id: str, draft: Draft, *, term: int | None = None) -> Event | None:
         """See the port."""
         writer, meter = self.of(session_id)
-        event = await writer.settle(session_id, draft)
+        event = await writer.settle(session_id, draft, term=term)
         if event is not None:
             meter.settled()
         return event

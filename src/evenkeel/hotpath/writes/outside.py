@@ -28,10 +28,10 @@ class Outside:
             return None
         return self._told(session_id, event_id, stored)
 
-    async def settle(self, session_id: str, draft: Draft) -> Event | None:
+    async def settle(self, session_id: str, draft: Draft, term: int | None) -> Event | None:
         """See `EventWriter.settle`."""
         stored = self._sealed(session_id, draft)
-        event_id = await self.events.settle(session_id, stored)
+        event_id = await self.events.settle(session_id, stored, term=term)
         return None if event_id is None else self._told(session_id, event_id, stored)
 
     def _sealed(self, session_id: str, draft: Draft) -> bytes:

@@ -145,15 +145,15 @@ class StepwiseWriter:
                 pass  # it has just ended
         return await self._outside.say(session_id, user_id, draft)
 
-    async def settle(self, session_id: str, draft: Draft) -> Event | None:
+    async def settle(self, session_id: str, draft: Draft, *, term: int | None = None) -> Event | None:
         """See the port."""
         run = self._runs.get(session_id)
-        if run is not None:
+        if run is not None and term in {None, run.term}:
             try:
                 return await run.emit(draft)
             except FencedError:
                 pass  # it has ended by itself, or elsewhere: storage knows which
-        return await self._outside.settle(session_id, draft)
+        return await self._outside.settle(session_id, draft, term)
 
     def level(self) -> WriterLevel:
         """See the port: nothing ever waits."""

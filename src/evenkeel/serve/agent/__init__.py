@@ -6,5 +6,6 @@ another within seconds. Everything a run says goes through the session's one wri
 """
 
 from evenkeel.serve.agent.build import build_agent as build_agent
+from evenkeel.serve.agent.orders import unbegun as unbegun
 from evenkeel.serve.agent.settings import AgentSettings as AgentSettings
 from evenkeel.serve.agent.settings import ModelSettings as ModelSettings

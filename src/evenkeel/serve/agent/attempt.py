@@ -5,26 +5,25 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import suppress
-from dataclasses import dataclass, field
 
-from evenkeel.hotpath.ports.agent_tasks import ClaimedTask, TaskStatus
+from evenkeel.hotpath.ports.agent_tasks import ClaimedTask, Held, TaskStatus
 from evenkeel.hotpath.ports.bounded import MapRules
 from evenkeel.hotpath.ports.bus import Subscription
 from evenkeel.hotpath.ports.cancellation import CancelledBy, CancelToken
-from evenkeel.hotpath.ports.errors import FencedError
+from evenkeel.hotpath.ports.errors import FencedError, StoppedError
 from evenkeel.hotpath.ports.event_writer import Draft, RunWriter
-from evenkeel.hotpath.ports.limiter import Grant
-from evenkeel.hotpath.ports.task_queue import Outcome, TaskContext
+from evenkeel.hotpath.ports.task_queue import Outcome
 from evenkeel.hotpath.ports.threads import ThreadStatus
 from evenkeel.kernel.errors import EvenkeelError, UnavailableError
+from evenkeel.serve.agent.at_work import AtWork, Turn
 from evenkeel.serve.agent.failures import told
 from evenkeel.serve.agent.history import History, Meta, Row
 from evenkeel.serve.agent.kit import Kit, Scene, settings_for
 from evenkeel.serve.agent.narration import Narrator
-from evenkeel.serve.agent.orders import Order
+from evenkeel.serve.agent.orders import Order, queue_data
 from evenkeel.serve.agent.questions import content_of, parts_of, title_of
 from evenkeel.serve.agent.recovery import Left, left_by
-from evenkeel.serve.agent.together import all_of, done
+from evenkeel.serve.agent.together import all_of, done, to_the_end
 from evenkeel.serve.agent.tools.kinds import Place
 from evenkeel.serve.agent.turn import Begun as Start
 from evenkeel.serve.agent.turn import take_turn
@@ -38,44 +37,9 @@ REPORTED = 20
 """How far back the answer of a run is looked for: it is the newest of its rows."""
 HEARD_S = 0.5
 """How long a run whose stream was taken waits to hear whether it was cancelled: the rollback path looks every 0.2 s."""
+ASKED_S = 10.0
+"""The lease of a task that is asked after once more."""
 STOPPED = frozenset({CancelledBy.USER, CancelledBy.ADMIN})
-
-
-@dataclass(slots=True)
-class AtWork:
-    """A turn in this process. `gone` is set when everything it held is given back."""
-
-    owner: str
-    voice: Narrator | None = None
-    cancelling: bool = False
-    over: bool = False  # it ended before it could say anything
-    gone: asyncio.Event = field(default_factory=asyncio.Event)
-
-    @property
-    def ending(self) -> bool:
-        """It has said its last word, or is about to: the session will be free in a moment."""
-        return self.over or (self.voice is not None and self.voice.ended)
-
-    async def gone_within(self, seconds: float) -> None:
-        """Wait for it to give back what it held, so long at most."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self.gone.wait()
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """One attempt at an order."""
-
-    task: ClaimedTask
-    context: TaskContext
-    order: Order
-    grant: Grant
-    hear: asyncio.Future[Begun] | None = None
-
-    @property
-    def session_id(self) -> str:
-        return self.order.session_id
 
 
 class Attempts:
@@ -91,10 +55,12 @@ class Attempts:
         `UnavailableError` when storage is away: then another attempt goes on from here.
         """
         try:
-            left = await self._left(turn)
+            left = await self.left(turn.task, turn.order)
             if left.ended:
                 return await self._over(turn, left.ended, "")
-            opened = await self._opened(turn, left)
+            opened = await self._opened(turn, left, mine)
+        except StoppedError:
+            raise  # it was cancelled while it waited for its turn: it does not begin
         except EvenkeelError as error:
             mine.over = True
             if _told_caller(turn, error) or not isinstance(error, (UnavailableError, FencedError)):
@@ -115,44 +81,67 @@ class Attempts:
             with suppress(EvenkeelError):
                 await run.close()
 
-    async def _left(self, turn: Turn) -> Left:
-        """What an earlier attempt left; nothing for a first one."""
-        if turn.task.attempt == 1:
-            return Left()
-        history = self._history(turn)
-        rows = await history.window(self._kit.settings.history.messages)
-        return await left_by(turn.task.task_id, rows, self._parts.storage.events, turn.session_id)
+    async def stopped(self, turn: Turn, token: CancelToken) -> bool:
+        """Whether someone cancelled it. Who cancels takes the lease away, too: where the wake-up is lost, or none can come,
+        that is what the run notices, and the task says why.
+        """
+        if token.reason in STOPPED or turn.context.cancelled:
+            return True
+        if token.reason is not CancelledBy.LEASE_LOST and not turn.grant.lost:
+            return False
+        with suppress(EvenkeelError):
+            beat = await self._parts.storage.tasks.heartbeat([Held(turn.task.task_id, turn.task.attempt)], ASKED_S)
+            return turn.task.task_id in beat.cancelled
+        return False
 
-    async def _opened(self, turn: Turn, left: Left) -> tuple[RunWriter, int, tuple[Row, ...], Subscription | None]:
+    async def left(self, task: ClaimedTask, order: Order) -> Left:
+        """What an earlier attempt left; nothing for a first one."""
+        if task.attempt == 1:
+            return Left()
+        rows = await self._history(task, order).window(self._kit.settings.history.messages)
+        return await left_by(task.task_id, rows, self._parts.storage.events, order.session_id)
+
+    async def _opened(
+        self, turn: Turn, left: Left, mine: AtWork
+    ) -> tuple[RunWriter, int, tuple[Row, ...], Subscription | None]:
         """The stream, the number of the round, the rows that the model is sent, and the caller's subscription."""
         parts, request = self._parts, turn.order.request
-        history = self._history(turn)
+        history = self._history(turn.task, turn.order)
         user_round, rows = left.user_round, left.begun.rows
         if user_round:
-            return await self._begin(turn), user_round, rows, None
+            return await self._begin(turn, mine), user_round, rows, None
         counting = parts.storage.sessions.next_round(turn.session_id, request.user_id, title_of(request))
         window = history.window(self._kit.settings.history.messages)
         if turn.hear is None:
-            run, user_round, before = await all_of(self._begin(turn), counting, window)
+            run, user_round, before = await all_of(self._begin(turn, mine), counting, window)
             asked = self._asked(turn, history, user_round)
             await all_of(history.add([("user", asked)]), done(run))
             return run, user_round, (*before, asked), None
         # Read first, then open: whoever cancels once the stream is open ends it, and the caller must see that end.
         subscription, user_round, before = await all_of(parts.bus.subscribe(None, turn.session_id), counting, window)
         asked = self._asked(turn, history, user_round)
-        run, _, _ = await all_of(self._begin(turn), history.add([("user", asked)]), done(subscription))
+        run, _, _ = await all_of(self._begin(turn, mine), history.add([("user", asked)]), done(subscription))
         return run, user_round, (*before, asked), subscription
 
-    async def _begin(self, turn: Turn) -> RunWriter:
-        return await self._parts.writer.begin(turn.session_id, turn.order.request.user_id, fence=turn.context.fence)
+    async def _begin(self, turn: Turn, mine: AtWork) -> RunWriter:
+        """Whoever is cancelled meanwhile must know whether the stream was opened: see `Worker._never_came`."""
+        user_id, fence = turn.order.request.user_id, turn.context.fence
+        opening = asyncio.ensure_future(self._parts.writer.begin(turn.session_id, user_id, fence=fence))
+        try:
+            await to_the_end(opening)
+        finally:
+            mine.opened = opening.done() and not opening.cancelled() and opening.exception() is None
+            if mine.opened and mine.cancelling:
+                await opening.result().close()
+        return opening.result()
 
     def _asked(self, turn: Turn, history: History, user_round: int) -> Row:
         request = turn.order.request
         return history.row("user", content_of(request), Meta(history.run, user_round), parts=parts_of(request))
 
-    def _history(self, turn: Turn) -> History:
-        request = turn.order.request
-        return History(self._parts.storage.chat, self._parts.clock, turn.session_id, request.user_id, turn.task.task_id)
+    def _history(self, task: ClaimedTask, order: Order) -> History:
+        chat, clock = self._parts.storage.chat, self._parts.clock
+        return History(chat, clock, order.session_id, order.request.user_id, task.task_id)
 
     async def _turned(
         self, turn: Turn, token: CancelToken, voice: Narrator, left: Left, rows: tuple[Row, ...], away: list[float]
@@ -165,7 +154,7 @@ class Attempts:
             finally:
                 away[0] = scene.away_s
         except asyncio.CancelledError:
-            if token.reason in STOPPED or turn.context.cancelled:
+            if await self.stopped(turn, token):
                 await self._stopped(turn, voice)
                 return "cancelled", ""
             raise
@@ -199,7 +188,9 @@ class Attempts:
         tools = await kit.toolbox.chosen(request.tool_names, settings.tools.default, skip=request.skip_tool_calls)
         place = Place(request.user_id, request.agent_id, turn.session_id)
         user_round = left.user_round or voice.user_round
-        return Scene(kit, request, settings, voice, self._history(turn), model, tools, place, user_round)
+        return Scene(
+            kit, request, settings, voice, self._history(turn.task, turn.order), model, tools, place, user_round
+        )
 
     async def _played(self, scene: Scene, left: Left, rows: tuple[Row, ...]) -> None:
         if left.answer is not None:  # it was kept, and the process died before it could say so
@@ -232,7 +223,7 @@ class Attempts:
         except asyncio.CancelledError:
             if not turn.context.cancelled:
                 raise
-        if token.reason in STOPPED or turn.context.cancelled:
+        if await self.stopped(turn, token):
             await self._keep_shown(turn, voice)
 
     async def _keep_shown(self, turn: Turn, voice: Narrator) -> None:
@@ -240,7 +231,7 @@ class Attempts:
         if not text:
             return
         meta = Meta(turn.task.task_id, voice.user_round, voice.model_round, stopped=True)
-        history = self._history(turn)
+        history = self._history(turn.task, turn.order)
         with suppress(EvenkeelError):
             await history.add([(f"{voice.model_round}.answer", history.row("assistant", text, meta))])
 
@@ -263,7 +254,7 @@ class Attempts:
         if kind != "final":
             code, _, message = error.partition(": ")
             return RunFailedError(code if message else "INTERNAL_ERROR", message or error or "The run failed.")
-        rows = await self._history(turn).window(REPORTED)
+        rows = await self._history(turn.task, turn.order).window(REPORTED)
         mine = [row for row in rows if row.role == "assistant" and row.meta.run == turn.task.task_id and row.content]
         return Answer(turn.session_id, mine[-1].content if mine else "", Usage(), "unknown")
 
@@ -278,17 +269,3 @@ def _told_caller(turn: Turn, error: EvenkeelError) -> bool:
 
 def _queue_data(turn: Turn, error: str) -> dict[str, object]:
     return queue_data(turn.task.task_id, turn.order, "" if error == "final" else error)
-
-
-def queue_data(task_id: str, order: Order, error: str = "") -> dict[str, object]:
-    """What the queue's events tell."""
-    data: dict[str, object] = {
-        "queue_id": task_id,
-        "thread_id": f"thread_{order.session_id}",
-        "session_id": order.session_id,
-        "agent_id": order.request.agent_id,
-        "user_id": order.request.user_id,
-    }
-    if error:
-        data["error"] = error
-    return data

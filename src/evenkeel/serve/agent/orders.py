@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from evenkeel.hotpath.ports.agent_tasks import ClaimedTask
+from evenkeel.hotpath.ports.agent_tasks import ClaimedTask, TaskRecord
+from evenkeel.hotpath.ports.event_writer import Draft
 from evenkeel.kernel.errors import UsageError
 from evenkeel.serve.ports.requests import RunRequest
 
@@ -49,3 +50,26 @@ def thread_of(session_id: str) -> str:
 def owner_of(task_id: str, attempt: int) -> str:
     """The name under which a run holds its session's lease: each attempt is another owner."""
     return f"{task_id}/{attempt}"
+
+
+def queue_data(task_id: str, order: Order, error: str = "") -> dict[str, object]:
+    """What the queue's events tell."""
+    data: dict[str, object] = {
+        "queue_id": task_id,
+        "thread_id": f"thread_{order.session_id}",
+        "session_id": order.session_id,
+        "agent_id": order.request.agent_id,
+        "user_id": order.request.user_id,
+    }
+    if error:
+        data["error"] = error
+    return data
+
+
+def unbegun(task: TaskRecord) -> Draft | None:
+    """What watchers hear of a run that was cancelled while it waited: the end of what `queue_enter` told them of."""
+    try:
+        order = _DECODER.decode(task.payload)
+    except msgspec.DecodeError:
+        return None
+    return Draft("queue_fail", queue_data(task.task_id, order, "cancelled")) if order.queued else None

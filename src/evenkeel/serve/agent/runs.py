@@ -22,13 +22,13 @@ from evenkeel.hotpath.ports.task_queue import TaskQueue
 from evenkeel.hotpath.ports.threads import ThreadStatus
 from evenkeel.kernel.errors import OverloadedError
 from evenkeel.serve.agent.answering import answer_of, inner_of
-from evenkeel.serve.agent.attempt import queue_data
 from evenkeel.serve.agent.describing import instructions, tools_of
 from evenkeel.serve.agent.kit import Kit, settings_for
 from evenkeel.serve.agent.looks import Looks
-from evenkeel.serve.agent.orders import Order, owner_of, payload_of, thread_of
+from evenkeel.serve.agent.orders import Order, owner_of, payload_of, queue_data, thread_of
 from evenkeel.serve.agent.questions import checked
 from evenkeel.serve.agent.states import states
+from evenkeel.serve.agent.together import to_the_end
 from evenkeel.serve.agent.worker import Worker
 from evenkeel.serve.ports.failures import RunFailedError, RunRefusedError
 from evenkeel.serve.ports.requests import RunRequest
@@ -95,18 +95,19 @@ class AgentRuns:
         raise RunFailedError("INTERNAL_ERROR", "The run ended without a last word.", hint="Ask again.")
 
     async def cancel(self, session_id: str, by: CancelledBy = CancelledBy.USER) -> bool:
-        """See the port. A run that is saying its last word is left to it."""
+        """See the port. A run that is saying its last word is left to it. Done to its end, whoever asked is still there."""
+        return await to_the_end(self._cancel(session_id, by))
+
+    async def _cancel(self, session_id: str, by: CancelledBy) -> bool:
         here = self._worker.at_work.get(session_id)
-        if here is not None and here.ending:
-            await here.gone_within(ENDING_S)
-        report = await self._parts.cancellation.cancel(session_id, by)
-        tasks = [task for task in report.tasks if task != self._worker.ended.get(session_id)]
-        # One that waits for the session hears at once.
-        # evenkeel: ignore[n-write-loop, unbounded-spawn] the tasks of one session, which one user has put in line: few
-        await asyncio.gather(*(self._queue.cancel(task) for task in tasks))
+        ending = self._worker.ended.get(session_id) if here is None else here.task_id if here.ending else None
+        report = await self._parts.cancellation.cancel(session_id, by, sparing=ending or "")
+        # What a worker has taken and not begun hears at once.
+        # evenkeel: ignore[n-write-loop, unbounded-spawn] of one session one task is at work
+        await asyncio.gather(*(self._queue.cancel(task) for task in report.running))
         if here is not None:  # what it keeps of its answer stands before what is asked next
-            await here.gone_within(LETTING_GO_S)
-        return report.signalled or report.woke or bool(tasks) or report.terminal_event is not None
+            await here.gone_within(ENDING_S if ending else LETTING_GO_S)
+        return report.signalled or report.woke or bool(report.tasks) or report.terminal_event is not None
 
     async def tools(self) -> Sequence[tuple[str, str]]:
         """See the port."""

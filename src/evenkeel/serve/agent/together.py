@@ -37,6 +37,19 @@ async def _closed(tasks: Sequence[asyncio.Future[Any]]) -> None:
                     await close()
 
 
+async def to_the_end(work: Awaitable[T]) -> T:
+    """Await something that must not be left half done; a cancel that comes meanwhile is passed on afterwards."""
+    task, interrupted = asyncio.ensure_future(work), False
+    while not task.done():
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError:
+            interrupted = True
+    if interrupted:
+        raise asyncio.CancelledError
+    return task.result()
+
+
 async def done(value: T) -> T:
     """A value, where work is expected."""
     return value

@@ -7,29 +7,30 @@ turn up if this one dies), the stream (one writer, fenced by the task's attempt)
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
 from evenkeel.hotpath.ports.agent_tasks import ClaimedTask, TaskStatus
 from evenkeel.hotpath.ports.bounded import MapRules
 from evenkeel.hotpath.ports.cancellation import CancelToken
-from evenkeel.hotpath.ports.errors import SessionBusyError
+from evenkeel.hotpath.ports.errors import SessionBusyError, StoppedError
 from evenkeel.hotpath.ports.event_writer import Draft
 from evenkeel.hotpath.ports.limiter import Admission, Grant
 from evenkeel.hotpath.ports.task_queue import Handler, Outcome, TaskContext
 from evenkeel.kernel.errors import EvenkeelError, OverloadedError, UsageError
-from evenkeel.serve.agent.attempt import STOPPED, Attempts, AtWork, Turn, queue_data
+from evenkeel.serve.agent.at_work import AtWork, Turn
+from evenkeel.serve.agent.attempt import Attempts
 from evenkeel.serve.agent.kit import Kit
 from evenkeel.serve.agent.narration import cancelled
-from evenkeel.serve.agent.orders import Order, order_of, owner_of
+from evenkeel.serve.agent.orders import Order, order_of, owner_of, queue_data
+from evenkeel.serve.agent.together import to_the_end
 from evenkeel.serve.agent.tracing import told
 from evenkeel.serve.ports.failures import RunRefusedError
 from evenkeel.serve.ports.runs import Begun
 
 SESSION_WAIT_S = 5.0
 """How long a queued run waits at a time for a session that someone holds; then it looks who that is."""
-LAST_WORDS = 20
-"""How far back another's last word is looked for."""
 ENDED, ENDED_S = 10_000, 30.0
 """Sessions remembered after a run ended here, until its outcome is stored for certain."""
 
@@ -62,7 +63,7 @@ class Worker:
             grant = await self._admitted(task, order)
         except asyncio.CancelledError:
             if context.cancelled:  # before it had a stream of its own to say so
-                await self._never_came(task, order)
+                await to_the_end(self._never_came(task, order))
             raise
         return await self._hold(Turn(task, context, order, grant))
 
@@ -102,23 +103,28 @@ class Worker:
 
     async def _stopped_early(self, turn: Turn, mine: AtWork) -> Outcome:
         """Cancelled; one that could not speak for itself yet is spoken for."""
-        if mine.voice is None and turn.order.queued:
-            with suppress(EvenkeelError):  # the session is its own: what stands open there was opened for it
-                await self._parts.writer.settle(turn.session_id, cancelled())
-            await self._never_came(turn.task, turn.order)
+        mine.over = True
+        if mine.voice is None:
+            await to_the_end(self._never_came(turn.task, turn.order, opened=mine.opened))
         return Outcome(TaskStatus.CANCELLED, "cancelled")
 
-    async def _never_came(self, task: ClaimedTask, order: Order) -> None:
-        """The last word of a run without a stream, unless whoever cancelled has said it."""
-        said = [Draft("queue_fail", queue_data(task.task_id, order, "cancelled"))]
-        since = task.queued_at + task.waited_s
+    async def _never_came(self, task: ClaimedTask, order: Order, *, opened: bool = False) -> None:
+        """The last word of a run that is cancelled before it had a voice, here or in a process that is gone.
+
+        Nobody else says it: whoever cancels ends streams that are open, and speaks for what no worker has.
+        """
         with suppress(EvenkeelError):
-            page = await self._parts.storage.events.read_tail(order.session_id, limit=LAST_WORDS)
-            if not any(event.stored_at >= since and b'"event":"error"' in event.payload[:40] for event in page.events):
-                said.insert(0, cancelled())
-            for draft in said:
-                # evenkeel: ignore[n-write-loop] two at the most, one after the other
-                await self._parts.writer.say(order.session_id, order.request.user_id, draft)
+            told = opened or (
+                task.attempt == 1 and not order.queued
+            )  # then its caller waits, and nobody else knows of it
+            if opened or task.attempt > 1:
+                settled = await self._parts.writer.settle(order.session_id, cancelled())
+                told = told or settled is not None or bool((await self.attempts.left(task, order)).ended)
+            if not told:
+                await self._parts.writer.say(order.session_id, order.request.user_id, cancelled())
+            if order.queued:
+                failed = Draft("queue_fail", queue_data(task.task_id, order, "cancelled"))
+                await self._parts.writer.say(order.session_id, order.request.user_id, failed)
 
     async def _free_of_earlier_attempt(self, task: ClaimedTask, session_id: str) -> None:
         """That this attempt could be claimed is the evidence: the process of the one before has lost its task, so its
@@ -137,9 +143,11 @@ class Worker:
             self.at_work[turn.session_id] = mine
             try:
                 with self._parts.cancellation.token(turn.session_id, owner) as token:
-                    return await self._stoppable(turn, token, mine)
+                    outcome = await self._stoppable(turn, token, mine)
+                if outcome.status is not TaskStatus.RETRY:
+                    self.ended[turn.session_id] = turn.task.task_id
+                return outcome
             finally:
-                self.ended[turn.session_id] = turn.task.task_id
                 mine.over = True
                 await turn.grant.release()
                 if self.at_work.get(turn.session_id) is mine:
@@ -153,22 +161,34 @@ class Worker:
         )
 
         def stop(*_: object) -> None:
-            if not mine.ending:  # else it has its last word already
+            if not (mine.ending or mine.cancelling):  # else it has its last word already, or is about to say it
                 mine.cancelling = True
                 work.cancel()
 
         token.on_cancel(stop)
         turn.grant.on_lost(stop)
+        interrupted = await _over(work, stop)
+        if work.cancelled() or isinstance(work.exception(), StoppedError):
+            if not work.cancelled() or await self.attempts.stopped(turn, token):
+                return await self._stopped_early(turn, mine)
+            if interrupted:
+                raise asyncio.CancelledError
+            return Outcome(TaskStatus.RETRY, "The session's lease was lost.")
+        return work.result()
+
+
+async def _over(work: asyncio.Task[Outcome], stop: Callable[[], None]) -> bool:
+    """Wait for the work; whether the handler was told to end meanwhile. It is told once more than by `stop`, when the queue
+    closes: then the work lets go, whatever it is about.
+    """
+    told = 0
+    while not work.done():
         try:
             await asyncio.wait([work])
         except asyncio.CancelledError:
-            work.cancel()
-            await asyncio.wait([work])
-            if turn.context.cancelled:
-                await self._stopped_early(turn, mine)
-            raise
-        if work.cancelled():
-            if token.reason in STOPPED:
-                return await self._stopped_early(turn, mine)
-            return Outcome(TaskStatus.RETRY, "The session's lease was lost.")
-        return work.result()
+            told += 1
+            if told == 1:
+                stop()
+            else:
+                work.cancel()
+    return told > 0

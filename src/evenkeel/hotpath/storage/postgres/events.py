@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain, groupby
 
-from evenkeel.hotpath.ports.errors import FencedError, OffsetTakenError, StorageUnavailableError, UnknownSessionError
+from evenkeel.hotpath.ports.agent_tasks import CancelledSession, LastWords, TaskRecord
+from evenkeel.hotpath.ports.errors import (
+    FencedError,
+    OffsetTakenError,
+    StoppedError,
+    StorageUnavailableError,
+    UnknownSessionError,
+)
 from evenkeel.hotpath.ports.stream_events import (
     RESERVE_AHEAD,
     Appended,
@@ -21,7 +28,7 @@ from evenkeel.hotpath.ports.stream_events import (
 from evenkeel.hotpath.storage.checks import check_ids, check_payload, check_payloads
 from evenkeel.hotpath.storage.postgres.access import Access
 from evenkeel.hotpath.storage.postgres.connections import Connection
-from evenkeel.hotpath.storage.rows import Row, loss_of
+from evenkeel.hotpath.storage.rows import Row, loss_of, said_of
 
 POST_TRIES = 10
 
@@ -41,7 +48,8 @@ class PostgresEvents:
             epoch, term, reserved_to = row
             return StreamHead(session_id, epoch, term, reserved_to - RESERVE_AHEAD + 1, reserved_to)
         await self._check_owner(session_id, user_id)
-        raise FencedError(f"Task {held[0]!r}, attempt {held[1]},")
+        stopped = fence is not None and await self.access.rows("told_to_stop", *held)
+        raise (StoppedError if stopped else FencedError)(f"Task {held[0]!r}, attempt {held[1]},")
 
     async def append(self, batches: Sequence[EventBatch]) -> Appended:
         """See the port."""
@@ -53,10 +61,10 @@ class PostgresEvents:
         self.access.meter.rejected("event", len(done.fenced))
         return done
 
-    async def settle(self, session_id: str, payload: bytes) -> int | None:
+    async def settle(self, session_id: str, payload: bytes, *, term: int | None = None) -> int | None:
         """See the port."""
         check_payload("An event", payload, self.access.settings.bounds.event_bytes)
-        row = await self.access.row("settle_stream", self.access.now(), session_id, payload)
+        row = await self.access.row("settle_stream", self.access.now(), session_id, payload, term)
         await self._land_posts([session_id] if row else [])
         return None if row is None else int(row[0])
 
@@ -114,6 +122,30 @@ class PostgresEvents:
         """See the port."""
         values = (self.access.now(), older_than_s, max_sessions, max_rows // max_sessions)
         return int((await self.access.rows("prune_events", *values))[0][0])
+
+    async def say_last(
+        self, db: Connection, session_id: str, tasks: Sequence[TaskRecord], words: LastWords | None, sparing: str
+    ) -> CancelledSession:
+        """What is said of tasks that were cancelled; in the transaction that does so. Holding the head, so that the stream
+        stays open or closed meanwhile.
+        """
+        head = await self.access.on(db, "hold_head", session_id)
+        is_open = bool(head and head[0][1])
+        last_id = None
+        last, others = said_of(tasks, words, sparing)
+        if last is not None and not is_open:
+            last_id = await self._posted(db, session_id, head[0][0] if head else tasks[0].user_id, last)
+        for payload in others:
+            # evenkeel: ignore[n-write-loop] what waits in the line of one session, which one user has put there: few
+            await self._posted(db, session_id, head[0][0] if head else tasks[0].user_id, payload)
+        return CancelledSession(tuple(tasks), head[0][2] if is_open else None, last_id)
+
+    async def _posted(self, db: Connection, session_id: str, user_id: str, payload: bytes) -> int | None:
+        values = (self.access.now(), session_id, user_id, payload)
+        if rows := await self.access.on(db, "post_to_closed", *values):
+            return int(rows[0][0])
+        await self.access.on(db, "post_to_open", *values)
+        return None
 
     async def _append(self, db: Connection, batches: Sequence[EventBatch]) -> Appended:
         posts = [post_id for batch in batches for post_id in batch.posts]

@@ -81,7 +81,8 @@ async def _assembled(plan: Plan, access: Access, runner: Runner, *, main: bool) 
         with contextlib.suppress(EvenkeelError):  # a lost wake-up is allowed for; storage has counted the error
             await access.rows("notify", f"evenkeel_{channel.value}", list(payloads(plan.instance, keys)))
 
-    leases, tasks, outbox = PostgresLeases(access), PostgresTasks(access), PostgresOutbox(access)
+    events = PostgresEvents(access)
+    leases, tasks, outbox = PostgresLeases(access), PostgresTasks(access, events), PostgresOutbox(access)
     wakeups = Listeners(access.settings.coalesce_s, access.meter, send)
     open_parts = contextlib.AsyncExitStack()
     open_parts.push_async_callback(runner.aclose)
@@ -101,7 +102,7 @@ async def _assembled(plan: Plan, access: Access, runner: Runner, *, main: bool) 
         leases=leases,
         counted_leases=leases,
         shares=PostgresShares(access),
-        events=PostgresEvents(access),
+        events=events,
         tasks=tasks,
         unclaimed_tasks=tasks,
         outbox=outbox,

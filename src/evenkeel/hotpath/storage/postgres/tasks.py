@@ -9,10 +9,12 @@ import asyncpg
 
 from evenkeel.hotpath.ports.agent_tasks import (
     Beat,
+    CancelledSession,
     ClaimedTask,
     Completion,
     Depth,
     Held,
+    LastWords,
     NewTask,
     Settled,
     TaskRecord,
@@ -22,6 +24,7 @@ from evenkeel.hotpath.ports.agent_tasks import (
 from evenkeel.hotpath.storage.checks import check_ids, check_payload, distinct, shortened
 from evenkeel.hotpath.storage.postgres.access import Access
 from evenkeel.hotpath.storage.postgres.connections import Connection
+from evenkeel.hotpath.storage.postgres.events import PostgresEvents
 from evenkeel.hotpath.storage.rows import Row, claimed_tasks, task_record
 
 
@@ -30,6 +33,7 @@ class PostgresTasks:
     """`AgentTasks` and `UnclaimedTasks`."""
 
     access: Access
+    events: PostgresEvents
 
     async def enqueue(self, tasks: Sequence[NewTask]) -> int:
         """See the port."""
@@ -86,11 +90,19 @@ class PostgresTasks:
         row = await self.access.row("task_status", task_id)
         return None if row is None else TaskStatus(row[0])
 
-    async def cancel_session(self, session_id: str) -> list[TaskRecord]:
+    async def cancel_session(
+        self, session_id: str, words: LastWords | None = None, *, sparing: str = ""
+    ) -> CancelledSession:
         """See the port."""
-        rows = await self.access.rows("unfinished_of_session", session_id)
-        await self._cancel([row[0] for row in rows])
-        return [task_record(row) for row in rows]
+
+        async def cancel(db: Connection) -> CancelledSession:
+            async with db.transaction():
+                rows = await self.access.on(db, "end_session", self.access.now(), session_id, sparing)
+                return await self.events.say_last(db, session_id, [task_record(row) for row in rows], words, sparing)
+
+        ended = await self.access.run.run("cancel_session", cancel)
+        await self._promote(task.thread_id for task in ended.tasks if task.status is not TaskStatus.RUNNING)
+        return ended
 
     async def active(self, session_ids: Sequence[str], besides: Sequence[str] = ()) -> frozenset[str]:
         """See the port."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import apsw
 
-from evenkeel.hotpath.ports.errors import FencedError, OffsetTakenError, UnknownSessionError
+from evenkeel.hotpath.ports.agent_tasks import CancelledSession, LastWords, TaskRecord
+from evenkeel.hotpath.ports.errors import FencedError, OffsetTakenError, StoppedError, UnknownSessionError
 from evenkeel.hotpath.ports.stream_events import (
     RESERVE_AHEAD,
     Appended,
@@ -20,7 +21,7 @@ from evenkeel.hotpath.ports.stream_events import (
     TaskFence,
 )
 from evenkeel.hotpath.storage.checks import check_ids, check_payload, check_payloads
-from evenkeel.hotpath.storage.rows import Row, loss_of, start_of
+from evenkeel.hotpath.storage.rows import Row, loss_of, said_of, start_of
 from evenkeel.hotpath.storage.sqlite.access import Access, as_json
 
 
@@ -44,10 +45,10 @@ class SqliteEvents:
         self.access.meter.rejected("event", len(done.fenced))
         return done
 
-    async def settle(self, session_id: str, payload: bytes) -> int | None:
+    async def settle(self, session_id: str, payload: bytes, *, term: int | None = None) -> int | None:
         """See the port."""
         check_payload("An event", payload, self.access.settings.bounds.event_bytes)
-        return await self.access.run.write("settle_stream", lambda db: self._settle(db, session_id, payload))
+        return await self.access.run.write("settle_stream", lambda db: self._settle(db, session_id, payload, term))
 
     async def post(self, session_id: str, user_id: str, payload: bytes) -> int | None:
         """See the port."""
@@ -92,8 +93,10 @@ class SqliteEvents:
         )
 
     def _open(self, db: apsw.Connection, session_id: str, user_id: str, fence: TaskFence | None) -> StreamHead:
-        if fence is not None and not self.access.at(db, "fence_holds", fence.task_id, fence.attempt):
-            raise FencedError(f"Task {fence.task_id!r}, attempt {fence.attempt},")
+        if fence is not None:
+            held = self.access.at(db, "fence_holds", fence.task_id, fence.attempt)
+            if not held or held[0][0]:
+                raise (StoppedError if held else FencedError)(f"Task {fence.task_id!r}, attempt {fence.attempt},")
         row = self.access.row(db, "open_stream", session_id=session_id, user_id=user_id, ahead=RESERVE_AHEAD)
         if row is None:
             raise UnknownSessionError(session_id)
@@ -158,8 +161,30 @@ class SqliteEvents:
         self.access.at(db, "insert_event", session_id, head[1], owner, payload, now)
         return int(head[1])
 
-    def _settle(self, db: apsw.Connection, session_id: str, payload: bytes) -> int | None:
-        row = self.access.row(db, "settle_stream", session_id=session_id)
+    def say_last(
+        self,
+        db: apsw.Connection,
+        session_id: str,
+        tasks: Sequence[TaskRecord],
+        words: LastWords | None,
+        sparing: str,
+    ) -> CancelledSession:
+        """What is said of tasks that were cancelled; in the transaction that does so."""
+        state = self.access.row(db, "stream_is_open", session_id=session_id)
+        is_open = state is not None and bool(state[0])
+        last_id = None
+        last, others = said_of(tasks, words, sparing)
+        if last is not None and not is_open:
+            last_id = self._append_to_closed(db, session_id, tasks[0].user_id, last)
+        for payload in others:
+            if is_open:
+                self.access.rows(db, "insert_post", session_id=session_id, payload=payload)
+            else:
+                self._append_to_closed(db, session_id, tasks[0].user_id, payload)
+        return CancelledSession(tuple(tasks), state[1] if state is not None and is_open else None, last_id)
+
+    def _settle(self, db: apsw.Connection, session_id: str, payload: bytes, term: int | None) -> int | None:
+        row = self.access.row(db, "settle_stream", session_id=session_id, term=term)
         if row is None:
             return None
         now = self.access.rows(db, "now")[0][0]

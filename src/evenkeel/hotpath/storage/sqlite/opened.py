@@ -59,7 +59,8 @@ def _parts(opener: Opener, path: Path, meter: StorageMeter) -> SqliteParts:
 
 def _storage(parts: SqliteParts, *, main: bool) -> Storage:
     access = parts.access
-    leases, tasks, outbox = SqliteLeases(access), SqliteTasks(access), SqliteOutbox(access)
+    events = SqliteEvents(access)
+    leases, tasks, outbox = SqliteLeases(access), SqliteTasks(access, events), SqliteOutbox(access)
     wakeups = Listeners(access.settings.coalesce_s, access.meter)
 
     async def ask() -> str:
@@ -78,7 +79,7 @@ def _storage(parts: SqliteParts, *, main: bool) -> Storage:
         leases=leases,
         counted_leases=leases,
         shares=SqliteShares(access),
-        events=SqliteEvents(access),
+        events=events,
         tasks=tasks,
         unclaimed_tasks=tasks,
         outbox=outbox,

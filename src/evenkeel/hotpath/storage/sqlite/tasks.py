@@ -9,10 +9,12 @@ import apsw
 
 from evenkeel.hotpath.ports.agent_tasks import (
     Beat,
+    CancelledSession,
     ClaimedTask,
     Completion,
     Depth,
     Held,
+    LastWords,
     NewTask,
     Settled,
     TaskRecord,
@@ -22,6 +24,7 @@ from evenkeel.hotpath.ports.agent_tasks import (
 from evenkeel.hotpath.storage.checks import check_ids, check_payload, distinct, shortened
 from evenkeel.hotpath.storage.rows import claimed_tasks, task_record
 from evenkeel.hotpath.storage.sqlite.access import Access, as_json
+from evenkeel.hotpath.storage.sqlite.events import SqliteEvents
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,7 @@ class SqliteTasks:
     """`AgentTasks` and `UnclaimedTasks`."""
 
     access: Access
+    events: SqliteEvents
 
     async def enqueue(self, tasks: Sequence[NewTask]) -> int:
         """See the port."""
@@ -83,14 +87,18 @@ class SqliteTasks:
 
         return await self.access.run.write("cancel_task", cancel)
 
-    async def cancel_session(self, session_id: str) -> list[TaskRecord]:
+    async def cancel_session(
+        self, session_id: str, words: LastWords | None = None, *, sparing: str = ""
+    ) -> CancelledSession:
         """See the port."""
 
-        def cancel(db: apsw.Connection) -> list[TaskRecord]:
+        def cancel(db: apsw.Connection) -> CancelledSession:
             rows = self.access.rows(db, "unfinished_of_session", session_id=session_id)
-            for row in rows:
-                self._cancel(db, row[0])
-            return [task_record(row) for row in rows]
+            tasks = [task_record(row) for row in rows]
+            for task in tasks:
+                if task.task_id != sparing or task.status is not TaskStatus.RUNNING:
+                    self._cancel(db, task.task_id)
+            return self.events.say_last(db, session_id, tasks, words, sparing)
 
         return await self.access.run.write("cancel_session", cancel)
 

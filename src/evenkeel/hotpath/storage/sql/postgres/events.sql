@@ -2,10 +2,10 @@
 
 -- name: open_stream
 -- A new term; ids go on above everything that was reserved before. No row comes back for another user's stream, nor when the
--- task's attempt is over. FOR KEY SHARE holds the attempt until this commits: what ends one takes the row FOR UPDATE, so it
--- cannot end in between; a heartbeat changes no key, so neither waits for the other.
+-- task's attempt is over, or was told to stop. FOR SHARE holds the attempt until this commits: it cannot end, nor be told to
+-- stop, in between. So whoever cancels finds the stream open, or it is never opened.
 WITH fence AS (
-    SELECT 1 FROM agent_tasks WHERE task_id = $5 AND attempt = $6 AND status = 'running' FOR KEY SHARE
+    SELECT 1 FROM agent_tasks WHERE task_id = $5 AND attempt = $6 AND status = 'running' AND NOT cancel_requested FOR SHARE
 )
 INSERT INTO event_streams AS s (session_id, user_id, term, open, reserved_to, oldest_time, updated_time)
 SELECT $2, $3, 1, true, $4::bigint, @now, @now
@@ -18,6 +18,12 @@ ON CONFLICT (session_id) DO UPDATE SET
     updated_time = excluded.updated_time
 WHERE s.user_id = excluded.user_id
 RETURNING epoch, term, reserved_to;
+
+-- name: told_to_stop
+SELECT 1 FROM agent_tasks WHERE task_id = $1 AND attempt = $2 AND status = 'running' AND cancel_requested;
+
+-- name: hold_head
+SELECT user_id, open, term FROM event_streams WHERE session_id = $1 FOR NO KEY UPDATE;
 
 -- name: stream_owner
 SELECT user_id FROM event_streams WHERE session_id = $1;
@@ -75,7 +81,7 @@ DELETE FROM stream_posts WHERE post_id = ANY($1::bigint[]) AND session_id = ANY(
 WITH settled AS (
     UPDATE event_streams SET
         term = term + 1, open = false, reserved_to = reserved_to + 1, closed_id = 0, updated_time = @now
-    WHERE session_id = $2 AND open
+    WHERE session_id = $2 AND open AND ($4::bigint IS NULL OR term = $4)
     RETURNING session_id, user_id, reserved_to
 )
 INSERT INTO stream_events (session_id, event_id, user_id, payload, created_time)

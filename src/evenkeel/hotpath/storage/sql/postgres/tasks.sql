@@ -51,7 +51,7 @@ UPDATE agent_tasks AS t SET
     started_at = @now, updated_at = @now
 FROM picked WHERE t.task_id = picked.task_id
 RETURNING t.task_id, t.attempt, t.max_attempts, t.thread_id, t.session_id, t.user_id, t.agent_id, t.request_payload,
-    t.created_at, t.updated_at, t.rank, t.seq;
+    t.created_at, t.updated_at, t.rank, t.seq, t.cancel_requested;
 
 -- name: take_task
 -- Queued and claimed at once; the unique index on threads in turn says no as well.
@@ -66,7 +66,7 @@ WHERE $4::text = '' OR NOT EXISTS (
     WHERE w.thread_id = $4::text AND NOT w.ready AND w.status IN ('pending', 'retry'))
 ON CONFLICT DO NOTHING
 RETURNING task_id, attempt, max_attempts, thread_id, session_id, user_id, agent_id, request_payload, created_at,
-    updated_at, rank, seq;
+    updated_at, rank, seq, cancel_requested;
 
 -- name: heartbeat_tasks
 -- The fence: only the current attempt of a running task is extended. No indexed column changes: heap-only updates. Rows are
@@ -140,9 +140,23 @@ RETURNING task_id;
 -- name: task_status
 SELECT status FROM agent_tasks WHERE task_id = $1;
 
--- name: unfinished_of_session
-SELECT task_id, thread_id, session_id, user_id, status, attempt, created_at, started_at, finished_at, last_error
-FROM agent_tasks WHERE session_id = $1 AND session_id <> '' AND status IN ('pending', 'retry', 'running') ORDER BY seq;
+-- name: end_session
+-- What waits is cancelled, what runs is told to stop, in one statement: nothing can pass from the one to the other in between.
+-- Answers how each stood before.
+WITH found AS MATERIALIZED (
+    SELECT task_id, thread_id, session_id, user_id, status, attempt, created_at, started_at, finished_at, last_error,
+        request_payload, seq
+    FROM agent_tasks WHERE session_id = $2 AND session_id <> '' AND status IN ('pending', 'retry', 'running')
+    ORDER BY task_id FOR NO KEY UPDATE
+), ended AS (
+    UPDATE agent_tasks AS t SET
+        status = CASE found.status WHEN 'running' THEN 'running' ELSE 'cancelled' END,
+        ready = t.ready AND found.status = 'running',
+        finished_at = CASE found.status WHEN 'running' THEN NULL ELSE @now END,
+        cancel_requested = true, updated_at = @now
+    FROM found WHERE t.task_id = found.task_id AND (t.task_id <> $3 OR found.status <> 'running')
+)
+SELECT * FROM found ORDER BY seq;
 
 -- name: sessions_with_tasks
 SELECT DISTINCT session_id FROM agent_tasks
@@ -155,16 +169,17 @@ FROM agent_tasks WHERE session_id = $1 AND session_id <> '' ORDER BY seq DESC LI
 
 -- name: recover_expired
 -- A lease that ended goes back to the queue at once; the try counts, for it may be what killed the worker. A turn that it
--- did not have it does not get: someone else of its thread may have it.
+-- did not have it does not get: someone else of its thread may have it. Who was told to stop comes back to say so, and for that
+-- has one try more.
 WITH ended AS MATERIALIZED (
     SELECT task_id FROM agent_tasks WHERE status = 'running' AND lease_until <= @now
     LIMIT $2 FOR UPDATE SKIP LOCKED
 )
 UPDATE agent_tasks AS t SET
-    status = CASE WHEN t.cancel_requested THEN 'cancelled' WHEN t.retry_count + 1 >= t.max_attempts THEN 'dead'
-                  ELSE 'pending' END,
-    ready = (t.ready OR t.thread_id = '') AND NOT t.cancel_requested AND t.retry_count + 1 < t.max_attempts,
-    finished_at = CASE WHEN t.cancel_requested OR t.retry_count + 1 >= t.max_attempts THEN @now END,
+    status = CASE WHEN t.retry_count + 1 < t.max_attempts + t.cancel_requested::int THEN 'pending'
+                  WHEN t.cancel_requested THEN 'cancelled' ELSE 'dead' END,
+    ready = (t.ready OR t.thread_id = '') AND t.retry_count + 1 < t.max_attempts + t.cancel_requested::int,
+    finished_at = CASE WHEN t.retry_count + 1 >= t.max_attempts + t.cancel_requested::int THEN @now END,
     retry_count = t.retry_count + 1, worker = '', updated_at = @now,
     last_error = 'the worker stopped sending heartbeats'
 FROM ended WHERE t.task_id = ended.task_id
@@ -238,11 +253,12 @@ FROM agent_tasks WHERE status IN ('pending', 'retry') AND ready AND retry_at <= 
 ORDER BY retry_at, created_at LIMIT $2;
 
 -- name: start_task
--- Rollback path: no claim, no turn, no look at who else may have started it; FOR UPDATE because it ends that attempt.
-WITH started AS MATERIALIZED (SELECT task_id FROM agent_tasks WHERE task_id = $2 FOR UPDATE)
+-- Rollback path: no claim, no turn, no look at who else may have started it, but at whether it was cancelled since it was
+-- read; FOR UPDATE because it ends that attempt.
+WITH started AS MATERIALIZED (SELECT task_id FROM agent_tasks WHERE task_id = $2 AND status <> 'cancelled' FOR UPDATE)
 UPDATE agent_tasks AS t SET
     status = 'running', attempt = t.attempt + 1, worker = $3, lease_until = @now + $4::float8,
     started_at = @now, updated_at = @now
 FROM started WHERE t.task_id = started.task_id
 RETURNING t.task_id, t.attempt, t.max_attempts, t.thread_id, t.session_id, t.user_id, t.agent_id, t.request_payload,
-    t.created_at, t.updated_at, t.rank, t.seq;
+    t.created_at, t.updated_at, t.rank, t.seq, t.cancel_requested;

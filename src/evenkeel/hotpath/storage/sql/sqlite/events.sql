@@ -23,7 +23,7 @@ UPDATE counters SET value = max(value, :epoch) WHERE name = 'stream_epoch';
 SELECT user_id FROM event_streams WHERE session_id = :session_id;
 
 -- name: fence_holds
-SELECT 1 FROM agent_tasks WHERE task_id = ?1 AND attempt = ?2 AND status = 'running';
+SELECT cancel_requested FROM agent_tasks WHERE task_id = ?1 AND attempt = ?2 AND status = 'running';
 
 -- name: writer_holds
 -- The term must be current, and open or closed by this very batch before (a repeat); ids must have been reserved.
@@ -55,11 +55,11 @@ DELETE FROM stream_posts WHERE post_id = ?1 AND session_id = ?2;
 -- Compare-and-set on `open`: of a writer that closes and a canceller that settles, one finds it open.
 UPDATE event_streams SET
     term = term + 1, open = 0, reserved_to = reserved_to + 1, closed_id = 0, updated_time = @now
-WHERE session_id = :session_id AND open
+WHERE session_id = :session_id AND open AND (:term IS NULL OR term = :term)
 RETURNING user_id, reserved_to;
 
 -- name: stream_is_open
-SELECT open FROM event_streams WHERE session_id = :session_id;
+SELECT open, term FROM event_streams WHERE session_id = :session_id;
 
 -- name: next_id_of_closed
 -- The next id of a stream that no run is writing.

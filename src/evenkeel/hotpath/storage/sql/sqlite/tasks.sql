@@ -23,7 +23,7 @@ WHERE seq IN (
     SELECT seq FROM agent_tasks INDEXED BY agent_tasks_claimable
     WHERE status = 'pending' AND ready AND expires_at > @now ORDER BY rank, seq LIMIT :limit)
 RETURNING task_id, attempt, max_attempts, thread_id, session_id, user_id, agent_id, request_payload, created_at,
-    updated_at, rank, seq;
+    updated_at, rank, seq, cancel_requested;
 
 -- name: take_task
 -- Queued and claimed at once; the unique index on threads in turn says no as well.
@@ -36,7 +36,7 @@ SELECT :task_id, :thread_id, :user_id, :agent_id, :session_id, 'running', 1,
 WHERE :thread_id = '' OR NOT EXISTS (
     SELECT 1 FROM agent_tasks WHERE thread_id = :thread_id AND NOT ready AND status IN ('pending', 'retry'))
 RETURNING task_id, attempt, max_attempts, thread_id, session_id, user_id, agent_id, request_payload, created_at,
-    updated_at, rank, seq;
+    updated_at, rank, seq, cancel_requested;
 
 -- name: heartbeat_task
 -- The fence: only the current attempt of a running task is extended.
@@ -91,7 +91,8 @@ RETURNING status;
 SELECT status FROM agent_tasks WHERE task_id = :task_id;
 
 -- name: unfinished_of_session
-SELECT task_id, thread_id, session_id, user_id, status, attempt, created_at, started_at, finished_at, last_error
+SELECT task_id, thread_id, session_id, user_id, status, attempt, created_at, started_at, finished_at, last_error,
+    request_payload
 FROM agent_tasks INDEXED BY agent_tasks_of_session
 WHERE session_id = :session_id AND session_id <> '' AND status IN ('pending', 'retry', 'running') ORDER BY seq;
 
@@ -106,12 +107,13 @@ FROM agent_tasks WHERE session_id = :session_id AND session_id <> '' ORDER BY se
 
 -- name: recover_expired
 -- A lease that ended goes back to the queue at once; the try counts, for it may be what killed the worker. A turn that it
--- did not have it does not get: someone else of its thread may have it.
+-- did not have it does not get: someone else of its thread may have it. Who was told to stop comes back to say so, and for that
+-- has one try more.
 UPDATE agent_tasks SET
-    status = CASE WHEN cancel_requested THEN 'cancelled' WHEN retry_count + 1 >= max_attempts THEN 'dead'
-                  ELSE 'pending' END,
-    ready = (ready OR thread_id = '') AND NOT cancel_requested AND retry_count + 1 < max_attempts,
-    finished_at = CASE WHEN cancel_requested OR retry_count + 1 >= max_attempts THEN @now END,
+    status = CASE WHEN retry_count + 1 < max_attempts + cancel_requested THEN 'pending'
+                  WHEN cancel_requested THEN 'cancelled' ELSE 'dead' END,
+    ready = (ready OR thread_id = '') AND retry_count + 1 < max_attempts + cancel_requested,
+    finished_at = CASE WHEN retry_count + 1 >= max_attempts + cancel_requested THEN @now END,
     retry_count = retry_count + 1, worker = '', updated_at = @now,
     last_error = 'the worker stopped sending heartbeats'
 WHERE seq IN (SELECT seq FROM agent_tasks INDEXED BY agent_tasks_running
@@ -182,10 +184,11 @@ FROM agent_tasks WHERE status IN ('pending', 'retry') AND ready AND retry_at <= 
 ORDER BY retry_at, created_at LIMIT :limit;
 
 -- name: start_task
--- Rollback path: no claim, no turn, no look at who else may have started it.
+-- Rollback path: no claim, no turn, no look at who else may have started it, but at whether it was cancelled since it was
+-- read.
 UPDATE agent_tasks SET
     status = 'running', attempt = attempt + 1, worker = :worker, lease_until = @now + :lease_s,
     started_at = @now, updated_at = @now
-WHERE task_id = :task_id
+WHERE task_id = :task_id AND status <> 'cancelled'
 RETURNING task_id, attempt, max_attempts, thread_id, session_id, user_id, agent_id, request_payload, created_at,
-    updated_at, rank, seq;
+    updated_at, rank, seq, cancel_requested;
