@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.datastructures import Headers
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 TEXT = 0x81
 """The first byte of a text message in one frame."""
 SHORT, MIDDLE = 126, 1 << 16
+BEFORE_1_1 = frozenset({"0.9", "1.0"})
 HEAD_BYTES, HEAD_S = 65_536, 30.0
 """The largest head of a request, one read more or less, and how long it may take; idle connections wait by another limit."""
 
@@ -91,6 +92,24 @@ class Gate:
             await waiting
 
 
+class UnchunkedCycle(RequestResponseCycle):
+    """An answer to a client of before HTTP/1.1, which knows nothing of chunks: a body whose size is not known when it begins
+    ends with the connection (RFC 9112, section 6.3).
+    """
+
+    _unsized = False
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """See ASGI."""
+        if message["type"] == "http.response.start":
+            self._unsized = all(name.lower() != b"content-length" for name, _ in message.get("headers", ()))
+            if self._unsized:
+                self.chunked_encoding = False
+        elif message["type"] == "http.response.body" and self._unsized:
+            self.expected_content_length = len(message.get("body", b""))  # what is sent now is what is expected now
+        await super().send(message)
+
+
 class LeanHttp(HttpToolsProtocol):
     """HTTP; see the module. The head of a request (its line and headers) is bounded in size and time, which neither
     uvicorn nor httptools sees to: whoever has not said who they are yet must not hold memory.
@@ -125,6 +144,13 @@ class LeanHttp(HttpToolsProtocol):
         """See httptools."""
         self._forget_head()
         super().on_headers_complete()
+        if self.parser is not None and self.scope["http_version"] in BEFORE_1_1:
+            self.cycle.__class__ = UnchunkedCycle
+            self.cycle.waiting_for_100_continue = False  # such a client would take "100 Continue" for its answer
+
+    def _should_upgrade(self) -> bool:
+        """An old client cannot become a WebSocket: RFC 9110, section 7.8."""
+        return self.parser.get_http_version() not in BEFORE_1_1 and super()._should_upgrade()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See asyncio. A response that is still made knows its connection; that need not know it any more."""
