@@ -145,6 +145,7 @@ async def open_server(
                     wrap=Middleware(Traced, tracer=tracer) if tracer else None,
                     needs_no_key=channels.needs_no_key,
                     routes=[*channels.routes, *console],
+                    described=channels.described,
                 )
                 async with build_api(parts, runs, settings.api, settings.auth, options) as api:
                     yield Server(api, parts, runs)

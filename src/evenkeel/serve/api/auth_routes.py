@@ -18,40 +18,40 @@ TEXT = 4096
 class RegisterBody(BaseModel):
     """A new account."""
 
-    username: str = Field(max_length=TEXT)
-    password: str = Field(max_length=TEXT)
-    email: str | None = Field(None, max_length=TEXT)
-    access_level: str | None = Field(None, max_length=16)
-    unit_id: str | None = Field(None, max_length=TEXT)
+    username: str = Field(max_length=TEXT, description="Letters, digits, _ and -")
+    password: str = Field(max_length=TEXT, description="The password")
+    email: str | None = Field(None, max_length=TEXT, description="If there is one")
+    access_level: str | None = Field(None, max_length=16, description="A, B or C; none = A")
+    unit_id: str | None = Field(None, max_length=TEXT, description="There are none yet")
 
 
 class LoginBody(BaseModel):
     """Who logs in."""
 
-    username: str = Field(max_length=TEXT)
-    password: str = Field(max_length=TEXT)
+    username: str = Field(max_length=TEXT, description="The name")
+    password: str = Field(max_length=TEXT, description="The password")
 
 
 class DemoBody(BaseModel):
     """Which demonstration user; none = a new one."""
 
-    demo_id: str | None = Field(None, max_length=TEXT)
+    demo_id: str | None = Field(None, max_length=TEXT, description="Which demonstration user; none = a new one")
 
 
 class ProfileBody(BaseModel):
     """What to change of one's own account."""
 
-    username: str | None = Field(None, max_length=TEXT)
-    email: str | None = Field(None, max_length=TEXT)
-    unit_id: str | None = Field(None, max_length=TEXT)
+    username: str | None = Field(None, max_length=TEXT, description="A new name")
+    email: str | None = Field(None, max_length=TEXT, description="A new address")
+    unit_id: str | None = Field(None, max_length=TEXT, description="There are none yet")
 
 
 class SetupBody(BaseModel):
     """The secret of the one-time link, and the first administrator's password."""
 
-    token: str = Field(max_length=256)
-    password: str = Field(max_length=TEXT)
-    username: str | None = Field(None, max_length=TEXT)
+    token: str = Field(max_length=256, description="Of the link")
+    password: str = Field(max_length=TEXT, description="Of the administrator")
+    username: str | None = Field(None, max_length=TEXT, description="None = admin")
 
 
 def auth_routes(desk: Desk) -> APIRouter:

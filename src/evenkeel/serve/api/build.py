@@ -36,6 +36,7 @@ from evenkeel.serve.api.openai_routes import openai_routes
 from evenkeel.serve.api.settings import ApiSettings, AuthSettings
 from evenkeel.serve.api.streams import OpenStreams
 from evenkeel.serve.api.ws.doors import socket_addresses
+from evenkeel.serve.ports.documents import Operation
 from evenkeel.serve.ports.parts import Parts
 from evenkeel.serve.ports.runs import Runs
 
@@ -47,6 +48,7 @@ class ApiOptions:
     """What the API is told of the rest of the server.
 
     `routes` are those of other rooms, asked after the API's own; the console's come last, since it answers at `/`.
+    `described` = what the OpenAPI document says of them.
     `wrap` goes around everything else (traces). `needs_no_key`: admin paths whose calls are signed, so that the guard
     lets them through to their own check.
     """
@@ -54,6 +56,7 @@ class ApiOptions:
     queue: Queue
     models: Sequence[str] = ("evenkeel",)
     routes: Sequence[BaseRoute] = ()
+    described: Sequence[Operation] = ()
     gather: Gather | None = None
     wrap: Middleware | None = None
     needs_no_key: Callable[[str], bool] = lambda _path: False
@@ -147,7 +150,7 @@ def _application(desk: Desk, options: ApiOptions) -> FastAPI:
         asgi.include_router(routes(desk))
     asgi.router.routes.extend(options.routes)
     templates.update({route.endpoint: route for route in asgi.router.routes if isinstance(route, Route)})
-    with_streams(asgi)
+    with_streams(asgi, options.described)
     return asgi
 
 

@@ -28,21 +28,25 @@ TAIL = 500
 class SessionBody(BaseModel):
     """A new session."""
 
-    title: str | None = Field(None, max_length=512)
-    agent_id: str | None = Field(None, max_length=256)
+    title: str | None = Field(None, max_length=512, description="None = from the first message")
+    agent_id: str | None = Field(None, max_length=256, description="None = the default agent")
 
 
 class ToolsBody(BaseModel):
     """Which tools a session may use; none = the usual ones."""
 
-    tool_overrides: list[Annotated[str, Field(max_length=256)]] = Field(default_factory=list, max_length=256)
+    tool_overrides: list[Annotated[str, Field(max_length=256)]] = Field(
+        default_factory=list, max_length=256, description="Names of tools; none = the usual ones"
+    )
 
 
 class PromptBody(BaseModel):
     """For which tools."""
 
-    tool_overrides: list[Annotated[str, Field(max_length=256)]] | None = Field(None, max_length=256)
-    agent_id: str | None = Field(None, max_length=256)
+    tool_overrides: list[Annotated[str, Field(max_length=256)]] | None = Field(
+        None, max_length=256, description="Names of tools; none = the usual ones"
+    )
+    agent_id: str | None = Field(None, max_length=256, description="None = the default agent")
 
 
 def _asked(user: Identity, session_id: str, body: PromptBody | None, language: str) -> RunRequest:

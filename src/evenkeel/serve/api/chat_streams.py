@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from typing import Annotated
 
 import msgspec
 from starlette.exceptions import HTTPException
@@ -17,6 +18,7 @@ from evenkeel.serve.api.frames import inner_of
 from evenkeel.serve.api.front import language_in
 from evenkeel.serve.api.sse import EventStream, Reading
 from evenkeel.serve.api.wunder import answered
+from evenkeel.serve.ports.documents import says
 from evenkeel.serve.ports.failures import CodedError
 from evenkeel.serve.ports.identity import Identity
 from evenkeel.serve.ports.requests import Attachment, RunRequest
@@ -27,18 +29,18 @@ LARGEST_ID = 2**63 - 1
 class ChatAttachment(msgspec.Struct, frozen=True):
     """An attachment, as the chat API names its fields."""
 
-    name: str | None = None
-    content: str | None = None
-    mime_type: str | None = None
-    content_type: str | None = None
+    name: Annotated[str | None, says("Of the file")] = None
+    content: Annotated[str | None, says("Text, or a data URL")] = None
+    mime_type: Annotated[str | None, says("Its type")] = None
+    content_type: Annotated[str | None, says("The same, by its other name")] = None
 
 
 class MessageBody(msgspec.Struct, frozen=True):
     """The body of `POST /sessions/{id}/messages`."""
 
-    content: str
-    stream: bool = True
-    attachments: tuple[ChatAttachment, ...] | None = None
+    content: Annotated[str, says("The message")]
+    stream: Annotated[bool, says("As server-sent events")] = True
+    attachments: Annotated[tuple[ChatAttachment, ...] | None, says("Files and pictures")] = None
 
 
 def chat_run(user: Identity, session_id: str, body: MessageBody, language: str) -> RunRequest:

@@ -1,156 +1,183 @@
-"""The OpenAPI document: FastAPI writes the plain routes, this adds the ones that it does not see."""
+"""The OpenAPI document: FastAPI reads bodies and parameters off its routes; the tables of operations say the rest."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from evenkeel.serve.api.chat_streams import MessageBody
-from evenkeel.serve.api.openai_routes import CompletionBody
-from evenkeel.serve.api.wunder import WunderBody
+from evenkeel.serve.api import shapes
+from evenkeel.serve.api.operations import OPERATIONS
+from evenkeel.serve.ports.documents import Operation
 
 Json = dict[str, Any]
 REF = "#/components/schemas/{name}"
-ERROR: Json = {
-    "type": "object",
-    "required": ["ok", "error", "detail"],
-    "properties": {
-        "ok": {"const": False},
-        "error": {
-            "type": "object",
-            "required": ["code", "message", "status", "hint", "trace_id", "timestamp"],
-            "properties": {
-                "code": {"type": "string"},
-                "message": {"type": "string"},
-                "status": {"type": "integer"},
-                "hint": {"type": "string"},
-                "trace_id": {"type": "string"},
-                "timestamp": {"type": "number"},
-            },
-        },
-        "detail": {"type": "object", "properties": {"message": {"type": "string"}}},
-    },
-}
 SECURITY: Json = {
-    "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
-    "bearer": {"type": "http", "scheme": "bearer"},
+    "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The server's key"},
+    "bearer": {"type": "http", "scheme": "bearer", "description": "A user's token, from a login; or the server's key"},
 }
-USER: list[Json] = [{"bearer": []}]
-OPERATOR: list[Json] = [{"apiKey": []}, {"bearer": []}]
-SESSION: Json = {"name": "session_id", "in": "path", "required": True, "schema": {"type": "string"}}
+NEEDED: dict[str, list[Json]] = {"user": [{"bearer": []}], "operator": [{"apiKey": []}, {"bearer": []}]}
+SESSION: Json = {
+    "name": "session_id",
+    "in": "path",
+    "required": True,
+    "description": "A session of one's own",
+    "schema": {"type": "string"},
+}
+EVENTS = {
+    "llm_output_delta": shapes.DeltaEvent,
+    "final": shapes.FinalEvent,
+    "error": shapes.ErrorEvent,
+    "queue_enter": shapes.QueueEvent,
+    "queue_start": shapes.QueueEvent,
+    "queue_finish": shapes.QueueEvent,
+    "queue_fail": shapes.QueueEvent,
+    "queued": shapes.QueuedRun,
+}
+"""Events whose inner data has a shape of its own; the others are in docs/guide/streams.md."""
+FAILURES = {
+    400: "The request makes no sense",
+    401: "No token, or not one that is good for this",
+    403: "Not allowed here",
+    404: "There is none, or it is somebody else's",
+    413: "The body is too large",
+    422: "A key is missing or does not fit",
+    429: "Too much at once: the session is busy, the quota is used up, or there were too many attempts",
+    503: "Not now: closing, or the database is away",
+}
+RETRY: Json = {"retry-after": {"description": "Seconds", "schema": {"type": "integer"}}}
+TRACE: Json = {
+    "x-trace-id": {"description": "Names the request in the log", "schema": {"type": "string"}},
+    "x-error-code": {"description": "The code of the error", "schema": {"type": "string"}},
+}
 
 
-def with_streams(app: FastAPI) -> None:
-    """Make `/openapi.json` complete; built once, when it is first asked for."""
+def with_streams(app: FastAPI, described: Sequence[Operation] = ()) -> None:
+    """Make `/openapi.json` complete; built once, when it is first asked for. `described` = routes of other rooms."""
 
     def document() -> Json:
         if app.openapi_schema is None:
-            app.openapi_schema = _document(app)
+            app.openapi_schema = _document(app, (*OPERATIONS, *described))
         return app.openapi_schema
 
     app.openapi = document  # type: ignore[method-assign]
 
 
-def _document(app: FastAPI) -> Json:
+def _document(app: FastAPI, operations: Sequence[Operation]) -> Json:
     document: Json = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
-    bodies = (WunderBody, MessageBody, CompletionBody)
-    _, schemas = msgspec.json.schema_components(bodies, ref_template=REF)
     components = document.setdefault("components", {})
-    components.setdefault("schemas", {}).update({**schemas, "Error": ERROR})
+    components["schemas"] = {**_kept(components.get("schemas", {})), **_schemas(operations)}
     components["securitySchemes"] = SECURITY
-    document["paths"].update(_paths())
-    for path, operations in document["paths"].items():
-        for operation in operations.values():
-            _secure(path, operation)
+    components["responses"] = {
+        **{str(status): _failure("Error", status) for status in FAILURES},
+        **{f"OpenAI{status}": _failure("OpenAIError", status) for status in FAILURES},
+    }
+    for each in operations:
+        found = document["paths"].setdefault(each.path, {}).setdefault(each.method, {})
+        found.update(_operation(each, found))
     return document
 
 
-def _secure(path: str, operation: Json) -> None:
-    operation["responses"] = {
-        **{status: found for status, found in operation["responses"].items() if status != "422"},
-        "default": {"description": "An error", "content": _json(REF.format(name="Error"))},
-    }
-    open_paths = ("/health", "/metrics", "/wunder/i18n", "/wunder/auth/")
-    if path in {"/wunder", "/wunder/tools"} or path.startswith("/v1"):
-        operation["security"] = OPERATOR
-    elif not path.startswith(open_paths) or path in {"/wunder/auth/me", "/wunder/auth/logout"}:
-        operation["security"] = USER
+def _kept(schemas: Json) -> Json:
+    """FastAPI's own shape of errors is not what is answered."""
+    return {name: shape for name, shape in schemas.items() if name not in {"HTTPValidationError", "ValidationError"}}
 
 
-def _paths() -> Json:
-    cursor: Json = {
-        "name": "after_event_id",
-        "in": "query",
-        "description": "Go on after this id. 0: from the beginning of the turn at work. None: what comes from now on.",
-        "schema": {"type": "integer", "minimum": 0},
-    }
-    last: Json = {
-        "name": "Last-Event-ID",
-        "in": "header",
-        "description": "As after_event_id, and wins over it: what a browser's EventSource sends.",
-        "schema": {"type": "integer", "minimum": 0},
-    }
-    events = "Events as in docs/guide/streams.md"
+def _schemas(operations: Iterable[Operation]) -> Json:
+    given = [shape for each in operations for shape in (each.answer, each.body) if shape is not None]
+    wanted = dict.fromkeys([*given, shapes.Error, shapes.OpenAIError, *EVENTS.values()])
+    _, found = msgspec.json.schema_components(tuple(wanted), ref_template=REF)
+    answers = {_wrapper(shape): _wrapped(shape) for each in operations if each.wrapped and (shape := each.answer)}
+    return {**found, **answers, _wrapper(shapes.QueuedRun): _wrapped(shapes.QueuedRun)}
+
+
+def _wrapper(shape: type) -> str:
+    return f"{shape.__name__}Answer"
+
+
+def _wrapped(shape: type) -> Json:
     return {
-        "/wunder": {
-            "post": {
-                "tags": ["run"],
-                "summary": "Ask for a run on behalf of a user",
-                "requestBody": _body(WunderBody),
-                "responses": {
-                    "200": {"description": f"The answer, or a stream. {events}", "content": _either()},
-                    "202": {"description": "The session is busy; the request waits", "content": _json()},
-                },
-            }
-        },
-        "/wunder/chat/sessions/{session_id}/messages": {
-            "post": {
-                "tags": ["chat"],
-                "summary": "Say something in a session",
-                "parameters": [SESSION],
-                "requestBody": _body(MessageBody),
-                "responses": {
-                    "200": {"description": f"The answer, or a stream. {events}", "content": _either()},
-                    "202": {"description": "The session is busy; the request waits", "content": _json()},
-                },
-            }
-        },
-        "/wunder/chat/sessions/{session_id}/resume": {
-            "get": {
-                "tags": ["chat"],
-                "summary": "Go on reading a session; ends when nothing is at work in it",
-                "parameters": [SESSION, cursor, last],
-                "responses": {"200": {"description": events, "content": {"text/event-stream": {}}}},
-            }
-        },
-        "/v1/chat/completions": {
-            "post": {
-                "tags": ["openai"],
-                "summary": "The agent, as OpenAI's clients know an API",
-                "requestBody": _body(CompletionBody),
-                "responses": {"200": {"description": "A completion, or a stream of chunks", "content": _either()}},
-            }
-        },
-        "/v1/models": {
-            "get": {
-                "tags": ["openai"],
-                "summary": "Names that a request may give as its model",
-                "responses": {"200": {"description": "The list", "content": _json()}},
-            }
-        },
+        "title": _wrapper(shape),
+        "type": "object",
+        "description": (shape.__doc__ or "").strip(),
+        "properties": {"data": {"$ref": REF.format(name=shape.__name__)}},
+        "required": ["data"],
     }
 
 
-def _body(shape: type) -> Json:
-    return {"required": True, "content": _json(REF.format(name=shape.__name__))}
+def _operation(each: Operation, known: Json) -> Json:
+    found: Json = {"operationId": each.name, "responses": _responses(each, known)}
+    if each.summary:
+        found |= {"summary": each.summary, "tags": [each.tag]}
+        session = [SESSION] if "{session_id}" in each.path else []
+        found["parameters"] = [*session, *map(dict, each.parameters)]
+    if each.body is not None:
+        found["requestBody"] = {"required": True, "content": {"application/json": {"schema": _body(each)}}}
+    if each.security in NEEDED:
+        found["security"] = NEEDED[each.security]
+    return found
 
 
-def _json(reference: str = "") -> Json:
-    return {"application/json": {"schema": {"$ref": reference} if reference else {"type": "object"}}}
+def _body(each: Operation) -> Json:
+    one: Json = _reference(each.body)
+    if not each.listed:
+        return one
+    many: Json = {"type": "array", "items": one}
+    several: Json = {"type": "object", "properties": {"messages": many}, "required": ["messages"]}
+    return {"anyOf": [one, many, several]}
 
 
-def _either() -> Json:
-    return {**_json(), "text/event-stream": {}}
+def _responses(each: Operation, known: Json) -> Json:
+    content: Json = {}
+    if each.answer is not None:
+        name = _wrapper(each.answer) if each.wrapped else each.answer.__name__
+        content["application/json"] = {"schema": {"$ref": REF.format(name=name)}}
+    if each.streams:
+        content["text/event-stream"] = {"schema": {"type": "string"}, **_streamed(each)}
+    if each.text:
+        content["text/plain"] = {"schema": {"type": "string"}}
+    meaning = each.text or (each.answer.__doc__ if each.answer else "") or "Events as in docs/guide/streams.md"
+    found: Json = {"200": {"description": meaning.strip(), "content": content}}
+    if each.queues:
+        queued = {"schema": {"$ref": REF.format(name=_wrapper(shapes.QueuedRun))}}
+        found["202"] = {"description": str(shapes.QueuedRun.__doc__), "content": {"application/json": queued}}
+    if each.path == "/health/ready":
+        found["503"] = {"description": "It takes no work", "content": content}
+    prefix = "OpenAI" if each.path.startswith("/v1/") else ""
+    for status in _failures(each, known):
+        found.setdefault(str(status), {"$ref": f"#/components/responses/{prefix}{status}"})
+    found["default"] = _failure("OpenAIError" if prefix else "Error")
+    return found
+
+
+def _failures(each: Operation, known: Json) -> list[int]:
+    """The statuses that calls of this kind can have, and those that the contract names."""
+    found = set(each.errors)
+    if each.security:
+        found |= {401, 503}
+    if each.body is not None or "requestBody" in known:
+        found |= {400, 413, 422}
+    if "{session_id}" in each.path and not each.path.endswith("/messages"):  # that one makes an unknown session
+        found.add(404)
+    return sorted(found)
+
+
+def _failure(shape: str, status: int = 0) -> Json:
+    late = RETRY if status in {429, 503} else {}
+    headers = {**TRACE, **late} if shape == "Error" else {"x-error-code": TRACE["x-error-code"], **late}
+    content = {"application/json": {"schema": {"$ref": REF.format(name=shape)}}}
+    return {"description": FAILURES.get(status, "An error"), "headers": headers, "content": content}
+
+
+def _streamed(each: Operation) -> Json:
+    """What the `data` of events is; no schema of OpenAPI can say it of a stream."""
+    if each.path.startswith("/v1/"):
+        return {}
+    return {"x-event-data": {kind: _reference(shape) for kind, shape in EVENTS.items()}}
+
+
+def _reference(shape: type | None) -> Json:
+    return {"$ref": REF.format(name=shape.__name__ if shape else "")}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from starlette.exceptions import HTTPException
@@ -28,6 +28,7 @@ from evenkeel.serve.api.desk import Desk
 from evenkeel.serve.api.failures import failure, failure_of
 from evenkeel.serve.api.front import language_in
 from evenkeel.serve.api.openai_stream import CHANNEL, Completion, CompletionStream, refused, usage_object
+from evenkeel.serve.ports.documents import says
 from evenkeel.serve.ports.failures import CodedError
 from evenkeel.serve.ports.identity import Identity
 from evenkeel.serve.ports.requests import Attachment, RunRequest
@@ -39,8 +40,10 @@ ALIAS = "evenkeel"  # whatever model a request without one gets
 class CompletionMessage(msgspec.Struct, frozen=True):
     """One message of a conversation; content is a text or a list of parts."""
 
-    role: str
-    content: str | list[dict[str, Any]] | None = None
+    role: Annotated[str, says("`system`, `user`, `assistant`")]
+    content: Annotated[
+        str | list[dict[str, Any]] | None, says("A text, or parts of type text and image_url (data URLs)")
+    ] = None
 
     @property
     def text(self) -> str:
@@ -63,24 +66,24 @@ class CompletionMessage(msgspec.Struct, frozen=True):
 class StreamOptions(msgspec.Struct, frozen=True):
     """What a stream ends with."""
 
-    include_usage: bool = False
+    include_usage: Annotated[bool, says("A last chunk with usage")] = False
 
 
 class CompletionBody(msgspec.Struct, frozen=True):
     """The body of `POST /v1/chat/completions`, as far as it has a meaning here; the rest is ignored."""
 
-    messages: tuple[CompletionMessage, ...]
-    model: str = ""
-    stream: bool = False
-    stream_options: StreamOptions | None = None
-    user: str | None = None
-    tools: list[Any] | None = None
-    n: int | None = None
-    temperature: float | None = None
-    max_tokens: int | None = None
-    max_completion_tokens: int | None = None
-    stop: str | tuple[str, ...] | None = None
-    metadata: dict[str, str] | None = None
+    messages: Annotated[tuple[CompletionMessage, ...], says("The conversation; the last one is the question")]
+    model: Annotated[str, says("One of /v1/models; empty = the default")] = ""
+    stream: Annotated[bool, says("As chunks")] = False
+    stream_options: Annotated[StreamOptions | None, says("Of a stream")] = None
+    user: Annotated[str | None, says("For whom, where the server's key is sent")] = None
+    tools: Annotated[list[Any] | None, says("Refused: tools are the server's")] = None
+    n: Annotated[int | None, says("1")] = None
+    temperature: Annotated[float | None, says("Of the model")] = None
+    max_tokens: Annotated[int | None, says("Of each model call")] = None
+    max_completion_tokens: Annotated[int | None, says("The same, by its newer name")] = None
+    stop: Annotated[str | tuple[str, ...] | None, says("Texts that end an answer")] = None
+    metadata: Annotated[dict[str, str] | None, says("`session_id`: go on in that session")] = None
 
 
 def openai_routes(desk: Desk) -> list[BaseRoute]:

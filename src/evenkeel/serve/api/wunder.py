@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from starlette.requests import Request
@@ -16,6 +16,7 @@ from evenkeel.serve.api.desk import Desk
 from evenkeel.serve.api.front import language_in
 from evenkeel.serve.api.profiles import local_time
 from evenkeel.serve.api.sse import CHANNEL, EventStream, OneEvent, Reading
+from evenkeel.serve.ports.documents import says
 from evenkeel.serve.ports.failures import CodedError
 from evenkeel.serve.ports.identity import Identity
 from evenkeel.serve.ports.requests import Attachment, RunRequest
@@ -27,28 +28,30 @@ PLAIN = "http"
 class WunderAttachment(msgspec.Struct, frozen=True):
     """An attachment, as `POST /wunder` names its fields."""
 
-    name: str | None = None
-    content: str | None = None
-    content_type: str | None = None
+    name: Annotated[str | None, says("Of the file")] = None
+    content: Annotated[str | None, says("Text, or a data URL")] = None
+    content_type: Annotated[str | None, says("Its type")] = None
 
 
 class WunderBody(msgspec.Struct, frozen=True):
     """The body of `POST /wunder`; keys that nobody knows are ignored, as clients send more than is read."""
 
-    user_id: str
-    question: str
-    tool_names: tuple[str, ...] = ()
-    skip_tool_calls: bool = False
-    stream: bool = True
-    debug_payload: bool = False
-    session_id: str | None = None
-    agent_id: str | None = None
-    model_name: str | None = None
-    language: str | None = None
-    config_overrides: dict[str, Any] | None = None
-    agent_prompt: str | None = None
-    attachments: tuple[WunderAttachment, ...] | None = None
-    allow_queue: bool = True
+    user_id: Annotated[str, says("For whom; an unknown one is a user of the moment, without a quota")]
+    question: Annotated[str, says("The message")]
+    tool_names: Annotated[
+        tuple[str, ...], says("The only tools that may be used; none = the usual ones, `__no_tools__` = none at all")
+    ] = ()
+    skip_tool_calls: Annotated[bool, says("Answer without tools")] = False
+    stream: Annotated[bool, says("As server-sent events")] = True
+    debug_payload: Annotated[bool, says("Show what the model is sent")] = False
+    session_id: Annotated[str | None, says("Go on in it, or make it; none = the main one")] = None
+    agent_id: Annotated[str | None, says("None = the default agent")] = None
+    model_name: Annotated[str | None, says("One of the configured models")] = None
+    language: Annotated[str | None, says("Of texts, such as en-US")] = None
+    config_overrides: Annotated[dict[str, Any] | None, says("For this run: see docs/guide/agent.md")] = None
+    agent_prompt: Annotated[str | None, says("More instructions")] = None
+    attachments: Annotated[tuple[WunderAttachment, ...] | None, says("Files and pictures")] = None
+    allow_queue: Annotated[bool, says("Wait where the session is busy, instead of USER_BUSY")] = True
 
 
 def request_of(body: WunderBody, target: Identity, language: str) -> RunRequest:

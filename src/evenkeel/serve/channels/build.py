@@ -16,10 +16,12 @@ from evenkeel.kernel.background import begun
 from evenkeel.kernel.clock import Clock
 from evenkeel.serve.channels.accounts import Accounts
 from evenkeel.serve.channels.delivery import open_sender
+from evenkeel.serve.channels.operations import OPERATIONS
 from evenkeel.serve.channels.reception import Reception
 from evenkeel.serve.channels.replies import Replies
 from evenkeel.serve.channels.routes import HasKey, channel_routes, proves_itself
 from evenkeel.serve.channels.settings import ChannelsSettings
+from evenkeel.serve.ports.documents import Operation
 from evenkeel.serve.ports.parts import Parts
 from evenkeel.serve.ports.runs import Runs
 
@@ -30,6 +32,7 @@ class Channels:
 
     routes: list[BaseRoute]
     accounts: Accounts
+    described: tuple[Operation, ...] = OPERATIONS
 
     def needs_no_key(self, path: str) -> bool:
         """For the guard: a provider's signed calls come without the server's key."""

@@ -2,66 +2,68 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+
+from evenkeel.serve.ports.documents import says
 
 
 class Peer(msgspec.Struct, frozen=True):
     """The conversation: a person, a group, a channel."""
 
-    kind: str
-    id: str
-    name: str | None = None
+    kind: Annotated[str, says("`user`, `group`, …")]
+    id: Annotated[str, says("The channel's own id")]
+    name: Annotated[str | None, says("For people")] = None
 
 
 class Thread(msgspec.Struct, frozen=True):
     """A thread within a conversation."""
 
-    id: str
-    topic: str | None = None
+    id: Annotated[str, says("The channel's own id")]
+    topic: Annotated[str | None, says("For people")] = None
 
 
 class Sender(msgspec.Struct, frozen=True):
     """Who wrote."""
 
-    id: str
-    name: str | None = None
+    id: Annotated[str, says("The channel's own id")]
+    name: Annotated[str | None, says("For people")] = None
 
 
 class ChannelAttachment(msgspec.Struct, frozen=True):
     """Something that came along; `url` may be a provider's key."""
 
-    kind: str
-    url: str
-    mime: str | None = None
-    size: int | None = None
-    name: str | None = None
+    kind: Annotated[str, says("`image`, `file`, …")]
+    url: Annotated[str, says("Where it is, or a provider's key")]
+    mime: Annotated[str | None, says("Its type")] = None
+    size: Annotated[int | None, says("Bytes")] = None
+    name: Annotated[str | None, says("For people")] = None
 
 
 class Location(msgspec.Struct, frozen=True):
     """A place."""
 
-    lat: float
-    lng: float
-    address: str | None = None
+    lat: Annotated[float, says("Degrees")]
+    lng: Annotated[float, says("Degrees")]
+    address: Annotated[str | None, says("For people")] = None
 
 
 class ChannelMessage(msgspec.Struct, frozen=True):
     """One inbound message. `channel` and `account_id` may come empty; the path and the header fill them."""
 
-    channel: str
-    account_id: str
-    peer: Peer
-    type: str
-    thread: Thread | None = None
-    message_id: str | None = None
-    sender: Sender | None = None
-    text: str | None = None
-    attachments: tuple[ChannelAttachment, ...] = ()
-    location: Location | None = None
-    ts: float | None = None
-    meta: Any = None
+    channel: Annotated[str, says("The channel; empty = the path's")]
+    account_id: Annotated[str, says("The account; empty = the one that is named, or the only one")]
+    peer: Annotated[Peer, says("The conversation")]
+    type: Annotated[str, says("`text`, `image`, …")]
+    thread: Annotated[Thread | None, says("Within the conversation")] = None
+    message_id: Annotated[str | None, says("A repeat within 120 s is taken once")] = None
+    sender: Annotated[Sender | None, says("Who wrote")] = None
+    text: Annotated[str | None, says("What was written")] = None
+    attachments: Annotated[tuple[ChannelAttachment, ...], says("What came along")] = ()
+    location: Annotated[Location | None, says("A place")] = None
+    ts: Annotated[float | None, says("Unix time, seconds")] = None
+    meta: Annotated[Any, says("Is kept, and means nothing here")] = None
 
     @property
     def question(self) -> str:
