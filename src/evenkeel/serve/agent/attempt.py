@@ -132,7 +132,8 @@ class Attempts:
         finally:
             mine.opened = opening.done() and not opening.cancelled() and opening.exception() is None
             if mine.opened and mine.cancelling:
-                await opening.result().close()
+                with suppress(EvenkeelError):
+                    await opening.result().close()
         return opening.result()
 
     def _asked(self, turn: Turn, history: History, user_round: int) -> Row:

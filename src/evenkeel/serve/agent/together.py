@@ -46,6 +46,8 @@ async def to_the_end(work: Awaitable[T]) -> T:
         except asyncio.CancelledError:
             interrupted = True
     if interrupted:
+        if not task.cancelled():
+            task.exception()  # looked at: whoever is cancelled hears of nothing else
         raise asyncio.CancelledError
     return task.result()
 
