@@ -324,7 +324,8 @@ class CompletionText(Struct):
     """The assistant's message."""
 
     role: Annotated[Literal["assistant"], says("Always `assistant`")]
-    content: Annotated[str | None, says("The text")]
+    content: Annotated[str, says("The text")]
+    refusal: Annotated[None, says("Always null")]
 
 
 class CompletionChoice(Struct):
