@@ -144,7 +144,7 @@ class LeanHttp(HttpToolsProtocol):
         """See httptools."""
         self._forget_head()
         super().on_headers_complete()
-        if self.parser is not None and self.scope["http_version"] in BEFORE_1_1:
+        if self.scope["http_version"] in BEFORE_1_1:
             self.cycle.__class__ = UnchunkedCycle
             self.cycle.waiting_for_100_continue = False  # such a client would take "100 Continue" for its answer
 
