@@ -136,7 +136,7 @@ class PostgresEvents:
         if last is not None and not is_open:
             last_id = await self._posted(db, session_id, head[0][0] if head else tasks[0].user_id, last)
         for payload in others:
-            # evenkeel: ignore[n-write-loop] what waits in the line of one session, which one user has put there: few
+            # evenkeel: ignore[n-plus-one] what waits in the line of one session, which one user has put there: few
             await self._posted(db, session_id, head[0][0] if head else tasks[0].user_id, payload)
         return CancelledSession(tuple(tasks), head[0][2] if is_open else None, last_id)
 
