@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.effects.linked import link_source, misread
+from pathlib import Path
+
+from tests.effects.linked import link_source, link_tree, misread
 
 DJANGO = """
 from django.db import models
@@ -71,6 +73,41 @@ def run():
 
 def test_a_manager_of_the_project_is_about_its_model() -> None:
     assert misread(OWN_MANAGER) == []
+
+
+COLUMNS = {
+    "app/zone.py": """
+class Zone:
+    name: str
+""",
+    "app/models.py": """
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from app.zone import Zone
+class Base(DeclarativeBase): ...
+class Site(Base):
+    __tablename__ = "sites"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    zone: Mapped[Zone]
+""",
+    "app/main.py": """
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+from app import models
+from app.models import Site
+def run(session: Session):
+    session.execute(select(models.Site.id))  #: db-read blocks of=Site
+    session.execute(select(models.Site.zone, models.Site.id))  #: db-read blocks of=Site
+    session.execute(select(Site.zone))  #: db-read blocks of=Site
+    session.execute(select(Site.id.label("key")))  #: db-read blocks of=Site
+""",
+}
+
+
+def test_columns_are_of_their_table_whatever_their_type(tmp_path: Path) -> None:
+    tree = link_tree(tmp_path, COLUMNS)
+    for line in COLUMNS["app/main.py"].splitlines():
+        if "#:" in line:
+            assert tree.details(line) == {"Site"}, line
 
 
 OWN_USER = """

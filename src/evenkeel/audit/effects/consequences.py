@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from evenkeel.audit.effects.callees import Described
 from evenkeel.audit.effects.catalogue import CallSpec
+from evenkeel.audit.effects.entities import is_entity
 from evenkeel.audit.effects.expressions import keyword
 from evenkeel.audit.effects.library import NO_CALL, made_effects
 from evenkeel.audit.effects.newness import sharpened
@@ -17,7 +18,7 @@ from evenkeel.audit.model.effects import Effect
 from evenkeel.audit.model.facts import Call, Function, Value
 from evenkeel.audit.model.sql import effects_of_sql, guessed
 
-COLUMN = re.compile(r"^\w+\((\w+)\.\w+")  # the first column of `select(User.id, User.name)`
+COLUMN = re.compile(r"^\w+\((\w+(?:\.\w+)+)")  # the first column of `select(models.User.id, models.User.name)`
 
 BUFFER = "io.StringIO"  # the catalogue's name for a file in memory, of text or bytes
 
@@ -171,15 +172,19 @@ class LibraryEffects:
 
     def _project_class(self, function_id: int, argument: Value, call: Call, named: str) -> str:
         """`select(User.id)` reads users, whatever the type of the column is."""
-        if named in self.symbols.classes or named.startswith("var:"):
+        if named.startswith("var:") or (named in self.symbols.classes and is_entity(self.resolver, named)):
             return named
         function = self.symbols.function(function_id)
         steps = self._queries.steps_of(function_id, function, argument, call.position)
         match = COLUMN.search(steps[0]) if steps else None
         if match is None:
-            return "" if "." in named else named
-        owner = self.resolver.name(function_id, match.group(1), call.position)
-        return owner.args[0].name if owner.name == "type" and owner.args else ""
+            return named if named in self.symbols.classes or "." not in named else ""
+        parts = match.group(1).split(".")
+        owners = (
+            self.resolver.chain(function_id, ".".join(parts[:length]), -1, call.position)
+            for length in range(1, len(parts))
+        )
+        return next((each.args[0].name for each in owners if each.name == "type" and each.args), "")
 
     def _entity(self, function_id: int, call: Call, spec: CallSpec, described: Described) -> str:
         wanted = spec.entity
