@@ -153,7 +153,8 @@ def _spread_fetches(functions: Sequence[Standing], summaries: Sequence[Summary],
             key = _key_of_caller(edge, fetch)
             entity = _bound_entity(fetch.entity, edge)
             if key and (entity, key[0]) not in tables[caller]:
-                found = Fetch(entity, key[0], edge.line, callee, fetch.identity, key[1:], fetch.partial, fetch.unique)
+                unique = fetch.unique and not _names_part(edge, fetch)
+                found = Fetch(entity, key[0], edge.line, callee, fetch.identity, key[1:], fetch.partial, unique)
                 tables[caller][entity, key[0]] = found
                 queue.append((caller, found, depth + 1))
     for function_id, table in tables.items():
@@ -170,6 +171,12 @@ def _key_of_caller(edge: Edge, fetch: Fetch) -> tuple[int, ...]:
             return ()
         key.update(dict.fromkeys(ours))
     return tuple(key)
+
+
+def _names_part(edge: Edge, fetch: Fetch) -> bool:
+    """Whether the caller itself says part of the key, `has_right(user, "admin")`: which one, another caller cannot tell."""
+    ours = {theirs for theirs, _ in edge.parameters}
+    return any(each not in ours for each in (fetch.parameter, *fetch.others))
 
 
 def _bound_entity(entity: str, edge: Edge) -> str:

@@ -70,3 +70,29 @@ def named(team_id: int, full: bool) -> str:
 
 def titled(team_id: int) -> str:
     return f"{named(team_id, True)}: {loaded(team_id).pk}"  # flagged
+
+
+class Right(models.Model):
+    team = models.ForeignKey(Team, on_delete=models.CASCADE)
+    key = models.CharField(max_length=80)
+
+
+def right_of(team: int, key: str) -> Right:
+    return Right.objects.get(team_id=team, key=key)
+
+
+def may_read(team: int) -> bool:
+    return right_of(team, "read").pk > 0
+
+
+def may_write(team: int) -> bool:
+    return right_of(team, "write").pk > 0
+
+
+def told(team: int) -> tuple[bool, bool]:
+    """Each asks for another right of the team."""
+    return may_read(team), may_write(team)
+
+
+def told_twice(team: int) -> tuple[bool, bool]:
+    return may_read(team), may_read(team)  # flagged
