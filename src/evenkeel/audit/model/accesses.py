@@ -92,11 +92,14 @@ def access(call: CallView, *, spawned: bool = False, shared: bool = False) -> Ac
     for kind in WRITES:
         found[kind] = [each for each in found.get(kind, ()) if each.path[-1] not in in_bulk]
     written, read = _written(found, inferred=inferred), _read(found)
-    return read if written is not None and read is not None and _is_aside(written, read) else written or read
+    return read if written is not None and read is not None and _is_aside(call, written, read) else written or read
 
 
-def _is_aside(written: Access, read: Access) -> bool:
-    """A write deep below a callee that reads right away (a default row made when missing) is not what the call does."""
+def _is_aside(call: CallView, written: Access, read: Access) -> bool:
+    """A write deep below a callee that reads right away (a default row made when missing) is not what the call does, and
+    neither is one to a table that nothing names (a temporary one) below a callee that is named after reading."""
+    if not written.entity and not written.reach.direct and READS.match(call.name):
+        return True
     return len(written.reach.path) > FAR and len(read.reach.path) < len(written.reach.path) - 1
 
 

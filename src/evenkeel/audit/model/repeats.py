@@ -15,6 +15,7 @@ from evenkeel.audit.model.loop_data import bound_call, flows_from_receiver, flow
 from evenkeel.audit.model.loops import Repetition, leaves_after, loop_kind, loops_of, per_element
 from evenkeel.audit.model.seldom import kept_by_hand, runs_seldom
 from evenkeel.audit.model.sql import is_sql, table_hole
+from evenkeel.audit.model.standing_alone import stands_alone
 from evenkeel.audit.model.view import CallView, FunctionView
 
 EVERY_SO_MANY = re.compile(r"%|\blen\(|>=|batch|chunk|count|size", re.IGNORECASE)
@@ -81,6 +82,7 @@ def repeated_accesses(function: FunctionView) -> Iterator[Repeated]:
             or _asks_a_batch(call, repetition)
             or _names_the_table(call, repetition)
             or runs_seldom(call, repetition.loop, repetition.block.targets)
+            or _is_one_of_many_workers(call, repetition)
         ):
             continue
         shared = not flows_from_receiver(call, repetition.names)
@@ -97,6 +99,12 @@ def _asks_a_batch(call: CallView, repetition: Repetition) -> bool:
     """Whether what the loop gives are queries themselves, each for many rows: one statement for each is how to batch."""
     holder = call.fact.callee.removeprefix("<iterate> ") if call.link.implicit == "iterate" else call.holder
     return holder in repetition.block.targets and call.function.role_of(call.link.receiver) == "query"
+
+
+def _is_one_of_many_workers(call: CallView, repetition: Repetition) -> bool:
+    """Whether the loop starts as many threads or tasks as somebody asked for: `Thread(target=work) for _ in range(count)`."""
+    subject = repetition.subject
+    return call.link.mode == "spawn" and subject.startswith("range(") and "len(" not in subject
 
 
 def _names_the_table(call: CallView, repetition: Repetition) -> bool:
@@ -132,6 +140,9 @@ def _open_question(each: Repeated) -> str:
         return f"whether `{call.name}` has to run for each element by itself: it also reaches outside the process"
     if each.access.kind == "read" and any(reach.looped for reach in call.reaches("db-write", "commit", "db-flush")):
         return f"whether `{call.name}` is one unit of work for each element: it has loops of writes of its own"
+    written = each.access.kind in WRITTEN and not each.access.reach.direct
+    if written and stands_alone(call, each.repetition.loop):
+        return f"whether each element is meant to succeed or fail by itself: `{call.name}` commits, and no failure ends the loop"
     if _is_strategy(call, each.repetition.names):
         return f"how many elements `{each.repetition.subject}` has: they look like parts of the program, not like data"
     if call.has("db-read") and not each.access.reach.effect.certain and call.fact.discarded:
