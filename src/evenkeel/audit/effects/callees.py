@@ -10,7 +10,7 @@ from itertools import islice
 
 from evenkeel.audit.effects.latest import answers
 from evenkeel.audit.effects.resolve import Resolver
-from evenkeel.audit.effects.types import UNKNOWN, Type
+from evenkeel.audit.effects.types import SUPER, UNKNOWN, Type
 from evenkeel.audit.model.facts import Call
 from evenkeel.audit.model.index import CallMode
 
@@ -101,7 +101,8 @@ class Callees:
         elif kind == "def":
             found.receiver = callee.args[0] if callee.args else UNKNOWN
             found.targets.append(int(rest))
-            found.targets.extend(self._overriding(int(rest), found.receiver))
+            if callee.args[1:] != (SUPER,):
+                found.targets.extend(self._overriding(int(rest), found.receiver))
         elif kind in {"lib", "bound"}:
             self._describe_library(rest, callee.args, found)
         elif callee.name == "union":
@@ -135,7 +136,7 @@ class Callees:
     def _overriding(self, function_id: int, receiver: Type) -> tuple[int, ...]:
         """Overriding methods that a call through a base type may reach; none where too many to say anything of a call."""
         candidates = self._overrides.get(function_id, ())
-        if not candidates or receiver.name == "super":
+        if not candidates:
             return ()
         key = (function_id, receiver)
         known = self._dispatch.get(key)

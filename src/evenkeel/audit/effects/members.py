@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING
 from evenkeel.audit.effects.latest import answers
 from evenkeel.audit.effects.scopes import Binding
 from evenkeel.audit.effects.symbols import ClassSymbol
-from evenkeel.audit.effects.types import MANAGER, NONE, UNKNOWN, Type, class_object, element_of, first_known, value_of
+from evenkeel.audit.effects.types import (
+    MANAGER,
+    NONE,
+    SUPER,
+    UNKNOWN,
+    Type,
+    class_object,
+    element_of,
+    first_known,
+    value_of,
+)
 from evenkeel.audit.model.facts import END
 
 if TYPE_CHECKING:
@@ -57,7 +67,9 @@ class Members:
         if holder.name == "type":
             return self._class_member(holder.args[0], attribute) if holder.args else UNKNOWN
         if holder.name == "super":
-            return self.found_in(self._resolver.lineage(holder.args[0])[1:], holder.args[0], attribute)
+            found = self.found_in(self._resolver.lineage(holder.args[0])[1:], holder.args[0], attribute)
+            is_method = found.name.startswith("def:") and len(found.args) == 1
+            return Type(found.name, (*found.args, SUPER)) if is_method else found
         if kind == "def":
             return self._decorated_member(int(rest), attribute)
         if kind in {"bound", "var", ""}:

@@ -93,7 +93,7 @@ class Sketches:
 
         `User.find(1)`, where `find` is a method of a base class of all models, is about users."""
         receiver = described.receiver
-        if not described.targets or receiver.name in {"", "super"}:
+        if not described.targets or not receiver.name:
             return ()
         of = receiver.args[0] if receiver.name == "type" else receiver
         owner = self._resolver.owner(described.targets[0])

@@ -8,7 +8,7 @@ One small domain for everything a name can stand for:
 | `type`              | a class object; `args[0]` is the class                            |
 | `module:app.db`     | a project module                                                  |
 | `lib:httpx.get`     | something a library exports, not yet called                       |
-| `def:17`            | project function number 17; `args[0]` the receiver it is bound to |
+| `def:17`            | project function number 17; `args[0]` the receiver it is bound to, then `SUPER` if `super()` gave it |
 | `bound:a.B.c`       | method `c` of library type `a.B`; `args[0]` the receiver          |
 | `union`             | one of `args`                                                     |
 | `var:T`             | a type variable that nothing has bound                            |
@@ -37,6 +37,7 @@ UNKNOWN = Type("")
 PENDING = Type("")  # UNKNOWN for now: what stands for an answer while it is looked for
 MANAGER = "contextlib._GeneratorContextManager"  # what a `@contextmanager` function gives; args[0] is what it yields
 NONE = Type("None")
+SUPER = Type("super")  # a method that `super()` gave is that of a base class: none that overrides it is meant
 LITERALS = {
     "string": Type("str"),
     "bytes": Type("bytes"),
