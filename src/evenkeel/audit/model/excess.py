@@ -184,6 +184,8 @@ def _is_narrow(load: CallView) -> bool:
 
 
 def _computed(function: FunctionView, block: Block, load: CallView, *, whole: bool) -> Iterator[Excess]:
+    if _is_relation(load) and managed_loading(load) == "eager":
+        return  # loaded along for all at once: asked in SQL, it would be one query more for each
     outer = _consumer(function, block)
     condition = condition_of(function.fact, block)
     if condition and _asks_element_alone(condition, block.targets[0]) and not _is_filled(load, condition):
@@ -191,7 +193,7 @@ def _computed(function: FunctionView, block: Block, load: CallView, *, whole: bo
         yield Excess("filter", load, block.line, block.end_line, what, True, False, _is_given(load))
     elif whole and outer in AGGREGATES and element_attributes(function.fact, block):
         what = f"every `{_entity(load)}` row is loaded for `{outer}(...)` in Python"
-        yield Excess("aggregate", load, block.line, block.end_line, what, True, False)
+        yield Excess("aggregate", load, block.line, block.end_line, what, True, False, _is_given(load))
 
 
 def _is_given(load: CallView) -> bool:
