@@ -35,6 +35,7 @@ STARTS = re.compile(
 WHOLE = frozenset({"all", "count", "exists", "iterator"})  # what a prefetched relation answers without a query
 SELECTED = re.compile(r"\b[A-Z]\w*")  # the models whose columns a step names
 SELECTS_ALONG = "peewee."
+LISTS = frozenset({"list", "tuple", "set", "sorted"})
 NARROWED = re.compile(r"^(values|values_list|with_only_columns|with_entities|scalars_only)\(")
 
 
@@ -155,7 +156,12 @@ def _made_by(function: FunctionView, value: Value, position: int) -> Block | Non
 
 def _querying(function: FunctionView, call: CallView, depth: int) -> CallView | None:
     """The call itself or one of its receivers, if it runs a query or calls something that does; else its argument's."""
-    current: CallView | None = call
+    inner = (
+        _origin_of_value(function, call.fact.arguments[0].value, call.fact.position, depth + 1)
+        if _lists(call)
+        else None
+    )
+    current: CallView | None = inner or call
     while current is not None:
         if current.has("db-read") or (current.targets and current.reaches("db-read")) or _is_query(current):
             return current
@@ -169,6 +175,11 @@ def _querying(function: FunctionView, call: CallView, depth: int) -> CallView | 
             return _origin_of_value(function, first, current.fact.position, depth + 1)
         current = current.receiver
     return None
+
+
+def _lists(call: CallView) -> bool:
+    """Whether it makes a collection of what it is given: the query is inside, `list(Book.objects.filter(...))`."""
+    return call.fact.callee in LISTS and len(call.fact.arguments) > 0
 
 
 def _is_query(call: CallView) -> bool:
