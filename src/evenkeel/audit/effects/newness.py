@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from evenkeel.audit.effects.types import UNKNOWN
 from evenkeel.audit.model.effects import Effect, EffectKind
-from evenkeel.audit.model.facts import Call, Value
+from evenkeel.audit.model.facts import Assignment, Call, Value
 
 if TYPE_CHECKING:
     from evenkeel.audit.effects.resolve import Resolver
 
+KEYS = ("pk", "id")
 MAX_STEPS = 4  # from name to name
 
 
@@ -37,7 +38,9 @@ def sharpened(
         return [_as(pending, "db-pending-insert")]
     if write is not None and not found.keys() & {"db-insert", "db-update", "db-bulk"} and call.callee.count("."):
         holder = Value("name", call.callee.rpartition(".")[0], call.receiver)
-        if is_new(resolver, function_id, holder, call.position):
+        if is_new(resolver, function_id, holder, call.position) or _is_copied(
+            resolver, function_id, holder, call.position
+        ):
             return [_as(write, "db-insert")]
         if is_local(resolver, function_id, holder.text):
             return [_as(write, "db-update")]
@@ -69,6 +72,15 @@ def _constructs(resolver: Resolver, function_id: int, index: int) -> bool:
     on_class = callee.name.startswith("bound:") and receiver.name == "type"
     spec = resolver.library.call(callee.name.partition(":")[2])
     return on_class and not spec.effects and spec.statement < 0 and not spec.entity
+
+
+def _is_copied(resolver: Resolver, function_id: int, holder: Value, position: int) -> bool:
+    """Whether a loaded row was made into a new one: `row.pk = None`, and it is inserted when it is saved."""
+    scope = resolver.scope(function_id)
+    bound = [each.position for each in scope.get(holder.text, ()) if each.position < position]
+    keys = (each for key in KEYS for each in scope.get(f"{holder.text}.{key}", ()))
+    emptied = (each for each in keys if max(bound, default=-1) < each.position < position)
+    return any(isinstance(each.payload, Assignment) and each.payload.value.text == "None" for each in emptied)
 
 
 def is_local(resolver: Resolver, function_id: int, name: str) -> bool:

@@ -14,8 +14,8 @@ from evenkeel.audit.model.finding import Step
 from evenkeel.audit.model.flow import ancestors
 from evenkeel.audit.model.loads import Load, holder_of, rebound_between, runs_before, same_entity
 from evenkeel.audit.model.loop_data import bound_call
+from evenkeel.audit.model.new_rows import constructs
 from evenkeel.audit.model.regions import opens_transaction
-from evenkeel.audit.model.repeats import constructs
 from evenkeel.audit.model.singles import IDENTITY, is_partial, snake
 from evenkeel.audit.model.view import CallView, FunctionView
 

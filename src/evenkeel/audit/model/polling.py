@@ -11,7 +11,7 @@ from evenkeel.audit.model.facts import Block
 from evenkeel.audit.model.flow import ancestors
 from evenkeel.audit.model.loop_data import flows_into, inside, loop_data, touches
 from evenkeel.audit.model.loops import succeeds_once
-from evenkeel.audit.model.repeats import NEAR
+from evenkeel.audit.model.on_purpose import NEAR
 from evenkeel.audit.model.uses import places_of
 from evenkeel.audit.model.view import CallView, FunctionView, Reach
 

@@ -9,17 +9,18 @@ from typing import NamedTuple
 from evenkeel.audit.model.accesses import KINDS, Access, access
 from evenkeel.audit.model.answers import once_a_function
 from evenkeel.audit.model.embedded import is_in_process
-from evenkeel.audit.model.facts import Block, Value
+from evenkeel.audit.model.facts import Block
 from evenkeel.audit.model.finding import Finding
-from evenkeel.audit.model.loop_data import bound_call, flows_from_receiver, flows_into, inside, loop_data, touches
+from evenkeel.audit.model.loop_data import flows_from_receiver, flows_into, inside, loop_data, touches
 from evenkeel.audit.model.loops import Repetition, leaves_after, loop_kind, loops_of, per_element
+from evenkeel.audit.model.new_rows import hands_over_new, saves_new
+from evenkeel.audit.model.on_purpose import NEAR, own_unit, told_outside
 from evenkeel.audit.model.seldom import kept_by_hand, runs_seldom
 from evenkeel.audit.model.sql import is_sql, table_hole
 from evenkeel.audit.model.standing_alone import stands_alone
 from evenkeel.audit.model.view import CallView, FunctionView
 
 EVERY_SO_MANY = re.compile(r"%|\blen\(|>=|batch|chunk|count|size", re.IGNORECASE)
-NEAR = frozenset({"redis", "cache", "memcached"})  # network that is no reason to do one element after another
 MANY_AT_ONCE = re.compile(
     r"\bin_\(\s*|__in\s*=\s*|\bANY\s*\(\s*|\bunnest\s*\(\s*|\bany_\(\s*|\bIN\s*\(\s*|\$in\b[^a-z]*|overlap\(\s*",
     re.IGNORECASE,
@@ -42,8 +43,8 @@ class Repeated(NamedTuple):
 
     @property
     def makes_new(self) -> bool:
-        """Whether an object that is made here is handed over to be written: `repository.save(User(...))`."""
-        return any(_is_new(self.call, each.value) for each in self.call.fact.arguments)
+        """Whether a row that is made here is saved, or handed over to be: `repository.save(User(...))`."""
+        return hands_over_new(self.call) or (self.access.kind == "save" and saves_new(self.call))
 
     @property
     def open_question(self) -> str:
@@ -114,28 +115,14 @@ def _names_the_table(call: CallView, repetition: Repetition) -> bool:
     return value is not None and 0 <= hole < len(value.names) and touches((value.names[hole],), repetition.names)
 
 
-def _is_new(call: CallView, value: Value) -> bool:
-    made = call.function.call(value.call) if value.kind == "call" else None
-    if value.kind == "name":
-        made = bound_call(call.function, value.text, call.fact.position)
-    return made is not None and constructs(made)
-
-
-def constructs(call: CallView) -> bool:
-    """Whether a call makes an instance of the class it names, under that or an imported name."""
-    made = call.link.result.partition("[")[0].rpartition(".")[2]
-    if not made or call.name == made:
-        return bool(made)
-    imports = (each for each in call.function.module.outline.imports if each.name == call.fact.callee)
-    return any(each.target.rpartition(".")[2] == made for each in imports)
-
-
 def _open_question(each: Repeated) -> str:
     call = each.call
     if each.access.kind == "read" and (kept := kept_by_hand(call, each.repetition.loop)):
         return f"how many different ones there are: `{kept}` keeps each that was asked for"
     if each.access.kind in {"update", "delete", "save"} and (told := told_outside(call, each.repetition.loop)):
         return f"whether each element is recorded for itself on purpose: `{told}` reaches outside the process each time"
+    if each.access.kind in WRITTEN and (unit := own_unit(call, each.repetition.loop)):
+        return unit
     if not each.access.reach.direct and any(r.effect.detail not in NEAR for r in call.reaches("network", "subprocess")):
         return f"whether `{call.name}` has to run for each element by itself: it also reaches outside the process"
     if each.access.kind == "read" and any(reach.looped for reach in call.reaches("db-write", "commit", "db-flush")):
@@ -197,23 +184,9 @@ class Unit(NamedTuple):
     @property
     def open_question(self) -> str:
         """The fact that would settle whether the loop is at fault; "" when nothing is open."""
-        told = told_outside(self.commit, self.loop)
-        return f"whether each element needs a commit of its own: `{told}` reaches outside the process" if told else ""
-
-
-def told_outside(call: CallView, loop: int) -> str:
-    """The name of another call in the loop that reaches outside the process for each element: mail, HTTP, a program.
-
-    What goes out after the write counts only where the loop sends it itself: an event that some callee publishes about
-    the change is no reason to write one by one."""
-    function = call.function
-    for other in function.calls_reaching("network", "subprocess"):
-        if other is not call and inside(function.fact, other.fact.block, loop):
-            after = other.fact.position > call.fact.position
-            reached = other.reaches("network", "subprocess", spawned=True)
-            if any(each.effect.detail not in NEAR and (each.direct or not after) for each in reached):
-                return other.name
-    return ""
+        if told := told_outside(self.commit, self.loop):
+            return f"whether each element needs a commit of its own: `{told}` reaches outside the process"
+        return own_unit(self.change or self.commit, self.loop)
 
 
 @once_a_function

@@ -161,10 +161,11 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
 
 
 def _findings(function: FunctionView, observed: Mapping[str, Trigger]) -> Iterator[Finding]:
+    loops: set[int] = set()  # several commits in one loop are one fault, and so are a write and its commit
     for each in repeated_accesses(function):
         if each.access.kind in KINDS and not each.makes_new and not is_observed(each.call, observed):
+            loops.add(each.repetition.loop)
             yield _repeated(function, each)
-    loops: set[int] = set()  # several commits in one loop are one fault
     for unit in units_of_work(function):
         if unit.kind != "insert" and unit.loop not in loops:
             loops.add(unit.loop)

@@ -90,8 +90,8 @@ from collections.abc import Iterator
 from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.effects import EffectKind
 from evenkeel.audit.model.finding import Finding, Severity
+from evenkeel.audit.model.on_purpose import NEAR
 from evenkeel.audit.model.regions import WRITES, regions
-from evenkeel.audit.model.repeats import NEAR
 from evenkeel.audit.model.rule import Rule
 from evenkeel.audit.model.singles import snake
 from evenkeel.audit.model.units import CommittedUnit, committed_units, is_derived
