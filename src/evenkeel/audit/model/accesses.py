@@ -79,10 +79,13 @@ def short_entity(detail: str) -> str:
 def access(call: CallView, *, spawned: bool = False, shared: bool = False) -> Access | None:
     """What the loop around a call would multiply; None when the call leaves the database alone.
 
-    `shared`: every pass calls the same object, so that what it keeps on itself costs once."""
+    `shared`: every pass calls the same object, so that what it keeps on itself costs once. What a row keeps on itself and
+    stores (`if self.started is None: self.started = ...; self.save()`) costs once in the row's life."""
     found: dict[str, list[Reach]] = {}
-    for reach in call.reaches(*KINDS, spawned=spawned):
-        if not (reach.looped or reach.effect.detail == SCHEMA or (shared and reach.kept)):
+    reaches = call.reaches(*KINDS, spawned=spawned)
+    stored = any(each.kept and each.effect.kind in WRITES for each in reaches)
+    for reach in reaches:
+        if not (reach.looped or reach.effect.detail == SCHEMA or (reach.kept and (shared or stored))):
             found.setdefault(reach.effect.kind, []).append(reach)
     if not found:
         return None

@@ -192,12 +192,21 @@ def _loading(relation: str, origin: CallView | None, target: str = "", depth: in
         return "unknown"
     if _is_asynchronous(origin):
         return "eager"
+    if _is_shown(origin):
+        return "unknown"
     if origin.targets:
         return _loading_of_callee(relation, origin, target, depth)
     steps = origin.query or chain_steps(origin)
     if not steps or not STARTS.match(steps[0]):
         return "unknown"
     return _selected(steps, target) if _selects_along(origin) else loads(steps, relation)
+
+
+def _is_shown(origin: CallView) -> bool:
+    """Whether it reads a relation of an object that a framework serialises, one of a list whose query stands in a view."""
+    function = origin.function
+    given = function.info.parameters[:1] if function.info.per_element else ()
+    return "Manager[" in origin.link.receiver and origin.fact.callee.partition(".")[0] in given
 
 
 def _selects_along(origin: CallView) -> bool:
@@ -250,6 +259,9 @@ def managed_loading(call: CallView, end: Step | None = None) -> Loading | None:
     So may a function that is given an element from elsewhere, when what it reads (at `end`) is a whole relation."""
     if end is not None and call.targets and _is_given(call) and reads_relation(call, end):
         return "unknown"
+    listed = call.function.call(call.fact.arguments[0].value.call) if _lists(call) else None
+    if listed is not None and listed.name in WHOLE:  # `sorted(author.book_set.all())`
+        return managed_loading(listed)
     chain = next(iter(IDENTIFIER.findall(call.fact.callee.partition("> ")[2] or call.fact.callee)), "")
     root, *rest = chain.split(".")
     if not rest or call.fact.callee.startswith("<call>"):
