@@ -24,6 +24,7 @@ ON_PURPOSE = re.compile(
 )
 LOCKING = re.compile(r"^(with_for_update|select_for_update)\(|populate_existing|\bFOR (UPDATE|SHARE)\b", re.IGNORECASE)
 CHANGES: tuple[EffectKind, ...] = ("db-write", "db-pending", "db-flush", "db-refresh", "commit", "rollback")
+BEFORE_SAVING = re.compile(r"(?:\b|_)(?:pre_save|pre_update|before_(?:save|update|flush|commit))(?:\b|_)")
 FORGETS = frozenset(
     {"expire", "expire_all", "refresh", "refresh_from_db", "arefresh_from_db", "expunge", "expunge_all"}
 )
@@ -176,6 +177,8 @@ def _entity_at_hand(load: Load) -> Held | None:
     """A variable that is an entity of the kind that is loaded by its id: `load(user.id)` with a `User` in `user`."""
     function = load.call.function
     roots = {each.partition(".")[0] for each in load.key if "." in each}
+    if _runs_before_saving(function):
+        return None  # the row as it is stored is what the object at hand is compared with
     for root in sorted(roots) if load.unique else ():
         type_ = function.types.get(root, "")
         if not load.entity or type_ != load.entity or function.module.entity(type_) is None:
@@ -185,6 +188,12 @@ def _entity_at_hand(load: Load) -> Held | None:
             why = f"`{root}` is that {short_entity(load.entity)} already"
             return Held(why, None, True, load.partial, question)
     return None
+
+
+def _runs_before_saving(function: FunctionView) -> bool:
+    """Whether a framework calls it with an object that is about to be saved: `@receiver(pre_save, sender=Image)`."""
+    given = (each.value.text for decorator in function.fact.decorators for each in decorator.arguments)
+    return any(BEFORE_SAVING.search(each) for each in (*given, function.fact.name))
 
 
 def _is_loop_target(function: FunctionView, name: str) -> bool:

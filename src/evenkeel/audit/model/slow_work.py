@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from evenkeel.audit.model.answers import once_a_function
 from evenkeel.audit.model.effects import EffectKind
@@ -25,6 +25,7 @@ SLOW: tuple[EffectKind, ...] = ("network", "sleep", "subprocess", "file")
 # A round trip in the same data centre, as short as the database's own; a question that the kernel's cache answers.
 QUICK = frozenset({"redis", "memcache", "cache", "directory", "look-up", "entry"})
 BROKER = "broker"  # of a task queue
+PUT_OFF = frozenset({"countdown", "eta", "delay", "_defer_by", "_defer_until", "schedule", "run_at"})
 NOTHING = re.compile(r"^not [\w.]+$|^[\w.]+ is None$")
 AFTER_COMMIT = (
     "Queue the task after the commit (`transaction.on_commit`, an outbox): a worker that is quicker does not find what it "
@@ -37,12 +38,15 @@ WORDS = {"network": "a network call", "sleep": "a sleep", "subprocess": "a subpr
 
 @dataclass(frozen=True, slots=True)
 class SlowWork:
-    """One slow call while a transaction is open. `opener` opened it (the call itself: it was open around all)."""
+    """One slow call while a transaction is open. `opener` opened it (the call itself: it was open around all).
+
+    Tasks that one function queues in one transaction are one fault: one commit before them mends all."""
 
     call: CallView
     region: Region
     opener: CallView
     reach: Reach
+    others: int = 0  # tasks that the same function queues in the same transaction afterwards
 
     @property
     def what(self) -> str:
@@ -112,7 +116,19 @@ class SlowWork:
 
 @once_a_function
 def slow_work(function: FunctionView) -> Iterator[SlowWork]:
-    """Every slow call of a function that a transaction is open around, each once."""
+    """Every slow call of a function that a transaction is open around, each once; of tasks that are queued the first."""
+    queued: dict[tuple[Region, bool, Confidence], list[SlowWork]] = {}
+    found = list(_each_slow(function))
+    for each in found:
+        if each.is_handed_over:
+            queued.setdefault((each.region, each.repeated, each.confidence), []).append(each)
+    for each in found:
+        alike = queued[each.region, each.repeated, each.confidence] if each.is_handed_over else [each]
+        if each is alike[0]:
+            yield replace(each, others=len(alike) - 1)
+
+
+def _each_slow(function: FunctionView) -> Iterator[SlowWork]:
     held = regions(function) if may_hold(function) else ()
     slow = function.calls_reaching(*SLOW) if held else ()
     seen: set[tuple[int, str]] = set()
@@ -137,8 +153,16 @@ def _judge(function: FunctionView, call: CallView, held: tuple[Region, ...]) -> 
         opener = opened_by(region, function, call)
         if opener is not None and not (region.kind != "transaction" and _refuses(function, call, opener)):
             work = SlowWork(call, region, opener, reach)
+            if work.is_handed_over and _is_put_off(call):
+                return None
             return work if not work.is_handed_over or region.kind == "transaction" or work.has_written() else None
     return None
+
+
+def _is_put_off(call: CallView) -> bool:
+    """Whether the task is queued for later on purpose, `apply_async(countdown=5)`: the commit comes first."""
+    given = (each for each in call.fact.arguments if each.keyword in PUT_OFF)
+    return any(each.value.text not in {"0", "None"} for each in given)
 
 
 def _refuses(function: FunctionView, call: CallView, opener: CallView) -> bool:

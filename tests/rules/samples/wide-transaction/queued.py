@@ -69,3 +69,29 @@ def write_deep(text: str) -> None:
     with transaction.atomic():
         mail = Mail.objects.create(text=text)
         Queue().put(mail.pk)
+
+
+@app.task
+def count(mail_id: int) -> None: ...
+
+
+def write_and_count(text: str) -> None:
+    """Several tasks in one transaction are one fault: the first is reported, and how many follow."""
+    with transaction.atomic():
+        mail = Mail.objects.create(text=text)
+        send.delay(mail.pk)  # flagged
+        if text:
+            count.delay(mail.pk)
+    with transaction.atomic():
+        mail.save()
+        count.delay(mail.pk)  # flagged
+
+
+def write_for_later(text: str) -> None:
+    """What runs in some seconds finds what is committed by then."""
+    with transaction.atomic():
+        mail = Mail.objects.create(text=text)
+        send.apply_async(countdown=5, args=[mail.pk])
+    with transaction.atomic():
+        mail.save()
+        send.apply_async(countdown=0, args=[mail.pk])  # flagged

@@ -110,10 +110,16 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
 def _finding(work: SlowWork) -> Finding:
     return work.call.finding(
         work.severity,
-        f"`{work.call.written}` makes {work.what} while {work.since} is open; its connection and locks wait with it",
+        f"{_said(work)} while {work.since} is open; its connection and locks wait with it",
         AFTER_COMMIT if work.is_handed_over else INSTEAD,
         effort="M",
         confidence=work.confidence,
         path=work.reach.path,
         settled_by=work.question,
     )
+
+
+def _said(work: SlowWork) -> str:
+    if work.others:
+        return f"`{work.call.written}`, and {work.others} more after it, make {work.what}"
+    return f"`{work.call.written}` makes {work.what}"
