@@ -15,11 +15,6 @@ if TYPE_CHECKING:
 MAX_DEPTH = 24  # of nested questions; deeper code is not understood, and not worth more time
 
 
-def _is_declared(binding: Binding) -> bool:
-    """Whether a binding says of which type the name is: `user: User` before `for user in ...`."""
-    return isinstance(binding.payload, Assignment | Parameter) and bool(binding.payload.annotation)
-
-
 def _is_bound_by_decorator(function: Function) -> bool:
     """`@app.task(bind=True)`: the first parameter is what the decorator makes of the function."""
     return any(a.keyword == "bind" and a.value.text == "True" for d in function.decorators for a in d.arguments)
@@ -39,9 +34,9 @@ class Bindings:
         latest = earlier[-1]
         is_loop = latest.kind == "loop" and isinstance(latest.payload, Block) and latest.payload.kind == "for"
         for binding in reversed(earlier[-4:]):
-            if is_loop and binding is not latest and not _is_declared(binding):
-                continue  # another value that had the name before
             found = self.guarded(function_id, binding)
+            if is_loop and binding is not latest and self._resolver.library.type_spec(found.name).role == "query":
+                continue  # had the name before; a loop over many queries is rare
             if found.name and found != NONE:
                 return found
         return UNKNOWN

@@ -46,9 +46,9 @@ def _properties(resolver: Resolver) -> frozenset[str]:
     return frozenset(found)
 
 
-def implied_call(text: str, line: int, position: int, block: int) -> Call:
-    """A call that the language makes without writing it."""
-    return Call(text, -1, line, line, 0, position, block)
+def implied_call(text: str, line: int, position: int, block: int, receiver: int = -1) -> Call:
+    """A call that the language makes without writing it. `receiver`: the call whose result it is made on, else -1."""
+    return Call(text, receiver, line, line, 0, position, block)
 
 
 def reads(linker: Linker, function_id: int, function: Function) -> list[Implicit]:
@@ -76,7 +76,7 @@ def _along(linker: Linker, function_id: int, chain: str, receiver: int, at: tupl
     holder = linker.resolver.chain(function_id, root, receiver, at[1])
     for number, link in linker.reads_along(holder, rest) if holder.name else ():
         read = ".".join(chain.split(".")[: number + 1])
-        yield implied_call(f"<read> {read}", at[0], at[1], at[2]), link
+        yield implied_call(f"<read> {read}", *at, receiver), link
 
 
 def reads_along(linker: Linker, holder: Type, chain: str) -> Iterator[tuple[int, Link]]:

@@ -27,6 +27,7 @@ def is_emptied(call: CallView, name: str) -> bool:
     keys = {f"{name}.{key}" for key in KEYS}
     given = [each for each in call.function.fact.assignments if each.position < call.fact.position]
     last = max((each.position for each in given if name in each.targets), default=-1)
+    last = max(last, _bound_by_loop(call, name))
     return any(
         each.value.text == "None" and each.position > last and not keys.isdisjoint(each.targets) for each in given
     )
@@ -36,7 +37,15 @@ def _is_new(call: CallView, value: Value) -> bool:
     made = call.function.call(value.call) if value.kind == "call" else None
     if value.kind == "name":
         made = bound_call(call.function, value.text, call.fact.position)
+        if made is not None and made.fact.position < _bound_by_loop(call, value.text):
+            return False
     return made is not None and constructs(made)
+
+
+def _bound_by_loop(call: CallView, name: str) -> int:
+    """Where the last loop before a call begins that gives the name to its elements; -1 when none does."""
+    blocks = (each for each in call.function.fact.blocks if each.kind == "for" and name in each.targets)
+    return max((each.start for each in blocks if each.start < call.fact.position), default=-1)
 
 
 def constructs(call: CallView) -> bool:

@@ -35,3 +35,12 @@ def move(plan: Plan, other: Plan) -> None:
         link.plan = other
         link.save()  # flagged
         link.id = None
+
+
+def finish(plan: Plan, names: list[str]) -> None:
+    made = {}
+    for name in names:
+        day = Day(plan=plan)
+        made[name] = day
+    for _name, day in made.items():
+        day.save()  # flagged

@@ -163,8 +163,10 @@ from evenkeel.audit.model.lazy_loads import LazyLoad, lazy_loads, managed_loadin
 from evenkeel.audit.model.loop_data import flows_into
 from evenkeel.audit.model.loops import Repetition, per_element, per_look_up
 from evenkeel.audit.model.masks import APPLIED, LAZY, LAZY_READ
+from evenkeel.audit.model.own_relations import open_relation
 from evenkeel.audit.model.repeats import Repeated, distinct_lines, loop_text, repeated_accesses, units_of_work
 from evenkeel.audit.model.rule import Rule
+from evenkeel.audit.model.serialised import LOADED, SHOWS, open_fields
 from evenkeel.audit.model.view import CallView, FunctionView, ModuleView
 
 RULE = Rule(
@@ -175,7 +177,6 @@ RULE = Rule(
 )
 KINDS = frozenset({"read", "refresh", "find-or-insert"})
 BESIDE_LOOPS = APPLIED | LAZY  # what needs no loop that is written
-PREFETCHED = "whether the query that gives the elements loads along what is read here"
 ONCE = "Load them all before the loop with one query ({how}) and look each one up in a dict."
 REFRESHED = (
     "Drop the refresh (keys are set by the flush, `expire_on_commit=False` keeps the rest loaded), or read all rows "
@@ -205,6 +206,7 @@ def _serialised(function: FunctionView) -> Iterator[Finding]:
         if call.loops or not reads or not flows_into(call, element):
             continue
         whole = managed_loading(call) is not None or (bool(call.targets) and reads_relation(call, reads[0].path[-1]))
+        whole = whole or call.library == SHOWS  # another serialiser's fields
         yield call.finding(
             severity(function),
             f"`{call.written}` queries `{short_entity(reads[0].effect.detail) or 'a row'}` in "
@@ -212,7 +214,7 @@ def _serialised(function: FunctionView) -> Iterator[Finding]:
             "Compute it for all objects in the view's queryset: `annotate`, `select_related` or `prefetch_related`.",
             confidence="needs-context" if whole or call.library == LAZY_READ else "likely",
             path=reads[0].path,
-            settled_by=PREFETCHED if whole else "",
+            settled_by=LOADED if whole else "",
         )
 
 
@@ -225,7 +227,8 @@ def _findings(function: FunctionView) -> Iterator[Finding]:
             continue
         loading = managed_loading(each.call, each.access.reach.path[-1])
         if loading != "eager":
-            yield _query(function, each, "" if loading != "unknown" else PREFETCHED)
+            open_ones = open_fields(each.call) or open_relation(each.call, each.access.reach.path)
+            yield _query(function, each, LOADED if loading == "unknown" else open_ones)
     yield from (_same(function, each) for each in repeated_questions(function))
     loaded: set[tuple[int, str]] = set()  # what a pass has loaded stays loaded
     yield from _applied(function)
@@ -251,7 +254,7 @@ def _applied(function: FunctionView) -> Iterator[Finding]:
                 ),
                 confidence="needs-context" if whole else "likely",
                 path=(each.call.step, *each.access.reach.path),
-                settled_by=PREFETCHED if whole else "",
+                settled_by=LOADED if whole else "",
             )
     for load in applied_loads(function):
         read = load.inner or load.read

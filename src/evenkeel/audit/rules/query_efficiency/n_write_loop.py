@@ -161,13 +161,17 @@ def check(module: ModuleView, context: ContextStore) -> Iterator[Finding]:
 
 
 def _findings(function: FunctionView, observed: Mapping[str, Trigger]) -> Iterator[Finding]:
-    loops: set[int] = set()  # several commits in one loop are one fault, and so are a write and its commit
+    written: set[int] = set()
     for each in repeated_accesses(function):
         if each.access.kind in KINDS and not each.makes_new and not is_observed(each.call, observed):
-            loops.add(each.repetition.loop)
+            written.add(each.repetition.loop)
             yield _repeated(function, each)
+    loops: set[int] = (
+        set()
+    )  # several commits in one loop are one fault, and so are a write and the block that commits it
     for unit in units_of_work(function):
-        if unit.kind != "insert" and unit.loop not in loops:
+        around = unit.commit.link.implicit == "leave" and unit.loop in written
+        if unit.kind != "insert" and unit.loop not in loops and not around:
             loops.add(unit.loop)
             yield _committed(function, unit)
 

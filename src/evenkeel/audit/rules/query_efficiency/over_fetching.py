@@ -114,6 +114,7 @@ from evenkeel.audit.model.context import ContextStore
 from evenkeel.audit.model.excess import Excess, excesses, may_exceed
 from evenkeel.audit.model.finding import Finding
 from evenkeel.audit.model.masks import READS_ITSELF
+from evenkeel.audit.model.own_relations import GIVEN
 from evenkeel.audit.model.rule import Rule
 from evenkeel.audit.model.view import FunctionView, ModuleView
 
@@ -123,7 +124,6 @@ RULE = Rule(
     needs=frozenset({"db-read", "db-load-all"}),
     facts=frozenset({"loops", "reads", "assignments"}),
 )
-GIVEN = "whether whoever loads the object loads this relation along"
 INSTEAD = {
     "count": "Let the database count: `select(func.count())`, `.count()`; or `exists()` when only that is asked.",
     "first": "Ask for what is taken: `.first()`, `.limit(1)`, a page with `.limit()` and `.offset()`.",
