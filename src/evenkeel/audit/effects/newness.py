@@ -38,9 +38,7 @@ def sharpened(
         return [_as(pending, "db-pending-insert")]
     if write is not None and not found.keys() & {"db-insert", "db-update", "db-bulk"} and call.callee.count("."):
         holder = Value("name", call.callee.rpartition(".")[0], call.receiver)
-        if is_new(resolver, function_id, holder, call.position) or _is_copied(
-            resolver, function_id, holder, call.position
-        ):
+        if is_new(resolver, function_id, holder, call.position):
             return [_as(write, "db-insert")]
         if is_local(resolver, function_id, holder.text):
             return [_as(write, "db-update")]
@@ -52,11 +50,14 @@ def _as(effect: Effect, kind: EffectKind) -> Effect:
 
 
 def is_new(resolver: Resolver, function_id: int, value: Value, position: int, steps: int = MAX_STEPS) -> bool:
-    """Whether the value is made by a class here: `User(...)`, `User.model_validate(data)`, or a name bound to that."""
+    """Whether the value is made by a class here: `User(...)`, `User.model_validate(data)`, or a name bound to that; or is a
+    copy whose key was emptied."""
     if value.kind == "call" or (value.kind == "name" and value.text == "<call>"):
         return value.call >= 0 and _constructs(resolver, function_id, value.call)
     if value.kind != "name" or "." in value.text or steps == 0:
         return False
+    if _is_copied(resolver, function_id, value.text, position):
+        return True
     bindings = [each for each in resolver.scope(function_id).get(value.text, ()) if each.position < position]
     if not bindings or bindings[-1].kind != "assign":
         return False
@@ -74,11 +75,11 @@ def _constructs(resolver: Resolver, function_id: int, index: int) -> bool:
     return on_class and not spec.effects and spec.statement < 0 and not spec.entity
 
 
-def _is_copied(resolver: Resolver, function_id: int, holder: Value, position: int) -> bool:
+def _is_copied(resolver: Resolver, function_id: int, name: str, position: int) -> bool:
     """Whether a loaded row was made into a new one: `row.pk = None`, and it is inserted when it is saved."""
     scope = resolver.scope(function_id)
-    bound = [each.position for each in scope.get(holder.text, ()) if each.position < position]
-    keys = (each for key in KEYS for each in scope.get(f"{holder.text}.{key}", ()))
+    bound = [each.position for each in scope.get(name, ()) if each.position < position]
+    keys = (each for key in KEYS for each in scope.get(f"{name}.{key}", ()))
     emptied = (each for each in keys if max(bound, default=-1) < each.position < position)
     return any(isinstance(each.payload, Assignment) and each.payload.value.text == "None" for each in emptied)
 

@@ -1,4 +1,4 @@
-"""Rows that are made here: by their class, or by emptying the key of a copy. Saving such a one inserts it."""
+"""Objects that are made where they are handed over: saving such a one inserts it."""
 
 from __future__ import annotations
 
@@ -6,31 +6,10 @@ from evenkeel.audit.model.facts import Value
 from evenkeel.audit.model.loop_data import bound_call
 from evenkeel.audit.model.view import CallView
 
-KEYS = ("pk", "id")
-
 
 def hands_over_new(call: CallView) -> bool:
     """Whether an object that is made here is handed over: `repository.save(User(...))`."""
     return any(_is_new(call, each.value) for each in call.fact.arguments)
-
-
-def saves_new(call: CallView) -> bool:
-    """Whether a method of a row writes the row itself, which is made here or is a copy whose key was emptied."""
-    function, name = call.function, call.holder
-    if not name.isidentifier() or function.module.entity(function.types.get(name, "")) is None:
-        return False
-    return _is_new(call, Value("name", name)) or is_emptied(call, name)
-
-
-def is_emptied(call: CallView, name: str) -> bool:
-    """Whether a row lost its key before the call, `row.pk = None`, and is a new one since."""
-    keys = {f"{name}.{key}" for key in KEYS}
-    given = [each for each in call.function.fact.assignments if each.position < call.fact.position]
-    last = max((each.position for each in given if name in each.targets), default=-1)
-    last = max(last, _bound_by_loop(call, name))
-    return any(
-        each.value.text == "None" and each.position > last and not keys.isdisjoint(each.targets) for each in given
-    )
 
 
 def _is_new(call: CallView, value: Value) -> bool:

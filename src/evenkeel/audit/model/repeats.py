@@ -13,7 +13,7 @@ from evenkeel.audit.model.facts import Block
 from evenkeel.audit.model.finding import Finding
 from evenkeel.audit.model.loop_data import flows_from_receiver, flows_into, inside, loop_data, touches
 from evenkeel.audit.model.loops import Repetition, leaves_after, loop_kind, loops_of, per_element
-from evenkeel.audit.model.new_rows import hands_over_new, saves_new
+from evenkeel.audit.model.new_rows import hands_over_new
 from evenkeel.audit.model.on_purpose import NEAR, own_unit, told_outside
 from evenkeel.audit.model.seldom import kept_by_hand, runs_seldom
 from evenkeel.audit.model.sql import is_sql, table_hole
@@ -43,8 +43,8 @@ class Repeated(NamedTuple):
 
     @property
     def makes_new(self) -> bool:
-        """Whether a row that is made here is saved, or handed over to be: `repository.save(User(...))`."""
-        return hands_over_new(self.call) or (self.access.kind == "save" and saves_new(self.call))
+        """Whether an object that is made here is handed over to be written: `repository.save(User(...))`."""
+        return hands_over_new(self.call)
 
     @property
     def open_question(self) -> str:
