@@ -91,7 +91,15 @@ def _schemas(operations: Iterable[Operation]) -> Json:
     wanted = dict.fromkeys([*given, shapes.Error, shapes.OpenAIError, *EVENTS.values()])
     _, found = msgspec.json.schema_components(tuple(wanted), ref_template=REF)
     answers = {_wrapper(shape): _wrapped(shape) for each in operations if each.wrapped and (shape := each.answer)}
-    return {**found, **answers, _wrapper(shapes.QueuedRun): _wrapped(shapes.QueuedRun)}
+    return _itemised({**found, **answers, _wrapper(shapes.QueuedRun): _wrapped(shapes.QueuedRun)})
+
+
+def _itemised(value: Any) -> Any:
+    """Arrays of anything say so: generators refuse the ones that say nothing of their items."""
+    if isinstance(value, dict):
+        found = {name: _itemised(each) for name, each in value.items()}
+        return {**found, "items": {}} if found.get("type") == "array" and "items" not in found else found
+    return [_itemised(each) for each in value] if isinstance(value, list) else value
 
 
 def _wrapper(shape: type) -> str:

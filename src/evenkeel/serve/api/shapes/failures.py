@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -34,6 +34,6 @@ class ProblemDetail(Struct):
 class Error(Struct):
     """Every error but those of `/v1`."""
 
-    ok: Annotated[Literal[False], says("Always false")]
+    ok: Annotated[bool, says("Always false")]
     error: Annotated[Problem, says("What went wrong")]
     detail: Annotated[ProblemDetail, says("More")]

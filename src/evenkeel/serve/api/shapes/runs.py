@@ -35,7 +35,7 @@ class RunAnswer(Struct):
 class QueuedRun(Struct):
     """The session is busy: the request waits. Its events come in the session's stream."""
 
-    queued: Annotated[Literal[True], says("Always true")]
+    queued: Annotated[bool, says("Always true")]
     queue_id: Annotated[str, says("Names the run in `queue_enter`, `queue_start`, `queue_finish`, `queue_fail`")]
     thread_id: Annotated[str, says("The line it waits in")]
     session_id: SessionId
