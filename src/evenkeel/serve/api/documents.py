@@ -91,7 +91,8 @@ def _schemas(operations: Iterable[Operation]) -> Json:
     wanted = dict.fromkeys([*given, shapes.Error, shapes.OpenAIError, *EVENTS.values()])
     _, found = msgspec.json.schema_components(tuple(wanted), ref_template=REF)
     answers = {_wrapper(shape): _wrapped(shape) for each in operations if each.wrapped and (shape := each.answer)}
-    return _itemised({**found, **answers, _wrapper(shapes.QueuedRun): _wrapped(shapes.QueuedRun)})
+    whole: Json = _itemised({**found, **answers, _wrapper(shapes.QueuedRun): _wrapped(shapes.QueuedRun)})
+    return whole
 
 
 def _itemised(value: Any) -> Any:
