@@ -175,8 +175,8 @@ def _key_of_caller(edge: Edge, fetch: Fetch) -> tuple[int, ...]:
 
 def _names_part(edge: Edge, fetch: Fetch) -> bool:
     """Whether the caller itself says part of the key, `has_right(user, "admin")`: which one, another caller cannot tell."""
-    ours = {theirs for theirs, _ in edge.parameters}
-    return any(each not in ours for each in (fetch.parameter, *fetch.others))
+    said = {each for each, _ in edge.flags}.difference(theirs for theirs, _ in edge.parameters)
+    return not said.isdisjoint((fetch.parameter, *fetch.others))
 
 
 def _bound_entity(entity: str, edge: Edge) -> str:

@@ -96,3 +96,20 @@ def told(team: int) -> tuple[bool, bool]:
 
 def told_twice(team: int) -> tuple[bool, bool]:
     return may_read(team), may_read(team)  # flagged
+
+
+def right_by(team: int, key: str, exact: bool = True) -> Right:
+    return Right.objects.get(team_id=team, key=key, team__name=exact)
+
+
+def first_right(team: int, key: str) -> Right:
+    return right_by(team, key)
+
+
+def second_right(team: int, key: str) -> Right:
+    return right_by(team, key)
+
+
+def told_by_default(team: int, key: str) -> tuple[Right, Right]:
+    """What is left out is the same for both."""
+    return first_right(team, key), second_right(team, key)  # flagged
