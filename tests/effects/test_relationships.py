@@ -110,6 +110,23 @@ def test_columns_are_of_their_table_whatever_their_type(tmp_path: Path) -> None:
             assert tree.details(line) == {"Site"}, line
 
 
+NEVER_SET = """
+from sqlalchemy.orm import Session
+session: Session = None
+client = None
+def close():
+    global client
+    client.close()
+def run():
+    client.send()
+    session.execute("SELECT 1")  #: db-read blocks
+"""
+
+
+def test_a_name_that_nothing_sets_later_is_not_known() -> None:
+    assert misread(NEVER_SET) == []
+
+
 OWN_USER = """
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser, Group

@@ -27,6 +27,8 @@ class Bindings:
         self._resolver = resolver
 
     def bound(self, function_id: int, bindings: Sequence[Binding], position: int) -> Type:
+        if not bindings:
+            return UNKNOWN
         if len(bindings) == 1:
             found = self.guarded(function_id, bindings[0])
             return found if found.name and found != NONE else UNKNOWN
