@@ -113,6 +113,14 @@ def test_an_equal_file_elsewhere_or_touched_is_not_parsed_again(tmp_path: Path) 
     assert (copied.cached, copied.files) == (5, first.files)
 
 
+def test_a_folder_and_the_one_around_it_are_audited_in_turn(tmp_path: Path) -> None:
+    """The same file has another path in each, which its facts hold."""
+    outer = tmp_path / "project"
+    inner = backend(outer / "src", 5)
+    for root in (inner, outer, inner, outer):
+        assert facts(run(root, tmp_path / "cache")) == facts(run(root))
+
+
 def test_facts_of_an_older_front_end_are_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = backend(tmp_path / "root", 3)
     run(root, tmp_path / "cache")

@@ -94,7 +94,8 @@ def _from_cache(files: Sequence[AuditedFile], cache: FactsCache, root: str) -> t
     moved: list[int] = []
     for number, file in enumerate(files):
         seen, record = known.get(file.absolute, (None, None))
-        if seen is None or seen[1:4] != (file.mtime_ns, file.size, _stamp(file)):
+        as_it_was = seen is not None and seen[1:4] == (file.mtime_ns, file.size, _stamp(file))
+        if not as_it_was or record is None or record.path != file.path:  # the root may be another one
             record = _by_content(file, cache)
             moved.append(number)
         if record is not None:
