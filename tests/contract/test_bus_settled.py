@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from evenkeel.hotpath.events.ring import Ring
 from evenkeel.hotpath.ports.bus import Delivery, Settled
 from evenkeel.hotpath.ports.stream_events import Cursor
 from tests.storages import Place
@@ -120,6 +121,28 @@ async def test_a_resume_beside_a_watch_ends_though_the_queue_said_the_last_word(
             assert (await read_until(watch, lambda seen: "queue_finish" in seen.kinds)).ids
             resume = await here.bus.subscribe(Cursor("s", 0), "s")
             assert (await read_to_end(resume)).kinds == ["final", "queue_finish"]
+
+
+async def test_an_end_that_is_read_from_storage_before_it_is_shown_here_is_an_end(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last event of a run is stored first and shown then; a reader that comes between has seen it all the same."""
+    looks, add = 0, Ring.add
+
+    async def active(session_ids: Sequence[str]) -> frozenset[str]:
+        nonlocal looks
+        looks += 1
+        return frozenset(session_ids if looks == 1 else ())  # the run lets go of its lease a moment later
+
+    monkeypatch.setattr(Ring, "add", lambda self, event: not event.terminal and add(self, event))
+    async with instance(place, active=active) as here:
+        run = await here.writer.begin("s", "u")
+        await run.emit(delta("word "))
+        await run.flush()
+        await run.emit(FINAL)
+        resume = await here.bus.subscribe(Cursor("s", 1), "s")
+        async with asyncio.timeout(5):
+            assert (await read_to_end(resume)).kinds == ["final"]
 
 
 def ends(delivery: Delivery) -> int:

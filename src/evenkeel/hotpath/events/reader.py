@@ -162,6 +162,12 @@ class RingReader:
             self._source.look(ring.session_id)  # others read this ring: let it catch up, rather than begin anew
             return False
         ring.learn(stored_to, page.epoch)
+        if (
+            self._ready
+            and not isinstance(newest := self._ready[-1], (HistoryLost, Settled))
+            and newest.events[-1].terminal
+        ):
+            ring.saw_end(newest.events[-1].event_id)
         self._at = max(self._at, min(settled_to, ring.last))
         self._position = ring.position_after(self._at)
         self._missed(ring)

@@ -22,6 +22,7 @@ class Ring:
         "_waiting",
         "base",
         "busy",
+        "ended_at",
         "entries",
         "epoch",
         "floor",
@@ -45,7 +46,7 @@ class Ring:
         self.base = self.floor = self.last = self.settled_to = self.epoch = self.size_bytes = self.relayed_to = 0
         self.known = self.missed = self.waking = self.busy = False
         self.readers = 0
-        self.quiet_at = -1
+        self.quiet_at = self.ended_at = -1
         self.pause_s = self.used_at = 0.0
         self._waiting: list[asyncio.Future[None]] = []
         self._sliced: tuple[int, int, Live | Replayed] | None = None
@@ -62,8 +63,8 @@ class Ring:
 
     @property
     def ended(self) -> bool:
-        """The newest event that was seen is the last of its run."""
-        return bool(self.entries) and self.entries[-1].terminal
+        """The newest event that was seen is the last of its run, also when a reader saw it in storage before it came here."""
+        return self.ended_at == self.last
 
     def learn(self, event_id: int, epoch: int) -> None:
         """Storage was read to its end: nothing above `event_id` is stored. Ahead of us, it replaces what we know."""
@@ -71,11 +72,17 @@ class Ring:
         if not self.known or event_id > self.last:
             self.cut(event_id)
 
+    def saw_end(self, event_id: int) -> None:
+        """A reader found the last event of a run in storage: it is stored before its publisher shows it here."""
+        if event_id == self.last:
+            self.ended_at, self.busy = event_id, False
+
     def cut(self, event_id: int) -> None:
         """Forget the entries: who is not past `event_id` reads storage."""
         self.base += len(self.entries) + 1  # below it are all positions handed out so far
         self.entries = []
         self.size_bytes = 0
+        self.busy = False  # as of what is forgotten: whoever reads asks
         self.known = True
         self.floor = self.last = self.settled_to = event_id
 
@@ -107,6 +114,7 @@ class Ring:
     def _append(self, event: Event) -> None:
         self.entries.append(event)
         self.last = event.event_id
+        self.ended_at = event.event_id if event.terminal else -1
         self.size_bytes += len(event.payload)
 
     def settled(self, event_id: int) -> None:
