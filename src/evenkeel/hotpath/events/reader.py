@@ -153,7 +153,7 @@ class RingReader:
         ring = self._ring
         settled_to = ring.settled_to  # as of before the read, so the read has seen all of it
         page = await self._source.page(Cursor(ring.session_id, self._at, self._epoch))
-        self._take(page)
+        newest = self._take(page)
         if page.more:
             return True
         # A cursor may be ahead of all that is stored, or of all that was ever said.
@@ -162,12 +162,8 @@ class RingReader:
             self._source.look(ring.session_id)  # others read this ring: let it catch up, rather than begin anew
             return False
         ring.learn(stored_to, page.epoch)
-        if (
-            self._ready
-            and not isinstance(newest := self._ready[-1], (HistoryLost, Settled))
-            and newest.events[-1].terminal
-        ):
-            ring.saw_end(newest.events[-1].event_id)
+        if newest is not None and newest.terminal:
+            ring.saw_end(newest.event_id)
         self._at = max(self._at, min(settled_to, ring.last))
         self._position = ring.position_after(self._at)
         self._missed(ring)
@@ -179,7 +175,8 @@ class RingReader:
             ring.missed = False
             self._source.look(ring.session_id)
 
-    def _take(self, page: Page) -> None:
+    def _take(self, page: Page) -> Event | None:
+        """Ready to be delivered; answers with the newest event of the page."""
         if page.lost is not None:
             self._ready.append(page.lost)
             self._at = 0 if page.lost.reason is LossReason.RESET else max(self._at, page.lost.last_id)
@@ -189,6 +186,8 @@ class RingReader:
             events = tuple(opened(page.session_id, page.epoch, stored) for stored in page.events)
             self._ready.append(Replayed(events))
             self._at = events[-1].event_id
+            return events[-1]
+        return None
 
     def _noted(self, delivery: Delivery) -> Delivery:
         if isinstance(delivery, HistoryLost):

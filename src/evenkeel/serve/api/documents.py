@@ -11,7 +11,7 @@ from fastapi.openapi.utils import get_openapi
 
 from evenkeel.serve.api import shapes
 from evenkeel.serve.api.operations import OPERATIONS
-from evenkeel.serve.ports.documents import Operation
+from evenkeel.serve.ports.documents import Operation, parameter
 
 Json = dict[str, Any]
 REF = "#/components/schemas/{name}"
@@ -20,13 +20,7 @@ SECURITY: Json = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "A user's token, from a login; or the server's key"},
 }
 NEEDED: dict[str, list[Json]] = {"user": [{"bearer": []}], "operator": [{"apiKey": []}, {"bearer": []}]}
-SESSION: Json = {
-    "name": "session_id",
-    "in": "path",
-    "required": True,
-    "description": "A session of one's own",
-    "schema": {"type": "string"},
-}
+SESSION = parameter("session_id", "path", "A session of one's own", required=True)
 EVENTS = {
     "llm_output_delta": shapes.DeltaEvent,
     "final": shapes.FinalEvent,

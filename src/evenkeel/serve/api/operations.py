@@ -6,33 +6,26 @@ from evenkeel.serve.api import shapes
 from evenkeel.serve.api.chat_streams import MessageBody
 from evenkeel.serve.api.openai_routes import CompletionBody
 from evenkeel.serve.api.wunder import WunderBody
-from evenkeel.serve.ports.documents import Operation
+from evenkeel.serve.ports.documents import Operation, parameter
 
-CURSOR = {
-    "name": "after_event_id",
-    "in": "query",
-    "description": "Go on after this id. 0: from the beginning of the turn at work. None: what comes from now on.",
-    "schema": {"type": "integer", "minimum": 0},
-}
-LAST = {
-    "name": "Last-Event-ID",
-    "in": "header",
-    "description": "As after_event_id, and wins over it: what a browser's EventSource sends.",
-    "schema": {"type": "integer", "minimum": 0},
-}
-HISTORY = {
-    "name": "history",
-    "in": "query",
-    "description": "`all` with after_event_id=0: from the oldest event that is stored.",
-    "schema": {"type": "string", "enum": ["all"]},
-}
-EPOCH = {
-    "name": "epoch",
-    "in": "query",
-    "description": "Of the history that the cursor is from; 0 or none = not known.",
-    "schema": {"type": "integer", "minimum": 0},
-}
-MODEL = {"name": "model", "in": "path", "required": True, "schema": {"type": "string"}, "description": "Its name"}
+WHOLE = {"type": "integer", "minimum": 0}
+CURSOR = parameter(
+    "after_event_id",
+    "query",
+    "Go on after this id. 0: from the beginning of the turn at work. None: what comes from now on.",
+    WHOLE,
+)
+LAST = parameter(
+    "Last-Event-ID", "header", "As after_event_id, and wins over it: what a browser's EventSource sends.", WHOLE
+)
+HISTORY = parameter(
+    "history",
+    "query",
+    "`all` with after_event_id=0: from the oldest event that is stored.",
+    {"type": "string", "enum": ["all"]},
+)
+EPOCH = parameter("epoch", "query", "Of the history that the cursor is from; 0 or none = not known.", WHOLE)
+MODEL = parameter("model", "path", "Its name", required=True)
 AUTH, CHAT = "/wunder/auth", "/wunder/chat"
 ONE = f"{CHAT}/sessions/{{session_id}}"
 

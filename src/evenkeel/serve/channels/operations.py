@@ -7,7 +7,7 @@ from typing import Annotated
 from msgspec import Struct
 
 from evenkeel.serve.channels.messages import ChannelMessage
-from evenkeel.serve.ports.documents import Operation, says
+from evenkeel.serve.ports.documents import Operation, parameter, says
 
 
 class Received(Struct):
@@ -19,27 +19,16 @@ class Received(Struct):
     errors: Annotated[list[str], says("Of messages that could not be taken")]
 
 
-PROVIDER = {
-    "name": "provider",
-    "in": "path",
-    "required": True,
-    "description": "`whatsapp`, `feishu` and `qqbot` send their own bodies, signed; any other name takes this one.",
-    "schema": {"type": "string"},
-}
-ACCOUNT = {
-    "name": "account_id",
-    "in": "query",
-    "description": "The account, where the channel has several; also x-channel-account.",
-    "schema": {"type": "string"},
-}
-TOKEN = {
-    "name": "x-channel-token",
-    "in": "header",
-    "description": "The account's inbound_token, if it has one.",
-    "schema": {"type": "string"},
-}
+PROVIDER = parameter(
+    "provider",
+    "path",
+    "`whatsapp`, `feishu` and `qqbot` send their own bodies, signed; any other name takes this one.",
+    required=True,
+)
+ACCOUNT = parameter("account_id", "query", "The account, where the channel has several; also x-channel-account.")
+TOKEN = parameter("x-channel-token", "header", "The account's inbound_token, if it has one.")
 ASKED = tuple(
-    {"name": f"hub.{name}", "in": "query", "required": True, "description": text, "schema": {"type": "string"}}
+    parameter(f"hub.{name}", "query", text, required=True)
     for name, text in (("mode", "`subscribe`"), ("verify_token", "As set up"), ("challenge", "Is answered"))
 )
 WEBHOOK = "/wunder/channel/{provider}/webhook"

@@ -166,9 +166,7 @@ def _findings(function: FunctionView, observed: Mapping[str, Trigger]) -> Iterat
         if each.access.kind in KINDS and not each.makes_new and not is_observed(each.call, observed):
             written.add(each.repetition.loop)
             yield _repeated(function, each)
-    loops: set[int] = (
-        set()
-    )  # several commits in one loop are one fault, and so are a write and the block that commits it
+    loops: set[int] = set()  # several commits in one loop are one fault; so are a write and the block that commits it
     for unit in units_of_work(function):
         around = unit.commit.link.implicit == "leave" and unit.loop in written
         if unit.kind != "insert" and unit.loop not in loops and not around:

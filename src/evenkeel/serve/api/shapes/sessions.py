@@ -56,8 +56,8 @@ class Transport(Struct):
     chat_stream_channel: Annotated[Literal["ws", "sse"], says("WebSocket or server-sent events")]
 
 
-class Session(Struct):
-    """A conversation."""
+class SessionHead(Struct):
+    """What every answer about a conversation begins with."""
 
     id: SessionId
     title: Title
@@ -66,6 +66,11 @@ class Session(Struct):
     last_message_at: Rfc3339
     agent_id: AgentId
     tool_overrides: ToolNames
+
+
+class Session(SessionHead):
+    """A conversation."""
+
     parent_session_id: Annotated[str | None, says("The session that it came from")]
     parent_message_id: Annotated[str | None, says("The message that it came from")]
     spawn_label: Annotated[str | None, says("What it was made for")]
@@ -93,16 +98,9 @@ class Message(Struct):
     stream_incomplete: Annotated[bool | UnsetType, says("True = it is being written: resume the session")] = UNSET
 
 
-class SessionDetail(Struct):
+class SessionDetail(SessionHead):
     """A conversation with its messages."""
 
-    id: SessionId
-    title: Title
-    created_at: Rfc3339
-    updated_at: Rfc3339
-    last_message_at: Rfc3339
-    agent_id: AgentId
-    tool_overrides: ToolNames
     history_incomplete: Annotated[bool, says("There are older messages than these")]
     messages: Annotated[list[Message], says("Oldest first")]
 
